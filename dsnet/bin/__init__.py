@@ -1,0 +1,15 @@
+"""Programs, one a stage: parse, call, print."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from dsnet.errors import DsnetError
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call `main`; an error that the user can mend ends the program without a traceback."""
+    try:
+        main()
+    except DsnetError as error:
+        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")

@@ -1,0 +1,78 @@
+"""YAML files to typed dataclasses: an unknown key or a wrong type is an error that helps."""
+
+import dataclasses
+import difflib
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from dsnet.errors import ConfigError
+from dsnet.files import digest
+
+T = TypeVar("T")
+
+
+def load(path: Path | str, schema: type[T]) -> T:
+    """Read a YAML file into a new `schema`; keys that it leaves out keep their defaults.
+
+    A dataclass may define `check(self)` to raise ValueError for values that do not fit together;
+    those of nested dataclasses run too.
+
+    Raises:
+        ConfigError: no such file, no valid YAML, unknown key, wrong type, missing or unfit value.
+    """
+    path = Path(path)
+    if not path.is_file():
+        there = ", ".join(p.stem for p in sorted(path.parent.glob("*.yaml"))) or "none"
+        raise ConfigError(f"{path}: no such config; configs beside it: {there}")
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    if given is None:
+        given = {}
+    if not isinstance(given, dict):
+        raise ConfigError(f"{path}: expected 'key: value' lines, found {type(given).__name__}")
+    _check_keys(given, schema, str(path), "")
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(given))
+        config = OmegaConf.to_object(merged)
+    except ConfigKeyError as error:
+        raise ConfigError(f"{path}: {error.msg}") from error
+    except OmegaConfBaseException as error:
+        where = f"'{error.full_key}': " if error.full_key else ""
+        raise ConfigError(f"{path}: {where}{str(error).splitlines()[0]}") from error
+    _run_checks(config, str(path))
+    return config
+
+
+def _check_keys(given: dict, schema: type, path: str, prefix: str) -> None:
+    fields = {field.name: field.type for field in dataclasses.fields(schema)}
+    for key, value in given.items():
+        if key not in fields:
+            close = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(fields)}"
+            raise ConfigError(f"{path}: unknown key '{prefix}{key}'; {hint}")
+        if dataclasses.is_dataclass(fields[key]) and isinstance(value, dict):
+            _check_keys(value, fields[key], path, f"{prefix}{key}.")
+
+
+def _run_checks(config: Any, path: str) -> None:
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            _run_checks(value, path)
+    if hasattr(config, "check"):
+        try:
+            config.check()
+        except ValueError as error:
+            raise ConfigError(f"{path}: {error}") from error
+
+
+def config_digest(config: Any) -> str:
+    """Return 16 hex digits that identify the values of a config, defaults included."""
+    return digest([json.dumps(dataclasses.asdict(config), sort_keys=True)])

@@ -1,0 +1,1 @@
+"""Utterances, Lhotse manifests, audio checks, the gate, Kaldi data directories."""

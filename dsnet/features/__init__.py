@@ -1,0 +1,1 @@
+"""Log-mel filterbank features in Kaldi archives."""

@@ -1,0 +1,1 @@
+"""Protocols, neutral references and the audit of both."""

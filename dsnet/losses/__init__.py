@@ -1,0 +1,1 @@
+"""Losses that systems add up."""

@@ -1,0 +1,1 @@
+"""Network parts: input, encoders, pooling, translators, heads."""

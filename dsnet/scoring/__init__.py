@@ -1,0 +1,1 @@
+"""Metrics, statistics, report and figures."""

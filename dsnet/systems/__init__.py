@@ -1,0 +1,1 @@
+"""A file a system: its parts put together, its losses, its training step."""

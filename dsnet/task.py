@@ -1,0 +1,108 @@
+"""A task: which classes, made of which native labels, split how, calibrated by which utterances."""
+
+from dataclasses import dataclass, field
+
+PROTOCOLS = ("leave_one_speaker_out", "speaker_groups", "leave_one_session_out")
+VALIDATIONS = ("next_speaker", "paired_speaker", "next_group", "next_session")
+POLICIES = ("first", "random", "longest", "same_text")
+IF_MISSING = ("error", "all_utterances", "drop_speaker")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} is '{value}'; allowed: {', '.join(allowed)}")
+
+
+@dataclass
+class GateConfig:
+    """Counts that the corpus must have under this task; an empty one is not checked."""
+
+    utterances: int = 0
+    by_class: dict[str, int] = field(default_factory=dict)
+    by_speaker: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class FoldConfig:
+    """Who is tested, who validates, who trains; speakers never cross.
+
+    `validation` says who validates the fold that tests speaker, group or session k:
+    next_speaker (k + 1 in sorted order), paired_speaker (the other speaker of the same session),
+    next_group, next_session.
+    """
+
+    protocol: str = "leave_one_speaker_out"
+    validation: str = "next_speaker"
+    num_groups: int = 0  # speaker_groups: sorted speakers are dealt to so many groups in turn
+
+    def check(self) -> None:
+        _one_of("folds.protocol", self.protocol, PROTOCOLS)
+        _one_of("folds.validation", self.validation, VALIDATIONS)
+        unit = {
+            "leave_one_speaker_out": "_speaker",
+            "speaker_groups": "_group",
+            "leave_one_session_out": "_session",
+        }[self.protocol]
+        if not self.validation.endswith(unit):
+            fitting = [v for v in VALIDATIONS if v.endswith(unit)]
+            raise ValueError(
+                f"folds.validation '{self.validation}' does not fit protocol '{self.protocol}'; "
+                f"choose {' or '.join(fitting)}"
+            )
+        if (self.protocol == "speaker_groups") != (self.num_groups > 0):
+            raise ValueError(
+                "folds.num_groups must be 3 or more for protocol speaker_groups and left out "
+                f"otherwise; found {self.num_groups} with {self.protocol}"
+            )
+        if self.num_groups in (1, 2):
+            raise ValueError("folds.num_groups must be 3 or more: test, validation and training")
+
+
+@dataclass
+class ReferenceConfig:
+    """The neutral utterances that calibrate a speaker."""
+
+    native_label: str = "neutral"
+    policy: str = "first"
+    count: int = 3  # references a speaker (same_text: an utterance)
+    seed: int = 0  # policy random only
+    if_missing: str = "error"
+
+    def check(self) -> None:
+        _one_of("references.policy", self.policy, POLICIES)
+        _one_of("references.if_missing", self.if_missing, IF_MISSING)
+        if self.count < 1:
+            raise ValueError(f"references.count must be 1 or more, found {self.count}")
+
+
+@dataclass
+class TaskConfig:
+    """`classes` fixes the order of the class indices for every fold.
+
+    Every native label of the corpus is either a key of `label_map` or in `ignored_labels`;
+    another one is an error, so that no utterance goes missing unseen.
+    """
+
+    classes: list[str] = field(default_factory=list)
+    label_map: dict[str, str] = field(default_factory=dict)
+    ignored_labels: list[str] = field(default_factory=list)
+    gate: GateConfig = field(default_factory=GateConfig)
+    folds: FoldConfig = field(default_factory=FoldConfig)
+    references: ReferenceConfig = field(default_factory=ReferenceConfig)
+
+    def check(self) -> None:
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes must be two or more different names, found {self.classes}")
+        unknown = sorted(set(self.label_map.values()) - set(self.classes))
+        if unknown:
+            raise ValueError(f"label_map leads to {unknown}, not among the classes {self.classes}")
+        unmapped = sorted(set(self.classes) - set(self.label_map.values()))
+        if unmapped:
+            raise ValueError(f"no native label in label_map leads to {unmapped}")
+        both = sorted(set(self.label_map) & set(self.ignored_labels))
+        if both:
+            raise ValueError(f"native labels {both} stand in label_map and in ignored_labels")
+        for name, keys in (("by_class", self.gate.by_class),):
+            strange = sorted(set(keys) - set(self.classes))
+            if strange:
+                raise ValueError(f"gate.{name} names {strange}, not among the classes")

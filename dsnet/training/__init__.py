@@ -1,0 +1,1 @@
+"""Frame store and batches, loop, checkpoint, inference."""

