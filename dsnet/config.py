@@ -57,7 +57,12 @@ def _check_keys(given: dict, schema: type, path: str, prefix: str) -> None:
             close = difflib.get_close_matches(str(key), fields, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(fields)}"
             raise ConfigError(f"{path}: unknown key '{prefix}{key}'; {hint}")
-        if dataclasses.is_dataclass(fields[key]) and isinstance(value, dict):
+        if dataclasses.is_dataclass(fields[key]):
+            if not isinstance(value, dict):
+                known = ", ".join(field.name for field in dataclasses.fields(fields[key]))
+                raise ConfigError(
+                    f"{path}: '{prefix}{key}' must hold some of the keys {known}; found {value!r}"
+                )
             _check_keys(value, fields[key], path, f"{prefix}{key}.")
 
 

@@ -1,0 +1,49 @@
+"""Where a run happens: device, versions, revision."""
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from dsnet.errors import ConfigError
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`; "auto" is the GPU if there is one.
+
+    Raises:
+        ConfigError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"--device {name}: not available here ({str(error).splitlines()[0]}); "
+            "use auto, cpu or cuda:N"
+        ) from error
+    return torch.device(name)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    packages = {name: version(name) for name in ("dsnet", "torch", "torchaudio", "lhotse")}
+    return {"python": platform.python_version(), **packages}
+
+
+def git_revision() -> str:
+    """Return the revision of this checkout, `-dirty` if it has changes; "unknown" outside git."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

@@ -1,0 +1,63 @@
+"""Files that are whole or absent, and folders that one process holds."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dsnet.errors import DsnetError
+from dsnet.files import digest, locked, replacing, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        assert temporary.name.endswith(".jsonl.gz")
+        raise RuntimeError
+    assert path.read_text() == "old" and os.listdir(tmp_path) == [path.name]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path):
+    """A child that may not write over 1000 bytes a file, as on a disk that is full."""
+    path = tmp_path / "a"
+    write_text(path, "old")
+    code = (
+        "import resource, signal; from dsnet.files import write_text\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        f"write_text({str(path)!r}, 'new' * 1000)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode != 0 and "File too large" in done.stderr
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["a"]
+
+
+def test_new_files_have_the_usual_permissions(tmp_path):
+    (tmp_path / "usual").touch()
+    write_text(tmp_path / "ours", "")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_digest_tells_where_a_part_ends():
+    assert digest(["ab", "c"]) != digest(["a", "bc"])
+    assert digest(["ab"]) == digest([b"ab"])
+
+
+def test_a_folder_is_held_by_one_process_until_it_ends(tmp_path):
+    code = (
+        "import sys; from dsnet.files import locked\n"
+        f"with locked({str(tmp_path)!r}): print('mine', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout.readline() == b"mine\n"
+    with pytest.raises(DsnetError, match=f"another run .process {holder.pid} .* works here"):
+        locked(tmp_path).__enter__()
+    holder.kill()
+    holder.wait()
+    with locked(tmp_path):
+        pass
