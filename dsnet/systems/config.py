@@ -1,0 +1,99 @@
+"""The config of a system: its input, network, losses, augmentation and training.
+
+The defaults are the published set-up; keys that a YAML file leaves out keep them.
+"""
+
+from dataclasses import dataclass, field
+
+from dsnet.models.augment import AugmentConfig
+from dsnet.models.encoder import MIN_FRAMES, EncoderConfig
+
+
+@dataclass
+class InputConfig:
+    """What a network is fed with.
+
+    fixed: every utterance has `max_frames` frames: longer ones are cut, shorter ones repeated.
+    variable: utterances keep their length and batches are padded and masked; in training longer
+    ones are cropped at random to `max_frames`.
+    """
+
+    mode: str = "fixed"
+    max_frames: int = 600
+
+    def check(self) -> None:
+        if self.mode not in ("fixed", "variable"):
+            raise ValueError(f"input.mode is '{self.mode}'; allowed: fixed, variable")
+        if self.max_frames < MIN_FRAMES:
+            raise ValueError(f"input.max_frames must be {MIN_FRAMES} or more")
+
+
+@dataclass
+class LossConfig:
+    """Weights of DSNet's losses beside the cross entropy, and what the classifier sees.
+
+    The classifier sees alpha * s + e.
+    """
+
+    similarity: float = 1.0
+    difference: float = 1.0
+    reconstruction: float = 1.0
+    alpha: float = 0.0
+    label_smoothing: float = 0.0
+
+
+@dataclass
+class TrainConfig:
+    """Optimiser, schedule and selection.
+
+    schedule plateau: learning rate x0.1 after `patience` epochs without a better validation UAR;
+    one_cycle: rises for the first `warmup` share of the steps, then falls, both along a cosine.
+    select best: the epoch of the best validation UAR; last: the last epoch.
+    ema_decay: above 0, an exponential moving average of the weights over steps is what is
+    validated and kept.
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    max_grad_norm: float = 0.0  # 0: no clipping
+    batch_size: int = 32
+    max_epochs: int = 80
+    schedule: str = "plateau"
+    patience: int = 15
+    warmup: float = 0.3
+    stop_after: int = 20  # epochs without a better validation UAR; 0: never
+    select: str = "best"
+    ema_decay: float = 0.0
+    mixed_precision: bool = True  # bfloat16 on a GPU; the CPU stays in float32
+
+    def check(self) -> None:
+        allowed = {
+            "optimizer": ("adam", "adamw"),
+            "schedule": ("plateau", "one_cycle", "constant"),
+            "select": ("best", "last"),
+        }
+        for name, values in allowed.items():
+            value = getattr(self, name)
+            if value not in values:
+                raise ValueError(f"train.{name} is '{value}'; allowed: {', '.join(values)}")
+        if self.batch_size < 2:
+            raise ValueError("train.batch_size must be 2 or more (batch norm)")
+        if self.max_epochs < 1:
+            raise ValueError("train.max_epochs must be 1 or more")
+        if self.learning_rate <= 0:
+            raise ValueError("train.learning_rate must be above 0")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError("train.ema_decay must lie in [0, 1)")
+
+
+@dataclass
+class SystemConfig:
+    """One system: `kind` is a key of dsnet.systems.SYSTEMS."""
+
+    kind: str = "dsnet"
+    input: InputConfig = field(default_factory=InputConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)

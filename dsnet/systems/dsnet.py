@@ -1,0 +1,65 @@
+"""DSNet: a Siamese network that tells a voice's emotion from the rest of it.
+
+    feats -- encoder -- h --+-- to_irrelevant -- s     similarity      s close to r
+                            +-- to_emotion ----- e     difference      e orthogonal to s
+    neutral - encoder - r       decoder(s, e)          reconstruction  close to h
+                                classifier(e)          cross entropy with the label
+
+Axes: B utterances, T frames, F mel bins, D embedding, K classes.
+Source: Chen and Zhang, doi 10.1007/s12204-024-2724-1.
+"""
+
+import torch
+from torch import Tensor
+
+from dsnet.losses.calibration import difference, reconstruction, similarity
+from dsnet.models.encoder import ConvEncoder
+from dsnet.models.heads import Classifier, Decoder
+from dsnet.models.translator import Translator
+from dsnet.systems.config import SystemConfig
+from dsnet.systems.system import Batch, Output, System
+
+
+class DSNet(System):
+    """The published system; loss weights and alpha are config. No neutral clip at inference."""
+
+    needs_neutral = True
+
+    def __init__(self, config: SystemConfig, num_classes: int):
+        super().__init__(config.losses.label_smoothing)
+        self.weights = config.losses
+        self.encoder = ConvEncoder(config.encoder)
+        self.to_irrelevant = Translator(config.encoder.embed_dim)
+        self.to_emotion = Translator(config.encoder.embed_dim)
+        self.decoder = Decoder(config.encoder.embed_dim)
+        self.classifier = Classifier(config.encoder.embed_dim, num_classes)
+
+    def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Output:
+        h = self.encoder(feats, lengths)
+        s, e = self.to_irrelevant(h), self.to_emotion(h)
+        return Output(self.classifier(self.weights.alpha * s + e), {"h": h, "s": s, "e": e})
+
+    def inference_parameters(self) -> int:
+        unused = [self.decoder] + ([self.to_irrelevant] if self.weights.alpha == 0 else [])
+        return super().inference_parameters() - sum(
+            p.numel() for part in unused for p in part.parameters()
+        )
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        output = self(batch.feats, batch.lengths)
+        h, s, e = (output.embeddings[name].float() for name in "hse")
+        r = self.encoder(batch.neutral_feats, batch.neutral_lengths).float()
+        paired = batch.has_neutral
+        terms = {
+            "task": self.task_loss(output.logits, batch.labels),
+            "similarity": similarity(s[paired], r[paired]) if paired.any() else s.sum() * 0,
+            "difference": difference(s, e),
+            "reconstruction": reconstruction(self.decoder(torch.cat([s, e], 1)).float(), h),
+        }
+        total = (
+            terms["task"]
+            + self.weights.similarity * terms["similarity"]
+            + self.weights.difference * terms["difference"]
+            + self.weights.reconstruction * terms["reconstruction"]
+        )
+        return {"loss": total, **terms}
