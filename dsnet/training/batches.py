@@ -1,0 +1,77 @@
+"""Which utterances meet in a batch, and the batches that a system trains on."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from dsnet.models.augment import augment
+from dsnet.models.encoder import MIN_FRAMES
+from dsnet.systems.config import SystemConfig
+from dsnet.systems.system import Batch
+from dsnet.training.frames import FrameStore
+
+BUCKET = 8  # batches that are sorted by length together
+
+
+class TrainingSet:
+    """The labelled utterances of a training part, with the neutral references of each."""
+
+    def __init__(
+        self,
+        store: FrameStore,
+        utt_ids: Sequence[str],
+        labels: Sequence[int],
+        references: Sequence[Sequence[str]],
+        config: SystemConfig,
+    ):
+        """Args: U ids, U class indices, U lists of reference ids (an empty one: none)."""
+        self.store = store
+        self.config = config
+        self.positions = store.positions(utt_ids)  # (U,)
+        self.labels = torch.tensor(labels, device=store.device)  # (U,)
+        self.num_references = torch.tensor([len(r) for r in references])  # (U,)
+        self.references = torch.zeros(len(utt_ids), int(self.num_references.max()) or 1).long()
+        for row, refs in enumerate(references):
+            self.references[row, : len(refs)] = store.positions(refs)
+
+    @property
+    def num_batches(self) -> int:
+        """Batches an epoch; a last one of a single utterance is dropped (batch norm)."""
+        full, rest = divmod(len(self.positions), self.config.train.batch_size)
+        return full + (rest > 1)
+
+    def epoch(self, generator: Generator, with_neutral: bool) -> Iterator[Batch]:
+        """Yield every batch once, in an order and with references that `generator` draws."""
+        for chosen in self._order(generator):
+            feats, lengths = self._feats(self.positions[chosen], generator)
+            batch = Batch(feats, lengths, self.labels[chosen.to(self.store.device)])
+            if with_neutral:
+                count = self.num_references[chosen]
+                draw = (torch.rand(len(chosen), generator=generator) * count).long()
+                batch.neutral_feats, batch.neutral_lengths = self._feats(
+                    self.references[chosen, draw], generator
+                )
+                batch.has_neutral = (count > 0).to(self.store.device)
+            yield batch
+
+    def _order(self, generator: Generator) -> list[Tensor]:
+        size = self.config.train.batch_size
+        order = torch.randperm(len(self.positions), generator=generator)
+        if self.config.input.mode == "variable":
+            # similar lengths share a batch, so that little of it is padding
+            lengths = self.store.lengths.cpu()[self.positions[order]]
+            lengths = lengths.clamp(max=self.config.input.max_frames)
+            buckets = torch.arange(len(order)) // (BUCKET * size)
+            order = order[torch.argsort(buckets * (int(lengths.max()) + 1) + lengths, stable=True)]
+        batches = [b for b in order.split(size) if len(b) > 1]
+        return [batches[i] for i in torch.randperm(len(batches), generator=generator)]
+
+    def _feats(self, positions: Tensor, generator: Generator) -> tuple[Tensor, Tensor | None]:
+        wanted = self.config.input
+        if wanted.mode == "fixed":
+            feats = self.store.fixed(positions, wanted.max_frames)
+            full = torch.full((len(positions),), wanted.max_frames, device=feats.device)
+            return augment(feats, full, self.config.augment, generator), None
+        feats, lengths = self.store.variable(positions, MIN_FRAMES, wanted.max_frames, generator)
+        return augment(feats, lengths, self.config.augment, generator), lengths

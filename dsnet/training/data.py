@@ -1,0 +1,46 @@
+"""From the files of stages 1 and 2 to what the training loop needs."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from dsnet.features.feats import FeatsInfo, read_all
+from dsnet.folds.task_data import TaskData
+from dsnet.training.frames import FrameStore
+from dsnet.training.loop import FoldData
+
+
+def load_store(feats_dir: Path, utt_ids: Iterable[str], device: torch.device) -> FrameStore:
+    """Load the features of some utterances.
+
+    Raises:
+        FeatureError: an utterance without features, or archives that are not whole.
+    """
+    return FrameStore(read_all(feats_dir / "feats.scp", list(utt_ids)), device)
+
+
+def load_training_data(
+    task_dir: Path, feats_dir: Path, fold_name: str, device: torch.device
+) -> FoldData:
+    """Load the training and validation parts of a fold, and the references of the former.
+
+    Raises:
+        FoldError, FeatureError: stage 1 or 2 is missing, or its files do not fit together.
+    """
+    task = TaskData.load(task_dir)
+    fold = task.fold(fold_name)
+    references = {utt: task.references[utt] for utt in fold.train}
+    wanted = {*fold.train, *fold.dev, *(ref for refs in references.values() for ref in refs)}
+    index = {name: i for i, name in enumerate(task.classes)}
+    return FoldData(
+        name=fold_name,
+        store=load_store(feats_dir, sorted(wanted), device),
+        train=list(fold.train),
+        dev=list(fold.dev),
+        labels={utt: index[task.utt2emo[utt]] for utt in [*fold.train, *fold.dev]},
+        references=references,
+        classes=task.classes,
+        digest=task.digest,
+        features_digest=FeatsInfo.load(feats_dir).digest,
+    )

@@ -1,0 +1,277 @@
+"""The training loop: epochs, schedule, validation, selection, checkpoints, resumption.
+
+Every epoch draws its random numbers from (seed, fold, epoch) alone, so that a killed run that goes
+on from its last checkpoint ends with the same bits as one that was not killed.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from sklearn.metrics import recall_score
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from dsnet.config import config_digest
+from dsnet.errors import TrainingError
+from dsnet.files import write_text
+from dsnet.systems import build_system
+from dsnet.systems.config import SystemConfig, TrainConfig
+from dsnet.training import checkpoint
+from dsnet.training.batches import TrainingSet
+from dsnet.training.frames import FrameStore
+from dsnet.training.inference import predict
+
+CHECKPOINT = "checkpoint.pt"  # everything, to resume from
+MODEL = "model.pt"  # the selected weights
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+@dataclass
+class FoldData:
+    """What training may see of a fold: training and validation utterances, never test ones."""
+
+    name: str
+    store: FrameStore
+    train: list[str]
+    dev: list[str]
+    labels: dict[str, int]  # of train and dev
+    references: dict[str, list[str]]  # of train
+    classes: list[str]
+    digest: str  # of the task's folds, labels and references
+    features_digest: str
+
+
+@dataclass
+class Progress:
+    """What decides about the rest of a run, beside the weights."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_uar: float = -1.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def epoch_seed(seed: int, fold: str, epoch: int) -> int:
+    """Return the seed of everything random in an epoch; epoch 0 is the initialisation."""
+    text = f"{seed} {fold} {epoch}".encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:6], "big")
+
+
+class Trainer:
+    """Trains one system on one fold with one seed, in one folder."""
+
+    def __init__(self, config: SystemConfig, data: FoldData, seed: int, folder: Path):
+        self.config, self.data, self.seed, self.folder = config, data, seed, folder
+        self.device = data.store.device
+        torch.manual_seed(epoch_seed(seed, data.name, 0))
+        self.system = build_system(config, len(data.classes)).to(self.device)
+        self.train_set = TrainingSet(
+            data.store,
+            data.train,
+            [data.labels[u] for u in data.train],
+            [data.references[u] for u in data.train],
+            config,
+        )
+        train = config.train
+        self.optimizers = {
+            name: OPTIMIZERS[train.optimizer](
+                group, lr=train.learning_rate, weight_decay=train.weight_decay
+            )
+            for name, group in self.system.parameter_groups().items()
+        }
+        steps = self.train_set.num_batches * train.max_epochs
+        self.schedules = {
+            name: make_schedule(optimizer, train, steps)
+            for name, optimizer in self.optimizers.items()
+        }
+        self.average = None
+        if train.ema_decay:
+            self.average = AveragedModel(
+                self.system, multi_avg_fn=get_ema_multi_avg_fn(train.ema_decay), use_buffers=True
+            )
+        self.progress = Progress()
+        self.identity = {
+            "config_digest": config_digest(config),
+            "features_digest": data.features_digest,
+            "task_digest": data.digest,
+            "fold": data.name,
+            "seed": seed,
+        }
+
+    def run(self, report: Callable[[dict[str, Any]], None]) -> Progress:
+        """Train to the end.
+
+        Args:
+            report: called with the log entry of every finished epoch.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        progress, train = self.progress, self.config.train
+        while not self._finished():
+            progress.epoch += 1
+            begin = time.perf_counter()
+            rate = next(iter(self.optimizers.values())).param_groups[0]["lr"]
+            torch.manual_seed(epoch_seed(self.seed, self.data.name, progress.epoch))
+            losses = self._train_epoch()
+            dev = self._validate()
+            for schedule in self.schedules.values():
+                if isinstance(schedule, ReduceLROnPlateau):
+                    schedule.step(dev["uar"])
+            if dev["uar"] > progress.best_uar:
+                progress.best_uar, progress.best_epoch = dev["uar"], progress.epoch
+            entry = {
+                "epoch": progress.epoch,
+                "learning_rate": rate,
+                "train": losses,
+                "dev": dev,
+                "seconds": round(time.perf_counter() - begin, 3),
+            }
+            progress.history.append(entry)
+            self._save(selected=progress.best_epoch == progress.epoch or train.select == "last")
+            report(entry)
+        return progress
+
+    @property
+    def selected_epoch(self) -> int:
+        progress = self.progress
+        return progress.epoch if self.config.train.select == "last" else progress.best_epoch
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(p.numel() for p in self.system.parameters())
+
+    def discard_checkpoint(self) -> None:
+        """Remove what only a killed run needs; the selected model stays."""
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+
+    def _finished(self) -> bool:
+        progress, train = self.progress, self.config.train
+        idle = progress.epoch - progress.best_epoch
+        return progress.epoch >= train.max_epochs or 0 < train.stop_after <= idle
+
+    def _train_epoch(self) -> dict[str, float]:
+        """Train on every batch once; return the mean of each loss over the utterances."""
+        generator = torch.Generator().manual_seed(
+            epoch_seed(self.seed, self.data.name, self.progress.epoch)
+        )
+        self.system.train()
+        totals: dict[str, Tensor] = {}
+        count = 0
+        for batch in self.train_set.epoch(generator, self.system.needs_neutral):
+            with self._precision():
+                losses = self.system.step(batch, self._update)
+            for name, value in losses.items():
+                totals[name] = totals.get(name, 0.0) + value.double() * len(batch.labels)
+            count += len(batch.labels)
+            for schedule in self.schedules.values():
+                if isinstance(schedule, LRScheduler) and not isinstance(
+                    schedule, ReduceLROnPlateau
+                ):
+                    schedule.step()
+            if self.average:
+                self.average.update_parameters(self.system)
+        means = {name: float(total) / count for name, total in totals.items()}
+        self._require_finite(means)
+        return means
+
+    def _precision(self) -> torch.autocast:
+        enabled = self.device.type == "cuda" and self.config.train.mixed_precision
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def _update(self, loss: Tensor, group: str) -> None:
+        optimizer = self.optimizers[group]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.config.train.max_grad_norm:
+            parameters = [p for g in optimizer.param_groups for p in g["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, self.config.train.max_grad_norm)
+        optimizer.step()
+
+    def _require_finite(self, losses: dict[str, float]) -> None:
+        strange = {name: value for name, value in losses.items() if not math.isfinite(value)}
+        if strange:
+            raise TrainingError(
+                f"{self.folder}: losses {strange} in epoch {self.progress.epoch}, expected finite "
+                "ones. Lower train.learning_rate, set train.max_grad_norm (such as 5), or look at "
+                f"the features of this fold; the epochs before are kept in {CHECKPOINT}"
+            )
+
+    def _validate(self) -> dict[str, float]:
+        data = self.data
+        labels = torch.tensor([data.labels[u] for u in data.dev])
+        judged = self.average.module if self.average else self.system
+        with self._precision():
+            logits = predict(judged, data.store, data.dev, self.config.input).logits
+        decisions = logits.argmax(1)
+        return {
+            "loss": float(cross_entropy(logits, labels)),
+            "uar": float(recall_score(labels, decisions, labels=labels.unique(), average="macro")),
+            "war": float((decisions == labels).double().mean()),
+        }
+
+    def _save(self, selected: bool) -> None:
+        about = {
+            **self.identity,
+            "config": dataclasses.asdict(self.config),
+            "classes": self.data.classes,
+            "epoch": self.progress.epoch,
+        }
+        if selected:  # before the checkpoint: a run killed between the two redoes this epoch
+            kept = self.average.module if self.average else self.system
+            checkpoint.save(self.folder / MODEL, {**about, "model": kept.state_dict()})
+        state = {
+            "system": self.system.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "optimizers": {n: o.state_dict() for n, o in self.optimizers.items()},
+            "schedules": {n: s.state_dict() for n, s in self.schedules.items()},
+            "progress": dataclasses.asdict(self.progress),
+        }
+        checkpoint.save(self.folder / CHECKPOINT, {**about, **state})
+        lines = [json.dumps(entry) + "\n" for entry in self.progress.history]
+        write_text(self.folder / "log.jsonl", "".join(lines))
+
+    def resume(self) -> None:
+        """Go on from the folder's checkpoint, if there is one and it is of this very run."""
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return
+        state = checkpoint.load(path, self.device)
+        if any(state[key] != value for key, value in self.identity.items()):
+            changes = checkpoint.describe_changes(state["config"], self.config)
+            print(f"{path}: of another run ({changes or 'other data'}); starting anew")
+            return
+        self.system.load_state_dict(state["system"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+            self.schedules[name].load_state_dict(state["schedules"][name])
+        self.progress = Progress(**state["progress"])
+        print(f"{path}: resuming after epoch {self.progress.epoch}")
+
+
+def make_schedule(
+    optimizer: torch.optim.Optimizer, config: TrainConfig, num_steps: int
+) -> LRScheduler:
+    """Return the learning-rate schedule that `config` names, over `num_steps` steps."""
+    if config.schedule == "plateau":
+        # torch lowers the rate once more than `patience` epochs are bad
+        return ReduceLROnPlateau(
+            optimizer, mode="max", factor=0.1, patience=config.patience - 1, threshold=0.0
+        )
+    if config.schedule == "one_cycle":
+        return OneCycleLR(
+            optimizer, config.learning_rate, total_steps=num_steps, pct_start=config.warmup
+        )
+    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)

@@ -1,0 +1,51 @@
+"""The frame store on matrices small enough to write down."""
+
+import numpy as np
+import torch
+
+from dsnet.training.frames import FrameStore
+
+
+def a_store():
+    """Frames 0 1 2, then 10, then 20 21 22 23; one bin."""
+    return FrameStore(
+        [
+            (name, np.array(values, dtype=np.float32)[:, None])
+            for name, values in [("a", [0, 1, 2]), ("b", [10]), ("c", [20, 21, 22, 23])]
+        ],
+        "cpu",
+    )
+
+
+def test_fixed_length_repeats_and_cuts():
+    store = a_store()
+    feats = store.fixed(store.positions(["c", "a", "b"]), 5)
+    assert feats[:, :, 0].tolist() == [
+        [20, 21, 22, 23, 20],
+        [0, 1, 2, 0, 1],
+        [10, 10, 10, 10, 10],
+    ]
+    assert store.fixed(store.positions(["c"]), 2)[0, :, 0].tolist() == [20, 21]
+
+
+def test_variable_length_pads_with_zeros_and_repeats_what_is_too_short():
+    store = a_store()
+    feats, lengths = store.variable(store.positions(["b", "c"]), min_frames=2)
+    assert lengths.tolist() == [2, 4]
+    assert feats[:, :, 0].tolist() == [[10, 10, 0, 0], [20, 21, 22, 23]]
+
+
+def test_crops_are_runs_of_the_utterance_that_start_everywhere():
+    store = a_store()
+    generator = torch.Generator().manual_seed(0)
+    crops = {
+        tuple(store.variable(store.positions(["c"]), 1, 2, generator)[0][0, :, 0].tolist())
+        for _ in range(50)
+    }
+    assert crops == {(20, 21), (21, 22), (22, 23)}
+
+
+def test_without_generator_a_crop_is_the_beginning():
+    store = a_store()
+    feats, lengths = store.variable(store.positions(["c"]), 1, 3)
+    assert lengths.tolist() == [3] and feats[0, :, 0].tolist() == [20, 21, 22]

@@ -1,0 +1,152 @@
+"""The loop: resumption to the bit, schedule, selection, and what it refuses."""
+
+import json
+
+import pytest
+import torch
+
+from dsnet.errors import TrainingError
+from dsnet.training import checkpoint
+from dsnet.training.inference import predict
+from dsnet.training.loop import MODEL, Trainer, epoch_seed
+
+
+class Killed(Exception):
+    pass
+
+
+def weights(folder):
+    return checkpoint.load(folder / MODEL)["model"]
+
+
+def train(config, fold, folder, stop_after_epoch=None, seed=1):
+    def report(entry):
+        if entry["epoch"] == stop_after_epoch:
+            raise Killed
+
+    trainer = Trainer(config, fold, seed, folder)
+    trainer.resume()
+    return trainer.run(report)
+
+
+@pytest.mark.parametrize(
+    "schedule, select, ema_decay", [("plateau", "best", 0.0), ("one_cycle", "last", 0.9)]
+)
+def test_a_resumed_run_ends_with_the_same_bits(
+    fold, make_config, tmp_path, schedule, select, ema_decay
+):
+    config = make_config(schedule=schedule, select=select, ema_decay=ema_decay, patience=1)
+    whole = train(config, fold, tmp_path / "whole")
+    for epoch in (1, 3):
+        with pytest.raises(Killed):
+            train(config, fold, tmp_path / "killed", stop_after_epoch=epoch)
+    resumed = train(config, fold, tmp_path / "killed")
+    first, second = weights(tmp_path / "whole"), weights(tmp_path / "killed")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    for entry in (*whole.history, *resumed.history):
+        del entry["seconds"]
+    assert whole.history == resumed.history
+    lines = (tmp_path / "killed" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4]
+
+
+def test_another_seed_or_fold_draws_other_numbers():
+    seeds = {epoch_seed(s, f, e) for s in (1, 2) for f in ("1", "11") for e in (0, 1, 11)}
+    assert len(seeds) == 12
+
+
+def test_a_checkpoint_of_another_config_is_not_resumed(fold, make_config, tmp_path, capsys):
+    with pytest.raises(Killed):
+        train(make_config(), fold, tmp_path, stop_after_epoch=2)
+    progress = train(make_config(learning_rate=0.5), fold, tmp_path)
+    assert progress.history[0]["learning_rate"] == 0.5
+    assert "train.learning_rate 0.001 -> 0.5); starting anew" in capsys.readouterr().out
+
+
+def test_published_schedule(fold, make_config, tmp_path, monkeypatch):
+    """Rate x0.1 after `patience` epochs that are not better, end after `stop_after`."""
+    config = make_config(kind="base", max_epochs=80, patience=3, stop_after=5)
+    uars = iter([0.5, 0.6, *[0.6] * 80])  # epoch 2 is the best; an equal one is not better
+    monkeypatch.setattr(Trainer, "_validate", lambda self: {"uar": next(uars)})
+    progress = train(config, fold, tmp_path)
+    rates = [entry["learning_rate"] for entry in progress.history]
+    assert rates == pytest.approx([1e-3] * 5 + [1e-4] * 2)
+    assert progress.best_epoch == 2 and progress.epoch == 7
+    assert checkpoint.load(tmp_path / MODEL)["epoch"] == 2
+
+
+def test_one_cycle_rises_and_falls_over_all_epochs(fold, make_config, tmp_path):
+    config = make_config(kind="base", schedule="one_cycle", max_epochs=6, warmup=0.5, select="last")
+    rates = [e["learning_rate"] for e in train(config, fold, tmp_path).history]
+    assert rates[:4] == sorted(rates[:4]) and rates[3:] == sorted(rates[3:], reverse=True)
+    assert checkpoint.load(tmp_path / MODEL)["epoch"] == 6
+
+
+def test_logged_losses_are_means_over_utterances(fold, make_config, tmp_path, monkeypatch):
+    trainer = Trainer(make_config(kind="base", batch_size=6), fold, 1, tmp_path)  # 6 6 6 3
+    monkeypatch.setattr(
+        trainer.system,
+        "step",
+        lambda batch, update: {"loss": torch.tensor(float(len(batch.labels)))},
+    )
+    assert trainer._train_epoch()["loss"] == pytest.approx((3 * 6 * 6 + 3 * 3) / 21)
+
+
+def test_gradient_norm_is_clipped(fold, make_config, tmp_path):
+    trainer = Trainer(make_config(kind="base", max_grad_norm=0.01), fold, 1, tmp_path)
+    trainer.train_set.config.train.batch_size = 21
+    batch = next(iter(trainer.train_set.epoch(torch.Generator(), False)))
+    trainer.system.step(batch, trainer._update)
+    norm = torch.stack([p.grad.norm() for p in trainer.system.parameters()]).norm()
+    assert norm == pytest.approx(0.01, rel=1e-3)
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(fold, make_config, tmp_path):
+    fold.store.frames[3] = float("nan")
+    with pytest.raises(TrainingError, match=r"epoch 1.*Lower train.learning_rate"):
+        train(make_config(), fold, tmp_path)
+    assert not (tmp_path / MODEL).exists()
+
+
+def test_the_loop_learns(fold, make_config, tmp_path):
+    config = make_config(max_epochs=30, learning_rate=0.01, embed_dim=32)
+    assert train(config, fold, tmp_path).best_uar > 0.9
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"classes": ["a", "b", "c"]}, "classes"),
+        ({"features_digest": "other"}, "features"),
+        ({"config": "base"}, "system config"),
+    ],
+)
+def test_inference_refuses_a_model_of_something_else(fold, make_config, tmp_path, change, message):
+    config = make_config(max_epochs=1)
+    train(config, fold, tmp_path)
+    asked = {"classes": fold.classes, "features_digest": "features", "config": "dsnet", **change}
+    with pytest.raises(TrainingError, match=f"trained with {message}.*train again"):
+        checkpoint.load_system(
+            tmp_path / MODEL,
+            make_config(kind=asked["config"], max_epochs=1),
+            asked["classes"],
+            asked["features_digest"],
+            "cpu",
+        )
+
+
+def test_a_torn_checkpoint_is_an_error_that_names_it(tmp_path):
+    (tmp_path / MODEL).write_bytes(b"PK\x03\x04 half a file")
+    with pytest.raises(TrainingError, match=MODEL):
+        checkpoint.load(tmp_path / MODEL)
+
+
+def test_predictions_come_in_the_order_asked_for(fold, make_config, tmp_path):
+    trainer = Trainer(make_config(), fold, 1, tmp_path)
+    ids = fold.train + fold.dev
+    together = predict(trainer.system, fold.store, ids, trainer.config.input, batch_size=8)
+    for i, utt in enumerate(ids):
+        alone = predict(trainer.system, fold.store, [utt], trainer.config.input)
+        torch.testing.assert_close(together.logits[i : i + 1], alone.logits)
+        torch.testing.assert_close(together.embeddings["e"][i : i + 1], alone.embeddings["e"])
