@@ -33,7 +33,7 @@ class FoldConfig:
 
     protocol: str = "leave_one_speaker_out"
     validation: str = "next_speaker"
-    num_groups: int = 0  # speaker_groups: sorted speakers are dealt to so many groups in turn
+    num_groups: int = 0  # speaker_groups: speakers sorted by sex and name, dealt in turn
 
     def check(self) -> None:
         _one_of("folds.protocol", self.protocol, PROTOCOLS)
@@ -49,13 +49,13 @@ class FoldConfig:
                 f"folds.validation '{self.validation}' does not fit protocol '{self.protocol}'; "
                 f"choose {' or '.join(fitting)}"
             )
-        if (self.protocol == "speaker_groups") != (self.num_groups > 0):
+        grouped = self.protocol == "speaker_groups"
+        if (grouped and self.num_groups < 3) or (not grouped and self.num_groups):
             raise ValueError(
-                "folds.num_groups must be 3 or more for protocol speaker_groups and left out "
-                f"otherwise; found {self.num_groups} with {self.protocol}"
+                "folds.num_groups must be 3 or more (test, validation, training) for protocol "
+                f"speaker_groups and left out otherwise; found {self.num_groups} with "
+                f"{self.protocol}"
             )
-        if self.num_groups in (1, 2):
-            raise ValueError("folds.num_groups must be 3 or more: test, validation and training")
 
 
 @dataclass
@@ -73,6 +73,8 @@ class ReferenceConfig:
         _one_of("references.if_missing", self.if_missing, IF_MISSING)
         if self.count < 1:
             raise ValueError(f"references.count must be 1 or more, found {self.count}")
+        if self.seed < 0:
+            raise ValueError(f"references.seed must be 0 or more, found {self.seed}")
 
 
 @dataclass
@@ -93,6 +95,8 @@ class TaskConfig:
     def check(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes must be two or more different names, found {self.classes}")
+        if any(name.split() != [name] for name in self.classes):
+            raise ValueError(f"class names must be without white space, found {self.classes}")
         unknown = sorted(set(self.label_map.values()) - set(self.classes))
         if unknown:
             raise ValueError(f"label_map leads to {unknown}, not among the classes {self.classes}")
@@ -102,7 +106,6 @@ class TaskConfig:
         both = sorted(set(self.label_map) & set(self.ignored_labels))
         if both:
             raise ValueError(f"native labels {both} stand in label_map and in ignored_labels")
-        for name, keys in (("by_class", self.gate.by_class),):
-            strange = sorted(set(keys) - set(self.classes))
-            if strange:
-                raise ValueError(f"gate.{name} names {strange}, not among the classes")
+        strange = sorted(set(self.gate.by_class) - set(self.classes))
+        if strange:
+            raise ValueError(f"gate.by_class names {strange}, not among the classes")

@@ -1,0 +1,188 @@
+"""Audit of folds and references: what would spoil a result stops the run, the rest is counted."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dsnet.errors import FoldError
+from dsnet.folds.protocols import Fold
+from dsnet.folds.references import References
+
+
+@dataclass(frozen=True)
+class TaskTables:
+    """What is known of the utterances of a task.
+
+    Args:
+        classes: class names in order.
+        utt2emo: class of each utterance of the task.
+        utt2spk: its speaker.
+        utt2text: its text, where known.
+        utt2hash: digest of the samples, where known; also of references outside the task.
+        reference2spk: speaker of each reference.
+    """
+
+    classes: Sequence[str]
+    utt2emo: Mapping[str, str]
+    utt2spk: Mapping[str, str]
+    utt2text: Mapping[str, str]
+    utt2hash: Mapping[str, str]
+    reference2spk: Mapping[str, str]
+
+
+def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References) -> dict[str, Any]:
+    """Check and count; the result is what audit.json holds.
+
+    Raises:
+        FoldError: a speaker or the same audio on two sides, a training part without some class,
+            or an utterance that is not tested exactly once.
+    """
+    warnings = []
+    for name, fold in folds.items():
+        sides = _speaker_sides(name, fold, tables.utt2spk)
+        _check_audio(name, sides, tables)
+        absent = {p: _absent_classes(utts, tables) for p, utts in fold.parts().items()}
+        if absent["train"]:
+            raise FoldError(
+                f"fold {name}: the training part has no utterance of {', '.join(absent['train'])}; "
+                "choose a protocol that trains on more speakers, or leave the class out of the task"
+            )
+        for part in ("dev", "test"):
+            if absent[part]:
+                warnings.append(f"fold {name}: {part} has no {', '.join(absent[part])}")
+    _check_tested_once(folds, tables.utt2emo)
+    unhashed = len(set(tables.utt2emo) - set(tables.utt2hash))
+    if unhashed:
+        warnings.append(f"{unhashed} utterances without audio_hash: not compared with others")
+    without = [u for u, refs in references.by_utterance(tables.utt2spk).items() if not refs]
+    return {
+        "num_utterances": len(tables.utt2emo),
+        "num_speakers": len(set(tables.utt2spk.values())),
+        "folds": {name: _describe(fold, tables) for name, fold in folds.items()},
+        "warnings": warnings,
+        "references": {
+            "num_by_speaker": dict(sorted(Counter(tables.reference2spk.values()).items())),
+            "fallback_speakers": references.fallback_speakers,
+            "dropped_speakers": references.dropped_speakers,
+            "utterances_without_reference": without,
+        },
+        "same_audio": _same_audio(tables.utt2hash),
+    }
+
+
+def _speaker_sides(name: str, fold: Fold, utt2spk: Mapping[str, str]) -> dict[str, str]:
+    sides: dict[str, str] = {}
+    for part, utts in fold.parts().items():
+        for utt in utts:
+            speaker = utt2spk[utt]
+            if sides.setdefault(speaker, part) != part:
+                raise FoldError(
+                    f"fold {name}: speaker {speaker} is in {sides[speaker]} and, "
+                    f"with {utt}, in {part}; a speaker belongs to one part"
+                )
+    return sides
+
+
+def _check_audio(name: str, sides: Mapping[str, str], tables: TaskTables) -> None:
+    speaker_of = {**tables.reference2spk, **tables.utt2spk}
+    first: dict[str, str] = {}  # hash to the first utterance that has it
+    for utt, audio_hash in tables.utt2hash.items():
+        other = first.setdefault(audio_hash, utt)
+        side, other_side = sides[speaker_of[utt]], sides[speaker_of[other]]
+        if side != other_side:
+            raise FoldError(
+                f"fold {name}: the same audio is in {other_side} as {other} and in {side} as "
+                f"{utt}; find out which is mislabelled and leave it out in local/prepare.py"
+            )
+
+
+def _absent_classes(utts: Iterable[str], tables: TaskTables) -> list[str]:
+    present = {tables.utt2emo[utt] for utt in utts}
+    return [c for c in tables.classes if c not in present]
+
+
+def _check_tested_once(folds: Mapping[str, Fold], utterances: Iterable[str]) -> None:
+    times = Counter(utt for fold in folds.values() for utt in fold.test)
+    wrong = sorted(utt for utt in {*utterances, *times} if times[utt] != 1)
+    if wrong:
+        raise FoldError(
+            f"{len(wrong)} utterances are not tested exactly once over the folds, "
+            f"such as {wrong[0]} ({times[wrong[0]]} times)"
+        )
+
+
+def _describe(fold: Fold, tables: TaskTables) -> dict[str, Any]:
+    trained = {tables.utt2text[utt] for utt in fold.train if utt in tables.utt2text}
+    result: dict[str, Any] = {}
+    for part, utts in fold.parts().items():
+        counts = Counter(tables.utt2emo[utt] for utt in utts)
+        result[part] = {
+            "utterances": len(utts),
+            "speakers": sorted({tables.utt2spk[utt] for utt in utts}),
+            "classes": {c: counts[c] for c in tables.classes},
+        }
+        if part != "train":
+            repeated = sum(tables.utt2text.get(utt) in trained for utt in utts)
+            result[part]["utterances_with_text_of_train"] = repeated
+    return result
+
+
+def _same_audio(utt2hash: Mapping[str, str]) -> list[list[str]]:
+    by_hash: dict[str, list[str]] = {}
+    for utt, audio_hash in utt2hash.items():
+        by_hash.setdefault(audio_hash, []).append(utt)
+    return [utts for utts in by_hash.values() if len(utts) > 1]
+
+
+def format_audit(report: Mapping[str, Any], words: str) -> str:
+    """Return an audit as text to print; `words` says the protocol."""
+    folds, references = report["folds"], report["references"]
+    lines = [
+        f"{report['num_utterances']} utterances of {report['num_speakers']} speakers, "
+        f"{len(folds)} folds: {words}"
+    ]
+    lines += _table(
+        ["fold", "train", "dev", "test", "dev by class", "test by class"],
+        [
+            [name]
+            + [str(fold[part]["utterances"]) for part in ("train", "dev", "test")]
+            + [_counts(fold[part]["classes"]) for part in ("dev", "test")]
+            for name, fold in folds.items()
+        ],
+    )
+    lines += [f"warning: {warning}" for warning in report["warnings"]]
+    repeated = sum(fold["test"]["utterances_with_text_of_train"] for fold in folds.values())
+    if repeated:
+        lines.append(f"{repeated} test utterances say a text that the training part has too")
+    for utts in report["same_audio"]:
+        lines.append(f"same audio, on one side: {' '.join(utts)}")
+    lines.append(f"references by speaker: {_counts(references['num_by_speaker'])}")
+    if references["fallback_speakers"]:
+        named = " ".join(references["fallback_speakers"])
+        lines.append(f"no neutral utterance, so all of theirs serve: speaker {named}")
+    if references["dropped_speakers"]:
+        dropped = references["dropped_speakers"]
+        lines.append(
+            f"{len(dropped)} speakers, {sum(dropped.values())} utterances left out of the task, "
+            f"no neutral utterance: {_counts(dropped)}"
+        )
+    without = references["utterances_without_reference"]
+    if without:
+        lines.append(f"{len(without)} utterances have no reference: {' '.join(without[:10])}")
+    return "\n".join(lines)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return " ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    return [
+        "  ".join(
+            cell.rjust(width) if 0 < i < 4 else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [header, *rows]
+    ]

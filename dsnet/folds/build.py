@@ -1,0 +1,161 @@
+"""From utterances and a task config to a task folder: folds, references, audit."""
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lhotse import CutSet, SupervisionSegment
+
+from dsnet.corpus.gate import apply_labels, native_labels
+from dsnet.errors import FoldError
+from dsnet.files import digest, write_text
+from dsnet.folds.audit import TaskTables, audit
+from dsnet.folds.protocols import Fold, in_words, make_folds
+from dsnet.folds.references import SPK2NEUTRAL, UTT2NEUTRAL, References, choose_references
+from dsnet.folds.task_data import read_task_json, task_digest
+from dsnet.task import TaskConfig
+
+LISTS = ("utt2emo", "utt2spk", "utt2text", "spk2gender", "neutral2spk", SPK2NEUTRAL, UTT2NEUTRAL)
+
+
+def read_supervisions(feats_dir: Path | str) -> list[SupervisionSegment]:
+    """Return the supervisions of a feature folder's cuts.
+
+    Raises:
+        FoldError: no cuts there.
+    """
+    path = Path(feats_dir) / "cuts.jsonl.gz"
+    if not path.is_file():
+        raise FoldError(f"{path}: no such file; run the recipe with --stage 1")
+    cuts = CutSet.from_jsonl_lazy(path)
+    return [s for cut in cuts for s in cut.supervisions]
+
+
+def build_task(
+    config: TaskConfig, supervisions: Sequence[SupervisionSegment], task_dir: Path | str
+) -> dict[str, Any]:
+    """Choose references, split, audit and write a task folder, whole or not at all.
+
+    A speaker without neutral utterance under `if_missing: drop_speaker` leaves before the split:
+    no fold tests that speaker, and the next one validates instead.
+
+    Args:
+        config: the task.
+        supervisions: all of the corpus in any order, with `custom` as stage 0 writes it.
+        task_dir: folder to write; files there that are not of this stage stay.
+
+    Returns:
+        What audit.json holds.
+
+    Raises:
+        FoldError: no folds or references can be made so, or the audit stops the run.
+        CorpusError: a native label that the config does not know.
+    """
+    supervisions = sorted(supervisions, key=lambda s: s.id)
+    utt2emo, _ = apply_labels(native_labels(supervisions), config)
+    references = choose_references(config.references, supervisions, utt2emo)
+    kept = [
+        s for s in supervisions if s.id in utt2emo and s.speaker not in references.dropped_speakers
+    ]
+    utt2spk = {s.id: s.speaker for s in kept}
+    spk2sessions: dict[str, list[str]] = {}
+    for s in kept:
+        session = s.custom.get("session")
+        if session is not None:
+            spk2sessions.setdefault(s.speaker, []).append(session)
+    spk2sex = {s.speaker: s.gender for s in kept if s.gender}
+    folds = make_folds(config.folds, utt2spk, spk2sessions, spk2sex)
+
+    referred = {r for refs in references.table.values() for r in refs}
+    tables = TaskTables(
+        classes=config.classes,
+        utt2emo={utt: utt2emo[utt] for utt in utt2spk},
+        utt2spk=utt2spk,
+        utt2text={s.id: " ".join(s.text.split()) for s in kept if s.text},
+        utt2hash={
+            s.id: s.custom["audio_hash"]
+            for s in supervisions
+            if (s.id in utt2spk or s.id in referred) and "audio_hash" in s.custom
+        },
+        reference2spk={s.id: s.speaker for s in supervisions if s.id in referred},
+    )
+    report = audit(tables, folds, references)
+    task_dir = Path(task_dir)
+    task_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=task_dir, prefix=".tmp-") as temporary:
+        _write(Path(temporary), config, tables, spk2sex, folds, references, report)
+        _swap(Path(temporary), task_dir)
+    return report
+
+
+def _write(
+    folder: Path,
+    config: TaskConfig,
+    tables: TaskTables,
+    spk2sex: Mapping[str, str],
+    folds: Mapping[str, Fold],
+    references: References,
+    report: Mapping[str, Any],
+) -> None:
+    lists = {
+        "utt2emo": tables.utt2emo,
+        "utt2spk": tables.utt2spk,
+        "utt2text": tables.utt2text,
+        "spk2gender": {spk: sex[0].lower() for spk, sex in sorted(spk2sex.items())},
+        "neutral2spk": references.neutral2spk,
+        references.file_name: {key: " ".join(refs) for key, refs in references.table.items()},
+    }
+    for name, table in lists.items():
+        write_text(folder / name, "".join(f"{key} {value}\n" for key, value in table.items()))
+    write_text(folder / "folds", "".join(f"{name}\n" for name in folds))
+    for name, fold in folds.items():
+        if "/" in name or name.split() != [name]:
+            raise FoldError(
+                f"fold '{name}': a speaker or session names its folder; no '/' or space"
+            )
+        for part, utts in fold.parts().items():
+            write_text(folder / f"fold_{name}" / part, "".join(f"{utt}\n" for utt in utts))
+    _write_json(folder / "audit.json", report)
+    task = {
+        "classes": config.classes,
+        "protocol": {**dataclasses.asdict(config.folds), "in_words": in_words(config.folds)},
+        "references": {
+            **dataclasses.asdict(config.references),
+            "fallback_speakers": references.fallback_speakers,
+            "digest": digest([(folder / references.file_name).read_bytes()]),
+        },
+        "digest": task_digest(folder, config.classes),
+    }
+    _write_json(folder / "task.json", task)
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _swap(new: Path, task_dir: Path) -> None:
+    """Put new files in the place of older ones; task.json comes last and says that all is there."""
+    _keep_edited_references(task_dir)
+    (task_dir / "task.json").unlink(missing_ok=True)
+    for name in (*LISTS, "folds", "audit.json"):
+        (task_dir / name).unlink(missing_ok=True)
+    for stale in task_dir.glob("fold_*"):
+        shutil.rmtree(stale)
+    for path in sorted(new.iterdir(), key=lambda path: path.name == "task.json"):
+        path.rename(task_dir / path.name)
+
+
+def _keep_edited_references(task_dir: Path) -> None:
+    """Keep references that a person has edited since this stage wrote them, under another name."""
+    if not (task_dir / "task.json").is_file():
+        return
+    written = read_task_json(task_dir)["references"]["digest"]
+    for name in (SPK2NEUTRAL, UTT2NEUTRAL):
+        path = task_dir / name
+        if path.is_file() and digest([path.read_bytes()]) != written:
+            path.rename(task_dir / f"{name}.edited")
+            print(f"{path} was edited by hand and is made anew; the edited one is {path}.edited")

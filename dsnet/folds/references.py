@@ -1,0 +1,236 @@
+"""Neutral references: the utterances that calibrate a speaker, chosen, written and read back.
+
+Two forms of file, of which a task has one:
+
+    spk2neutral   speaker utterance utterance ...     the same references for all of the speaker
+    utt2neutral   utterance utterance utterance ...   policy same_text: an utterance has its own
+
+A person may edit either; `neutral2spk` beside it lists the utterances to choose from.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from lhotse import SupervisionSegment
+
+from dsnet.errors import FoldError
+from dsnet.files import read_lines
+from dsnet.task import ReferenceConfig
+
+SPK2NEUTRAL = "spk2neutral"
+UTT2NEUTRAL = "utt2neutral"
+
+
+@dataclass(frozen=True)
+class References:
+    """References as chosen by a policy.
+
+    Args:
+        file_name: spk2neutral or utt2neutral.
+        table: the lines of that file; speaker or utterance to its references, best first.
+        neutral2spk: every neutral utterance of the kept speakers, chosen or not.
+        fallback_speakers: have no neutral utterance; all of theirs serve.
+        dropped_speakers: have none either and leave the task; with their number of utterances.
+    """
+
+    file_name: str
+    table: dict[str, list[str]]
+    neutral2spk: dict[str, str]
+    fallback_speakers: list[str] = field(default_factory=list)
+    dropped_speakers: dict[str, int] = field(default_factory=dict)
+
+    def by_utterance(self, utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
+        """Return the references of each utterance of `utt2spk`, itself excluded; may be empty."""
+        return _by_utterance(self.file_name, self.table, utt2spk)
+
+
+def _by_utterance(
+    file_name: str, table: Mapping[str, list[str]], utt2spk: Mapping[str, str]
+) -> dict[str, list[str]]:
+    key = {utt: spk if file_name == SPK2NEUTRAL else utt for utt, spk in utt2spk.items()}
+    return {utt: [ref for ref in table.get(key[utt], ()) if ref != utt] for utt in utt2spk}
+
+
+def choose_references(
+    config: ReferenceConfig,
+    supervisions: Iterable[SupervisionSegment],
+    task_utterances: Collection[str],
+) -> References:
+    """Choose the references of every speaker of a task.
+
+    Args:
+        config: policy, number of references, and what to do about a speaker without any.
+        supervisions: all of the corpus, since neutral utterances need not be in the task.
+        task_utterances: ids of those in the task.
+
+    Raises:
+        FoldError: speakers without a neutral utterance, under if_missing: error.
+    """
+    supervisions = sorted(supervisions, key=lambda s: s.id)
+    spoken: dict[str, list[SupervisionSegment]] = {}
+    for s in supervisions:
+        if s.id in task_utterances:
+            spoken.setdefault(s.speaker, []).append(s)
+    neutrals: dict[str, list[SupervisionSegment]] = {speaker: [] for speaker in spoken}
+    for s in supervisions:
+        if s.speaker in spoken and s.custom["emotion"] == config.native_label:
+            neutrals[s.speaker].append(s)
+
+    missing = sorted(speaker for speaker, segments in neutrals.items() if not segments)
+    if missing and config.if_missing == "error":
+        native_labels = sorted({s.custom["emotion"] for s in supervisions})
+        named = ", ".join(f"{spk} ({len(spoken[spk])} utterances in the task)" for spk in missing)
+        raise FoldError(
+            f"no utterance with native label '{config.native_label}' to serve as neutral "
+            f"reference: speaker {named}. The corpus has the labels {', '.join(native_labels)}. "
+            "Correct references.native_label, or set references.if_missing to all_utterances "
+            "(all that the speaker says serves) or drop_speaker (leaves the task)"
+        )
+    dropped = {}
+    if config.if_missing == "drop_speaker":
+        dropped = {speaker: len(spoken.pop(speaker)) for speaker in missing}
+        missing = []
+    neutral2spk = {s.id: speaker for speaker in spoken for s in neutrals[speaker]}
+
+    table: dict[str, list[str]] = {}
+    for speaker, segments in sorted(spoken.items()):
+        if config.policy == "same_text":
+            for s in segments:
+                chosen = (
+                    segments if speaker in missing else _same_text(config, s, neutrals[speaker])
+                )
+                table[s.id] = [c.id for c in chosen if c.id != s.id]
+        else:
+            chosen = segments if speaker in missing else _of_speaker(config, neutrals[speaker])
+            table[speaker] = [c.id for c in chosen]
+    return References(
+        file_name=UTT2NEUTRAL if config.policy == "same_text" else SPK2NEUTRAL,
+        table={key: refs for key, refs in sorted(table.items()) if refs},
+        neutral2spk=dict(sorted(neutral2spk.items())),
+        fallback_speakers=missing,
+        dropped_speakers=dropped,
+    )
+
+
+def _of_speaker(
+    config: ReferenceConfig, neutrals: list[SupervisionSegment]
+) -> list[SupervisionSegment]:
+    if config.policy == "longest":
+        neutrals = sorted(neutrals, key=lambda s: (-s.duration, s.id))
+    elif config.policy == "random":
+        # From seed and name alone, so that a further speaker changes nobody else's references.
+        generator = np.random.default_rng([config.seed, *neutrals[0].speaker.encode()])
+        neutrals = [neutrals[i] for i in generator.permutation(len(neutrals))]
+    return neutrals[: config.count]
+
+
+def _same_text(
+    config: ReferenceConfig, utterance: SupervisionSegment, neutrals: list[SupervisionSegment]
+) -> list[SupervisionSegment]:
+    others = [n for n in neutrals if n.id != utterance.id]
+    # sorted is stable: file order within the same text and within the other texts
+    others.sort(key=lambda n: utterance.text is None or n.text != utterance.text)
+    return others[: config.count]
+
+
+def read_fields(path: Path) -> list[tuple[str, list[str]]]:
+    """Read lines of fields separated by white space.
+
+    Returns:
+        For each line where it stands (`file:line`) and its fields.
+
+    Raises:
+        FoldError: no such file, or an empty line.
+    """
+    if not path.is_file():
+        raise FoldError(f"{path}: no such file; run the recipe with --stage 2")
+    rows = [(f"{path}:{n}", line.split()) for n, line in enumerate(read_lines(path), start=1)]
+    for where, fields in rows:
+        if not fields:
+            raise FoldError(f"{where}: empty line; remove it")
+    return rows
+
+
+def read_references(
+    task_dir: Path,
+    utt2spk: Mapping[str, str],
+    neutral2spk: Mapping[str, str],
+    fallback_speakers: Collection[str],
+) -> tuple[dict[str, list[str]], set[str]]:
+    """Read the references of a task as a person may have edited them.
+
+    Args:
+        task_dir: folder with spk2neutral or utt2neutral.
+        utt2spk: the utterances of the task.
+        neutral2spk: the utterances that may serve.
+        fallback_speakers: speakers of whom any utterance of the task may serve.
+
+    Returns:
+        References of each utterance of the task (itself excluded; may be empty), and the set of
+        neutral utterances that serve as reference; those of fallback speakers are not in it.
+
+    Raises:
+        FoldError: names file and line of what does not fit.
+    """
+    names = [name for name in (SPK2NEUTRAL, UTT2NEUTRAL) if (task_dir / name).exists()]
+    if len(names) != 1:
+        raise FoldError(
+            f"{task_dir}: exactly one of {SPK2NEUTRAL} and {UTT2NEUTRAL} must be there, "
+            f"found {' and '.join(names) or 'none'}; run the recipe with --stage 2"
+        )
+    path = task_dir / names[0]
+    by_speaker = names[0] == SPK2NEUTRAL
+    speaker_of = {spk: spk for spk in utt2spk.values()} if by_speaker else utt2spk
+    table: dict[str, list[str]] = {}
+    for where, (key, *references) in read_fields(path):
+        if key not in speaker_of:
+            kind = "speaker" if by_speaker else "utterance"
+            raise FoldError(f"{where}: '{key}' is no {kind} of this task; correct or remove it")
+        if key in table:
+            raise FoldError(f"{where}: '{key}' has a line already; join the two")
+        if not references:
+            raise FoldError(f"{where}: '{key}' has no reference; add one from neutral2spk")
+        if len(set(references)) < len(references):
+            raise FoldError(f"{where}: an utterance stands there twice; keep one")
+        speaker = speaker_of[key]
+        for reference in references:
+            if reference == key and not by_speaker:
+                raise FoldError(f"{where}: '{key}' cannot be its own reference; remove it there")
+            _check_reference(where, reference, speaker, utt2spk, neutral2spk, fallback_speakers)
+        table[key] = references
+    own: dict[str, set[str]] = {}
+    for utt, speaker in neutral2spk.items():
+        own.setdefault(speaker, set()).add(utt)
+    expected = set(utt2spk.values())
+    if not by_speaker:
+        expected = {utt for utt, speaker in utt2spk.items() if own.get(speaker, set()) - {utt}}
+    forgotten = sorted(expected - set(table))
+    if forgotten:
+        raise FoldError(f"{path}: no line for '{forgotten[0]}'; add one, choosing from neutral2spk")
+    used = {reference for references in table.values() for reference in references}
+    return _by_utterance(names[0], table, utt2spk), used & set(neutral2spk)
+
+
+def _check_reference(
+    where: str,
+    reference: str,
+    speaker: str,
+    utt2spk: Mapping[str, str],
+    neutral2spk: Mapping[str, str],
+    fallback_speakers: Collection[str],
+) -> None:
+    owner = neutral2spk.get(reference, utt2spk.get(reference))
+    if owner is None:
+        raise FoldError(
+            f"{where}: '{reference}' is neither a neutral utterance nor one of this task; "
+            "choose from neutral2spk"
+        )
+    if owner != speaker:
+        raise FoldError(
+            f"{where}: '{reference}' is an utterance of speaker {owner}, not of {speaker}; "
+            "references are of the same speaker"
+        )
+    if reference not in neutral2spk and speaker not in fallback_speakers:
+        raise FoldError(f"{where}: '{reference}' is not neutral; choose from neutral2spk")

@@ -1,0 +1,187 @@
+"""Stage 2 from cuts to a task folder: what stands there, and what stays when a run fails."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from lhotse import CutSet, MonoCut, SupervisionSegment
+
+from dsnet.bin.make_folds import main
+from dsnet.errors import FoldError
+from dsnet.folds.build import build_task, read_supervisions
+from dsnet.folds.task_data import TaskData
+from dsnet.task import FoldConfig, ReferenceConfig, TaskConfig
+
+TASK = {
+    "classes": ["neutral", "happy"],
+    "label_map": {"N": "neutral", "H": "happy", "E": "happy"},
+    "ignored_labels": ["X"],
+}
+
+
+def supervision(utt: str, **changes) -> SupervisionSegment:
+    """`a-N-1`: the first neutral utterance of speaker a."""
+    speaker, emotion, _ = utt.split("-")
+    fields = {
+        "id": utt,
+        "recording_id": utt,
+        "start": 0.0,
+        "duration": 1.0,
+        "speaker": speaker,
+        "gender": "female" if speaker in "ac" else "male",
+        "text": f"text  of {utt[-1]}",
+        "custom": {"emotion": emotion, "audio_hash": f"hash of {utt}"},
+    }
+    return SupervisionSegment(**(fields | changes))
+
+
+CORPUS = [supervision(f"{spk}-{emo}-{n}") for n in (2, 1) for emo in "XNHE" for spk in "dcba"]
+
+
+def task(**changes) -> TaskConfig:
+    return TaskConfig(
+        **(TASK | {"references": ReferenceConfig("N", count=2), "folds": FoldConfig()} | changes)
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def run_program(monkeypatch, tmp_path: Path, corpus=CORPUS) -> Path:
+    (tmp_path / "fbank").mkdir(exist_ok=True)
+    cuts = [MonoCut(s.id, 0.0, 1.0, 0, supervisions=[s]) for s in corpus]
+    CutSet.from_cuts(cuts).to_file(tmp_path / "fbank" / "cuts.jsonl.gz")
+    config = TASK | {"references": {"native_label": "N", "count": 2}}
+    (tmp_path / "task.yaml").write_text(yaml.safe_dump(config))
+    argv = ["task.yaml", "fbank", "task"]
+    monkeypatch.setattr(sys, "argv", ["make_folds", *(str(tmp_path / name) for name in argv)])
+    main()
+    return tmp_path / "task"
+
+
+def test_files_are_those_of_the_contract(tmp_path, monkeypatch, capsys):
+    folder = run_program(monkeypatch, tmp_path)
+    lists = {"utt2emo", "utt2spk", "utt2text", "spk2gender", "neutral2spk", "spk2neutral"}
+    parts = {f"fold_{spk}/{part}" for spk in "abcd" for part in ("train", "dev", "test")}
+    assert set(contents(folder)) == lists | parts | {"folds", "task.json", "audit.json"}
+    utts = sorted(s.id for s in CORPUS if s.custom["emotion"] != "X")
+    assert (folder / "utt2emo").read_text().splitlines() == [
+        f"{utt} {'neutral' if '-N-' in utt else 'happy'}" for utt in utts
+    ]
+    assert (folder / "utt2text").read_text().splitlines()[0] == "a-E-1 text of 1"
+    assert (folder / "spk2gender").read_text() == "a f\nb m\nc f\nd m\n"
+    assert (folder / "spk2neutral").read_text().splitlines()[0] == "a a-N-1 a-N-2"
+    assert (folder / "folds").read_text() == "a\nb\nc\nd\n"
+    assert (folder / "fold_d" / "dev").read_text().split() == [u for u in utts if u[0] == "a"]
+    assert json.loads((folder / "task.json").read_text())["classes"] == ["neutral", "happy"]
+    printed = capsys.readouterr().out
+    assert "24 utterances of 4 speakers, 4 folds: each speaker is tested" in printed
+    assert "a        12    6     6  neutral 2 happy 4  neutral 2 happy 4" in printed
+
+
+def test_task_data_reads_what_was_written(tmp_path, monkeypatch):
+    folder = run_program(monkeypatch, tmp_path)
+    data = TaskData.load(folder)
+    assert data.digest == json.loads((folder / "task.json").read_text())["digest"]
+    assert data.classes == ["neutral", "happy"]
+    assert sorted(u for name in data.fold_names for u in data.fold(name).test) == sorted(
+        data.utt2emo
+    )
+    assert data.references["b-H-1"] == ["b-N-1", "b-N-2"]
+    assert data.references["b-N-1"] == ["b-N-2"]
+
+
+def test_order_of_the_corpus_changes_nothing(tmp_path):
+    for name, corpus in (("one", CORPUS), ("two", CORPUS[::-1])):
+        config = task(references=ReferenceConfig("N", "random", count=1, seed=3))
+        build_task(config, corpus, tmp_path / name)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_failed_run_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
+    folder = run_program(monkeypatch, tmp_path)
+    before = contents(folder)
+    copy = supervision("d-N-1", custom={"emotion": "N", "audio_hash": "hash of a-N-1"})
+    with pytest.raises(FoldError, match="same audio"):
+        run_program(monkeypatch, tmp_path, [s for s in CORPUS if s.id != copy.id] + [copy])
+    assert contents(folder) == before
+
+
+def test_new_run_leaves_nothing_stale_and_keeps_what_is_not_its_own(tmp_path):
+    build_task(task(), CORPUS, tmp_path)
+    (tmp_path / "gate.json").write_text("{}")
+    groups = FoldConfig("speaker_groups", "next_group", 3)
+    same_text = ReferenceConfig("N", "same_text", count=1)
+    build_task(task(folds=groups, references=same_text), CORPUS, tmp_path)
+    fresh = tmp_path / "fresh"
+    build_task(task(folds=groups, references=same_text), CORPUS, fresh)
+    expected = contents(fresh)
+    shutil.rmtree(fresh)
+    assert contents(tmp_path) == expected | {"gate.json": b"{}"}
+    assert "utt2neutral" in expected and "spk2neutral" not in expected
+    assert not list(tmp_path.glob(".tmp*"))
+
+
+def test_edited_references_are_kept_aside(tmp_path, capsys):
+    build_task(task(), CORPUS, tmp_path)
+    path = tmp_path / "spk2neutral"
+    original = path.read_text()
+    edited = original.replace("a a-N-1 a-N-2", "a a-N-2")
+    path.write_text(edited)
+    build_task(task(), CORPUS, tmp_path)
+    assert path.read_text() == original
+    assert (tmp_path / "spk2neutral.edited").read_text() == edited
+    assert "was edited by hand" in capsys.readouterr().out
+
+
+def test_neutral_may_be_outside_the_task(tmp_path):
+    config = task(
+        classes=["sad", "happy"],
+        label_map={"X": "sad", "H": "happy", "E": "happy"},
+        ignored_labels=["N"],
+    )
+    build_task(config, CORPUS, tmp_path)
+    data = TaskData.load(tmp_path)
+    assert set(data.utt2emo.values()) == {"sad", "happy"}
+    assert all(refs == [f"{utt[0]}-N-1", f"{utt[0]}-N-2"] for utt, refs in data.references.items())
+    assert data.reference_utterances.isdisjoint(data.utt2emo)
+
+
+def test_dropped_speaker_has_no_fold_and_is_counted(tmp_path):
+    corpus = [s for s in CORPUS if not s.id.startswith("b-N")]
+    config = task(references=ReferenceConfig("N", if_missing="drop_speaker"))
+    report = build_task(config, corpus, tmp_path)
+    assert report["references"]["dropped_speakers"] == {"b": 4}
+    data = TaskData.load(tmp_path)
+    assert data.fold_names == ["a", "c", "d"]
+    assert {data.utt2spk[u] for u in data.fold("a").dev} == {"c"}  # the next who is left
+    assert "b" not in (tmp_path / "utt2spk").read_text()
+
+
+def test_fallback_references_are_all_of_the_speakers(tmp_path):
+    corpus = [s for s in CORPUS if not s.id.startswith("b-N")]
+    config = task(references=ReferenceConfig("N", if_missing="all_utterances"))
+    build_task(config, corpus, tmp_path)
+    data = TaskData.load(tmp_path)
+    assert data.references["b-H-1"] == ["b-E-1", "b-E-2", "b-H-2"]
+    assert not any(utt.startswith("b") for utt in data.reference_utterances)
+
+
+def test_name_that_cannot_be_a_folder(tmp_path):
+    corpus = [supervision(s.id, speaker=f"{s.speaker}/1") for s in CORPUS]
+    with pytest.raises(FoldError, match="fold 'a/1'"):
+        build_task(task(), corpus, tmp_path)
+    assert contents(tmp_path) == {}
+
+
+def test_no_cuts_says_which_stage_to_run(tmp_path):
+    with pytest.raises(FoldError, match="cuts.jsonl.gz: no such file; run .* --stage 1"):
+        read_supervisions(tmp_path)

@@ -1,0 +1,124 @@
+"""Each thing that stops the audit, made to happen; counts checked by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from dsnet.errors import FoldError
+from dsnet.folds.audit import TaskTables, audit, format_audit
+from dsnet.folds.protocols import Fold
+from dsnet.folds.references import References
+
+UTT2SPK = {f"{spk}{n}": spk for spk in "abc" for n in (1, 2, 3)}
+TABLES = TaskTables(
+    classes=["x", "y"],
+    utt2emo={utt: "y" if utt.endswith("3") else "x" for utt in UTT2SPK},
+    utt2spk=UTT2SPK,
+    utt2text={"a1": "hot", "b1": "hot", "c1": "cold", "a2": "cold"},
+    utt2hash={utt: f"hash of {utt}" for utt in [*UTT2SPK, "a0"]},
+    reference2spk={"a0": "a", "b1": "b", "b2": "b", "c1": "c"},  # a0 is outside the task
+)
+REFERENCES = References("spk2neutral", {"a": ["a0"], "b": ["b1", "b2"], "c": ["c1"]}, {})
+
+
+def of(*speakers: str) -> list[str]:
+    return sorted(f"{spk}{n}" for spk in speakers for n in (1, 2, 3))
+
+
+FOLDS = {
+    "a": Fold(train=of("c"), dev=of("b"), test=of("a")),
+    "b": Fold(train=of("a"), dev=of("c"), test=of("b")),
+    "c": Fold(train=of("b"), dev=of("a"), test=of("c")),
+}
+
+
+def test_counts_by_hand():
+    report = audit(TABLES, FOLDS, REFERENCES)
+    assert report["num_utterances"] == 9 and report["num_speakers"] == 3
+    assert report["warnings"] == [] and report["same_audio"] == []
+    assert report["folds"]["a"]["train"] == {
+        "utterances": 3,
+        "speakers": ["c"],
+        "classes": {"x": 2, "y": 1},
+    }
+    # fold a trains on c, whose one known text is 'cold': a2 has it, nothing of b has
+    assert report["folds"]["a"]["test"]["utterances_with_text_of_train"] == 1
+    assert report["folds"]["a"]["dev"]["utterances_with_text_of_train"] == 0
+    assert report["folds"]["b"]["test"]["utterances_with_text_of_train"] == 1  # b1, as a1
+    assert report["references"]["num_by_speaker"] == {"a": 1, "b": 2, "c": 1}
+    assert report["references"]["utterances_without_reference"] == ["c1"]
+
+
+def test_speaker_on_two_sides_stops():
+    folds = FOLDS | {"a": Fold(train=["c1", "c3", "b1"], dev=["b2", "b3"], test=of("a"))}
+    with pytest.raises(FoldError, match="fold a: speaker b is in train and, with b2, in dev"):
+        audit(TABLES, folds, REFERENCES)
+
+
+def test_same_audio_on_two_sides_stops_and_names_both():
+    tables = replace(TABLES, utt2hash=TABLES.utt2hash | {"c2": "hash of a1"})
+    with pytest.raises(FoldError, match=r"the same audio is in test as a1 and in train as c2"):
+        audit(tables, FOLDS, REFERENCES)
+
+
+def test_reference_outside_the_task_counts_as_audio_of_its_speaker():
+    tables = replace(TABLES, utt2hash=TABLES.utt2hash | {"a0": "hash of b3"})
+    with pytest.raises(FoldError, match=r"the same audio is in dev as b3 and in test as a0"):
+        audit(tables, FOLDS, REFERENCES)
+
+
+def test_same_audio_on_one_side_is_reported():
+    tables = replace(TABLES, utt2hash=TABLES.utt2hash | {"b2": "hash of b1"})
+    report = audit(tables, FOLDS, REFERENCES)
+    assert report["same_audio"] == [["b1", "b2"]]
+    assert "same audio, on one side: b1 b2" in format_audit(report, "")
+
+
+def test_training_part_without_a_class_stops():
+    tables = replace(TABLES, utt2emo=TABLES.utt2emo | {"b3": "x"})
+    with pytest.raises(FoldError, match="fold c: the training part has no utterance of y"):
+        audit(tables, FOLDS, REFERENCES)
+
+
+def test_dev_or_test_without_a_class_only_warns():
+    folds = {
+        "a": Fold(train=of("b", "c"), dev=of("d"), test=of("a")),
+        "b": Fold(train=of("a", "c"), dev=of("d"), test=of("b")),
+        "c": Fold(train=of("a", "b"), dev=of("d"), test=of("c")),
+        "d": Fold(train=of("a", "b"), dev=of("c"), test=of("d")),
+    }
+    new = of("d")
+    tables = replace(
+        TABLES,
+        utt2emo=TABLES.utt2emo | dict.fromkeys(new, "x"),
+        utt2spk=UTT2SPK | dict.fromkeys(new, "d"),
+        utt2hash={},
+    )
+    report = audit(tables, folds, REFERENCES)
+    assert report["warnings"] == [
+        "fold a: dev has no y",
+        "fold b: dev has no y",
+        "fold c: dev has no y",
+        "fold d: test has no y",
+        "12 utterances without audio_hash: not compared with others",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folds", "times"),
+    [({k: FOLDS[k] for k in "ab"}, 0), (FOLDS | {"again": FOLDS["c"]}, 2)],
+)
+def test_utterances_are_tested_exactly_once(folds, times):
+    with pytest.raises(FoldError, match=rf"3 utterances are not .* such as c1 \({times} times\)"):
+        audit(TABLES, folds, REFERENCES)
+
+
+def test_text_names_folds_counts_and_left_out_speakers():
+    references = replace(REFERENCES, dropped_speakers={"z": 7}, fallback_speakers=["b"])
+    text = format_audit(audit(TABLES, FOLDS, references), "how it is split")
+    lines = text.splitlines()
+    assert lines[0] == "9 utterances of 3 speakers, 3 folds: how it is split"
+    assert lines[2].split() == ["a", "3", "3", "3", "x", "2", "y", "1", "x", "2", "y", "1"]
+    assert "1 speakers, 7 utterances left out of the task, no neutral utterance: z 7" in text
+    assert "all of theirs serve: speaker b" in text
+    assert "2 test utterances say a text that the training part has too" in text
