@@ -1,0 +1,246 @@
+"""run.py and slurm.py: the command line of Kaldi's run.pl, logs, failures, signals."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+UTILS = Path(__file__).parents[2] / "utils"
+
+SBATCH = """\
+#!/usr/bin/env bash
+# Plays Slurm: runs the tasks of an array one after the other.
+printf '%s\\n' "$@" > sbatch.args
+echo '77;cluster'
+for last; do
+  case $last in --array=*) range=${last#--array=}; range=${range%%%*} ;; esac
+done
+if [[ -z ${range:-} ]]; then bash "$last" 2> sbatch.err; exit; fi
+status=0
+for (( i = ${range%-*}; i <= ${range#*-}; ++i )); do
+  SLURM_ARRAY_TASK_ID=$i bash "$last" 2> sbatch.err || status=1
+done
+exit "$status"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with a space in its name, and a fake sbatch and scancel beside it."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "sbatch").write_text(SBATCH)
+    (tools / "scancel").write_text('#!/bin/sh\necho "$@" > scancel.args\n')
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    work = tmp_path / "my work"
+    work.mkdir()
+    return work
+
+
+def start(folder, program, *args, **kwargs):
+    path = f"{folder.parent / 'bin'}:{os.environ['PATH']}"
+    kwargs.setdefault("stderr", subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, UTILS / program, *args],
+        cwd=folder,
+        env={**os.environ, "PATH": path, **kwargs.pop("env", {})},
+        text=True,
+        **kwargs,
+    )
+
+
+def launch(folder, program, *args, **kwargs):
+    process = start(folder, program, *args, **kwargs)
+    _, err = process.communicate(timeout=20)
+    return process.returncode, err
+
+
+both = pytest.mark.parametrize("program", ["run.py", "slurm.py"])
+
+
+@both
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--max-jobs-run", "2", "JOB=1:3"],
+        ["JOB=1:3", "--max-jobs-run", "2", "--mem", "2G", "--gpu", "0", "--time", "1:00"],
+    ],
+)
+def test_the_job_number_replaces_the_name_everywhere(folder, program, options):
+    script = 'printf "%s\\n" "$@"'
+    command = ["sh", "-c", script, "sh", "a b", "JOB/3", "xJOBJOB", "it's $HOME *"]
+    assert launch(folder, program, *options, "exp/log/x.JOB.log", *command) == (0, "")
+    for job in "123":
+        lines = (folder / f"exp/log/x.{job}.log").read_text().splitlines()
+        assert lines[0].startswith("# sh -c ") and lines[1].startswith("# Started at ")
+        assert lines[3:7] == ["a b", f"{job}/3", f"x{job}{job}", "it's $HOME *"]
+        assert re.fullmatch(r"# Accounting: time=\d+ threads=1", lines[7])
+        assert lines[8].startswith("# Ended (code 0) at ")
+
+
+@both
+def test_one_job_with_and_without_a_number(folder, program):
+    assert launch(folder, program, "EXP=12", "a.log", "echo", "EXP") == (0, "")
+    assert "\n12\n" in (folder / "a.log").read_text()
+    assert launch(folder, program, "--num-threads", "3", "b.log", "echo", "JOB") == (0, "")
+    text = (folder / "b.log").read_text()
+    assert "\nJOB\n" in text and "threads=3" in text
+
+
+@both
+def test_all_jobs_run_and_all_failed_ones_are_named(folder, program):
+    script = "seq 1 30; touch ran.JOB; test JOB -ne 2 && test JOB -ne 4"
+    args = ["--max-jobs-run", "1", "N=1:5", "log/x.N.log", "sh", "-c", script.replace("JOB", "N")]
+    code, err = launch(folder, program, *args)
+    assert code == 1 and len(list(folder.glob("ran.*"))) == 5
+    lines = err.splitlines()
+    assert lines[0] == f"{program}: 2 of 5 jobs failed (N 2, 4); end of log/x.2.log:"
+    assert lines[1] == "  | 18" and lines[13] == "  | 30" and lines[15].startswith("  | # Ended")
+
+
+@both
+def test_a_job_killed_by_a_signal_says_so(folder, program):
+    code, err = launch(folder, program, "x.log", "sh", "-c", "kill -KILL $$")
+    assert code == 1
+    assert f"{program}: the job was killed by SIGKILL: out of memory?" in err
+    assert "# Killed by SIGKILL: out of memory?\n" in (folder / "x.log").read_text()
+    assert "# Ended (code 137) at" in (folder / "x.log").read_text()
+
+
+@both
+def test_a_command_that_is_not_there(folder, program):
+    code, err = launch(folder, program, "x.log", "no-such-command")
+    assert code == 1 and "cannot run no-such-command: No such file or directory" in err
+
+
+@both
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--jobs", "2", "x.log", "true"], "unknown option --jobs; there are --max-jobs-run"),
+        (["--gpu", "x", "x.log", "true"], "option --gpu needs a positive integer, not 'x'"),
+        (["JOB=3:1", "x.JOB", "true"], "bad job range JOB=3:1"),
+        (["JOB=0:1", "x.JOB", "true"], "bad job range JOB=0:1"),
+        (["JOB=1:", "x.JOB", "true"], "bad job range JOB=1:"),
+        (["JOB=1:2", "x.log", "true"], "2 jobs would write the one log x.log; put JOB into"),
+        (["x.log"], "a log and a command are wanted"),
+    ],
+)
+def test_a_wrong_command_line_is_explained(folder, program, args, message):
+    code, err = launch(folder, program, *args)
+    assert code == 1 and err.startswith(f"{program}: {message}")
+
+
+def test_no_more_jobs_at_a_time_than_the_smallest_maximum(folder):
+    script = "touch on.JOB; ls on.* | wc -l >> counts; sleep 0.1; rm on.JOB"
+    args = ["--max-jobs-run", "3", "JOB=1:6", "--max-jobs-run", "2"]
+    assert launch(folder, "run.py", *args, "x.JOB.log", "sh", "-c", script)[0] == 0
+    counts = [int(n) for n in (folder / "counts").read_text().split()]
+    assert len(counts) == 6 and max(counts) == 2
+
+
+def test_gpus_are_dealt_to_the_jobs(folder):
+    script = 'echo "JOB $CUDA_VISIBLE_DEVICES" >> got; while [ $(wc -l < got) -lt 2 ]; do :; done'
+    args = ["--gpu", "2", "JOB=1:2", "x.JOB.log", "sh", "-c", script]
+    assert launch(folder, "run.py", *args, env={"CUDA_VISIBLE_DEVICES": "4,5,6,7"})[0] == 0
+    assert sorted((folder / "got").read_text().splitlines()) == ["1 4,5", "2 6,7"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_jobs_and_what_they_started(folder, number, wait_for, alive):
+    script = "sleep 60 & echo $! $$ > tmp.JOB; mv tmp.JOB pids.JOB; wait"
+    process = start(folder, "run.py", "JOB=1:2", "--max-jobs-run", "2", "x.JOB.log",
+                    "sh", "-c", script)  # fmt: skip
+    wait_for(lambda: len(list(folder.glob("pids.*"))) == 2)
+    pids = [int(p) for f in folder.glob("pids.*") for p in f.read_text().split()]
+    process.send_signal(number)
+    assert process.wait(timeout=3) == 128 + number
+    wait_for(lambda: not any(map(alive, pids)), seconds=1.0)
+    assert "# Ended (code 143)" in (folder / "x.1.log").read_text()
+
+
+def test_a_job_that_ignores_sigterm_is_killed(folder, wait_for, alive):
+    code = (
+        "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "open('tmp', 'w').write(str(os.getpid())); os.rename('tmp', 'pid'); time.sleep(60)"
+    )
+    soon = "import run; run.GRACE_SECONDS = 0.3; run.main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", soon, "x.log", sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(UTILS)},
+    )
+    wait_for((folder / "pid").exists)
+    process.terminate()
+    assert process.wait(timeout=4) == 143
+    assert not alive(int((folder / "pid").read_text()))
+    assert "# Ended (code 137)" in (folder / "x.log").read_text()
+
+
+def test_progress_on_a_terminal(folder):
+    """The last line of the log that moved last, without what a progress bar overwrote."""
+    main, side = pty.openpty()
+    often = "import launch, run; launch.REFRESH_SECONDS = 0.05; run.main()"
+    script = "printf 'epoch 1\\repoch 2'; sleep 0.3"
+    process = subprocess.Popen(
+        [sys.executable, "-c", often, "--max-jobs-run", "1", "JOB=1:2", "log/x.JOB.log"]
+        + ["sh", "-c", script],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(UTILS)},
+        stderr=side,
+    )
+    process.wait(timeout=8)
+    os.close(side)
+    shown = os.read(main, 1 << 16).decode()
+    os.close(main)
+    lines = shown.split("\r\x1b[K")
+    assert "0 of 2 done, 1 running | x.1.log: epoch 2" in lines
+    assert "1 of 2 done, 1 running | x.2.log: epoch 2" in lines
+    assert lines[-1] == "" and "epoch 1" not in shown  # the line is gone at the end
+
+
+def test_sbatch_gets_the_resources(folder):
+    options = ["--max-jobs-run", "4", "--gpu", "1", "--mem", "8G", "--time", "2:00:00",
+               "--num-threads", "3"]  # fmt: skip
+    launch(folder, "slurm.py", *options, "JOB=2:3", "exp/log/train.JOB.log", "echo", "JOB")
+    args = (folder / "sbatch.args").read_text().splitlines()
+    assert args == [
+        "--parsable", "--wait", "--job-name=train", "--cpus-per-task=3", "--array=2-3%4",
+        "--output=exp/log/q/train.%A_%a.out", "--gres=gpu:1", "--mem=8G", "--time=2:00:00",
+        "exp/log/q/train.sh",
+    ]  # fmt: skip
+
+
+def test_a_task_without_end_marker_has_failed(folder):
+    """A log of an earlier run, which ended well, must not count."""
+    launch(folder, "slurm.py", "JOB=1:2", "x.JOB.log", "true")
+    (folder.parent / "bin/sbatch").write_text("#!/bin/sh\necho 78; echo begun > x.1.log; exit 1\n")
+    code, err = launch(folder, "slurm.py", "JOB=1:2", "x.JOB.log", "true")
+    assert code == 1 and "2 of 2 jobs failed (JOB 1, 2)" in err
+    assert "slurm.py: job 2 left no end marker" in err and "what Slurm said is in q" in err
+
+
+def test_sbatch_that_refuses(folder):
+    (folder.parent / "bin/sbatch").write_text("#!/bin/sh\necho 'invalid partition' >&2; exit 1\n")
+    code, err = launch(folder, "slurm.py", "x.log", "true")
+    assert code == 1 and "invalid partition" in err and "slurm.py: no job ran" in err
+
+
+def test_an_interrupt_cancels_the_array(folder, wait_for):
+    (folder.parent / "bin/sbatch").write_text("#!/bin/sh\necho '79'\ntouch up\nexec sleep 60\n")
+    (folder.parent / "bin/scancel").write_text(
+        '#!/bin/sh\necho "$@" > scancel.args; kill $(pgrep -P $PPID sleep)\n'
+    )
+    process = start(folder, "slurm.py", "x.log", "true")
+    wait_for((folder / "up").exists)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=5) == 130
+    assert (folder / "scancel.args").read_text() == "79\n"

@@ -1,0 +1,224 @@
+"""Which steps run again and which do not."""
+
+import fcntl
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+STEP = """\
+stage 1 features
+once fbank --reads conf/fbank.yaml "$corpus_dir" --writes data/feats.scp -- \\
+  sh -c 'echo ran >> count; echo feats > data/feats.scp' sh --nj "$nj"
+stage 2 folds
+once folds --reads data/feats.scp --writes data/folds -- cp data/feats.scp data/folds
+"""
+
+
+@pytest.fixture
+def step(recipe):
+    """Return STEP as a recipe whose stage 1 has run."""
+    for name in ("conf", "data", "corpus/a"):
+        (recipe.folder / name).mkdir(parents=True)
+    (recipe.folder / "conf/fbank.yaml").write_text("num_bins: 80\n")
+    (recipe.folder / "corpus/a/1.wav").write_text("audio")
+    recipe.corpus = ("--corpus-dir", str(recipe.folder / "corpus"))
+    recipe.write(STEP)
+    assert "fbank: first run" in recipe.ok(*recipe.corpus)
+    recipe.count = lambda: len((recipe.folder / "count").read_text().splitlines())
+    return recipe
+
+
+def test_a_step_that_is_done_is_skipped(step):
+    out = step.ok(*step.corpus)
+    assert "already done: fbank" in out and "already done: folds" in out and step.count() == 1
+
+
+def change_config(folder):
+    (folder / "conf/fbank.yaml").write_text("num_bins: 40\n")
+
+
+def remove_output(folder):
+    (folder / "data/feats.scp").unlink()
+
+
+def touch_in_folder(folder):
+    os.utime(folder / "corpus/a/1.wav", ns=(0, 12345))
+
+
+def add_to_folder(folder):
+    (folder / "corpus/a/2.wav").touch()
+
+
+def break_marker(folder):
+    (folder / ".done/1-fbank.json").write_text('{"command": [')
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (change_config, "conf/fbank.yaml changed"),
+        (remove_output, "data/feats.scp is missing"),
+        (touch_in_folder, "corpus changed"),
+        (add_to_folder, "corpus changed"),
+        (break_marker, "first run"),
+    ],
+)
+def test_a_change_runs_the_step_again_and_says_why(step, change, reason):
+    change(step.folder)
+    out = step.ok(*step.corpus)
+    assert f"  fbank: {reason}\n" in out and step.count() == 2
+    assert "already done: folds" in out  # its input came out as before
+
+
+def test_rewriting_the_same_content_changes_nothing(step):
+    (step.folder / "conf/fbank.yaml").write_text("num_bins: 80\n")
+    (step.folder / "corpus/.DS_Store").touch()
+    assert "already done: fbank" in step.ok(*step.corpus)
+
+
+def test_a_loop_of_links_in_a_folder_ends(step):
+    (step.folder / "corpus/a/up").symlink_to("..")
+    assert "fbank: corpus changed" not in step.ok(*step.corpus)
+
+
+def test_another_command_runs_and_says_which_word_changed(step):
+    assert "fbank: command changed: '3', before '2'" in step.ok(*step.corpus, "--nj", "3")
+
+
+def test_force_runs_everything_from_stage_on(step):
+    out = step.ok(*step.corpus, "--force", "true")
+    assert "fbank: --force" in out and "folds: --force" in out
+    out = step.ok("--stage", "2", "--force", "true")
+    assert "fbank" not in out and "folds: --force" in out
+
+
+def test_the_launcher_is_no_part_of_the_command(recipe):
+    recipe.write("stage 1 x\nonce x --reads --writes -- $cmd JOB=1:2 x.JOB.log true JOB\n")
+    recipe.ok()
+    assert "already done: x" in recipe.ok("--cmd", "run.py --max-jobs-run 1 --mem 2G")
+    recipe.write("stage 1 x\nonce x --reads --writes -- $cmd JOB=1:3 x.JOB.log true JOB\n")
+    assert "x: command changed: 'JOB=1:3', before 'JOB=1:2'" in recipe.ok()
+
+
+def test_a_later_stage_starts_if_the_earlier_ones_are_done(step):
+    """No corpus folder, another number of jobs: neither matters to what stage 1 has made."""
+    out = step.ok("--stage", "2", "--nj", "9")
+    assert "stage 1" not in out and "already done: folds" in out and step.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (change_config, "conf/fbank.yaml changed"),
+        (remove_output, "data/feats.scp is missing"),
+        (break_marker, "it has not been run to its end"),
+    ],
+)
+def test_a_later_stage_stops_if_an_earlier_one_is_out_of_date(step, change, reason):
+    change(step.folder)
+    done = step.run("--stage", "2", "--nj", "4")
+    assert done.returncode == 1 and step.count() == 1
+    first, second = done.stderr.splitlines()
+    assert first == f"stage 1, fbank: not up to date: {reason}. Run first:"
+    assert second == f"  bash '{step.script}' --nj 4 --stage 1"
+
+
+def test_a_missing_input_names_the_step_that_writes_it(step):
+    (step.folder / "data/feats.scp").unlink()
+    step.write(STEP[STEP.index("stage 2") :])
+    err = step.fails()
+    assert "stage 2, folds: data/feats.scp is missing; fbank of stage 1 writes it" in err
+    assert err.endswith("--stage 1\n") and err.count("\n") == 2
+
+
+def test_a_missing_input_that_no_step_writes(step):
+    (step.folder / "conf/fbank.yaml").unlink()
+    assert "conf/fbank.yaml is missing; if a stage writes it" in step.fails(*step.corpus)
+
+
+def test_an_input_that_was_not_given(step):
+    assert "an input has no path; give the option for it" in step.fails("--force", "true")
+
+
+def test_a_command_that_does_not_write_what_it_should(recipe):
+    recipe.write("stage 1 x\nonce x --reads --writes data/y -- true\n")
+    assert "stage 1, x: the command ended well but did not write data/y" in recipe.fails()
+    assert not (recipe.folder / ".done/1-x.json").exists()
+
+
+def test_a_command_that_is_not_there(recipe):
+    recipe.write("stage 1 x\nonce x --reads --writes -- local/prepare.py\n")
+    err = recipe.fails()
+    assert "x: cannot run local/prepare.py: No such file" in err and "exit status 127" in err
+
+
+def test_an_input_that_changes_meanwhile_counts_as_changed(step):
+    step.write(
+        "stage 1 x\nonce x --reads conf/fbank.yaml --writes -- "
+        "sh -c 'if [ ! -e once ]; then touch once; echo 1 >> conf/fbank.yaml; fi'\n"
+    )
+    assert "conf/fbank.yaml changed meanwhile" in step.ok()
+    assert "x: conf/fbank.yaml changed\n" in step.ok()
+    assert "already done: x" in step.ok()
+
+
+def test_a_negative_stage(recipe):
+    recipe.write(
+        "stage -1 download\nonce x --reads --writes y -- touch y\nstage 0 prepare\n"
+        "once z --reads y --writes -- true\n"
+    )
+    assert "x: first run" in recipe.ok("--stage", "-1")
+    (recipe.folder / "y").unlink()
+    assert "  bash '" in (err := recipe.fails()) and err.endswith("--stage -1\n")
+
+
+SLOW = "stage 1 x\nonce x --reads --writes y -- sh -c 'touch y; echo $$ > pid.tmp; " \
+       "mv pid.tmp pid; exec sleep 60'\n"  # fmt: skip
+
+
+@pytest.fixture
+def slow(recipe, wait_for, alive):
+    """Return a recipe whose step, once done, is running again; with `.process` and `.pid`."""
+    recipe.write(SLOW.replace("sleep 60", "true"))
+    recipe.ok()
+    (recipe.folder / "pid").unlink()
+    recipe.write(SLOW)
+    recipe.process = recipe.start()
+    recipe.pid = int(wait_for((recipe.folder / "pid").exists) and
+                     (recipe.folder / "pid").read_text())  # fmt: skip
+    yield recipe
+    if alive(recipe.pid):
+        os.kill(recipe.pid, signal.SIGKILL)
+    recipe.process.communicate(timeout=5)
+
+
+def test_a_killed_command_leaves_no_marker_and_runs_again(slow):
+    assert not (slow.folder / ".done/1-x.json").exists()  # gone before the command began
+    os.kill(slow.pid, signal.SIGKILL)
+    _, err = slow.process.communicate(timeout=5)
+    assert slow.process.returncode == 137 and "failed with exit status 137" in err
+    assert (slow.folder / "y").exists() and not (slow.folder / ".done/1-x.json").exists()
+    slow.write(SLOW.replace("sleep 60", "true"))
+    assert "x: first run" in slow.ok()
+    assert json.loads((slow.folder / ".done/1-x.json").read_text())["writes"] == ["y"]
+
+
+def test_a_second_run_of_a_step_stops_and_another_step_runs(slow):
+    err = slow.fails()
+    assert f"stage 1, x: process {slow.pid} on " in err and "runs this step in" in err
+    slow.write("stage 1 x\nonce other --reads --writes -- true\n")
+    assert "other: first run" in slow.ok()
+
+
+def test_the_lock_outlives_a_killed_once_py(slow):
+    status = Path(f"/proc/{slow.pid}/status").read_text()
+    parent = int(re.search(r"PPid:\s*(\d+)", status)[1])
+    os.kill(parent, signal.SIGKILL)
+    assert f"process {slow.pid} on " in slow.fails()
+    os.kill(slow.pid, signal.SIGKILL)
+    with open(slow.folder / ".done/.1-x.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # free again, or this blocks

@@ -1,0 +1,179 @@
+"""Options, stages, folds, errors and interrupts of a run.sh."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_options_set_variables_in_both_spellings(recipe):
+    recipe.write('echo "$nj|$seeds|$cmd|$corpus_dir|$PWD"\n')
+    out = recipe.ok("--nj=7", "--seeds", "1 2 3", "--cmd", "slurm.py --gpu 1")
+    assert out == f"7|1 2 3|slurm.py --gpu 1||{recipe.folder}\n"
+
+
+def test_a_folder_is_relative_to_where_the_user_stands(recipe):
+    recipe.write('echo "$corpus_dir"\n')
+    assert recipe.ok("--corpus-dir", "my corpus/") == f"{recipe.where}/my corpus\n"
+    inside = recipe.folder / "data"
+    inside.mkdir()
+    done = recipe.run("--corpus-dir", "../data/corpus", cwd=inside)
+    assert done.stdout == "data/corpus\n"  # below the recipe: the same from wherever it is typed
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--stop-stge", "3"], "unknown option --stop-stge; did you mean --stop-stage?"),
+        (["--zzz", "3"], "unknown option --zzz; there are: --stage --stop-stage --force --folds"),
+        (["--path", "/"], "unknown option --path"),
+        (["3"], "unexpected argument '3'"),
+        (["--nj"], "option --nj needs an integer"),
+        (["--nj", "--stage", "2"], "option --nj needs an integer"),
+        (["--nj", "two"], "option --nj needs an integer, not 'two'"),
+        (["--nj", "08"], "option --nj needs an integer, not '08'"),
+        (["--force", "yes"], "option --force needs true or false, not 'yes'"),
+        (["--seeds", "1 x"], "option --seeds needs an integer or several in quotes, not '1 x'"),
+        (
+            ["--stage", "4", "--stop-stage", "3"],
+            "nothing to do: --stage 4 comes after --stop-stage 3",
+        ),
+    ],
+)
+def test_a_wrong_option_is_explained(recipe, args, message):
+    recipe.write("echo ran\n")
+    done = recipe.run(*args)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith(f"run.sh: {message}") and done.stderr.count("\n") == 1
+
+
+def test_help_prints_the_header_of_run_sh(recipe):
+    recipe.write("echo ran\n")
+    assert recipe.ok("--help") == (
+        "A toy recipe.\n\n  --corpus-dir (none)   where the corpus lies\n"
+    )
+
+
+def test_an_exported_variable_does_not_disturb_an_option(recipe, monkeypatch):
+    monkeypatch.setenv("stage", "4")
+    monkeypatch.setenv("CDPATH", "/tmp:.")
+    recipe.write('echo "$stage"\n')
+    assert recipe.ok() == "0\n" and recipe.ok("--stage", "2") == "2\n"
+
+
+def test_without_the_package_it_says_what_to_run(recipe, tmp_path, environment):
+    recipe.write("echo ran\n")
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    (bare / "python3").symlink_to("/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "?")
+    if (
+        subprocess.run([bare / "python3", "-Ic", "import dsnet"], capture_output=True).returncode
+        == 0
+    ):
+        pytest.skip("the system's Python holds the package")
+    env = environment(PATH=f"{bare}:{os.environ['PATH']}", VIRTUAL_ENV="/nowhere")
+    done = subprocess.run(
+        ["bash", recipe.script], cwd=ROOT, env=env, text=True, capture_output=True
+    )
+    setup = shlex.quote(f"{recipe.folder.parents[1]}/utils/setup.sh")
+    assert done.returncode == 1 and f"run: bash {setup}" in done.stderr
+
+
+def test_only_the_chosen_stages_run(recipe):
+    recipe.write(
+        "".join(
+            f"stage {n} 'step {n}'\nonce a --reads --writes -- sh -c 'echo ran {n}'\n"
+            for n in range(4)
+        )
+    )
+    recipe.ok()
+    out = recipe.ok("--stage", "1", "--stop-stage", "2", "--force", "true")
+    assert [line for line in out.splitlines() if "ran" in line] == ["ran 1", "ran 2"]
+    assert "stage 1: step 1" in out and "stage 0" not in out and "stage 3" not in out
+
+
+def test_a_failure_says_how_to_resume(recipe, tmp_path, environment):
+    """The printed command, pasted into a shell, goes on behind the steps that are done."""
+    recipe.write(
+        "stage 0 prepare\nonce a --reads --writes -- sh -c 'echo ran first'\n"
+        "stage 1 'log-mel features'\n"
+        'once b --reads --writes -- sh -c \'test -e "$0" && echo "ran with $0"\' "$corpus_dir"/go\n'
+    )
+    err = recipe.fails("--corpus-dir", "it's here", "--nj=3", "--stage", "0")
+    assert "stage 1 (log-mel features) failed with exit status 1" in err
+    command = err.partition("go on with: ")[2].strip()
+    assert shlex.split(command)[2:] == ["--corpus-dir", "it's here", "--nj", "3", "--stage", "1"]
+    (tmp_path / "it's here").mkdir()
+    (tmp_path / "it's here" / "go").touch()
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment(), text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"ran with {tmp_path}/it's here/go" in done.stdout and "ran first" not in done.stdout
+
+
+def test_folds(recipe):
+    recipe.write('chosen=$(fold_names data/4class)\nfor f in $chosen; do echo "<$f>"; done\n')
+    assert (
+        recipe.fails() == "run.sh: data/4class/folds is missing; run the stage that makes folds\n"
+    )
+    (recipe.folder / "data" / "4class").mkdir(parents=True)
+    (recipe.folder / "data" / "4class" / "folds").write_text("03\n08\nSes1\n")
+    assert recipe.ok() == "<03>\n<08>\n<Ses1>\n"
+    assert recipe.ok("--folds", "08 03") == "<08>\n<03>\n"
+    err = recipe.fails("--folds", "08 8")
+    assert err == "run.sh: no fold '8' in data/4class/folds; it has: 03 08 Ses1\n"
+
+
+def test_files_of_the_folds(recipe):
+    recipe.write('fold_files "a b" x.pt {dev,test}/y; printf "%s\\n" "${files[@]}"\n')
+    assert recipe.ok("--folds", "1 2").splitlines() == [
+        f"a b/fold_{name}/{file}" for name in "12" for file in ("x.pt", "dev/y", "test/y")
+    ]
+
+
+def test_the_command_for_the_record_holds_no_machine(recipe):
+    """Where the user stands, where the corpus lies and which stage runs do not show."""
+    recipe.write('echo "$recipe: $command"\n')
+    out = recipe.ok("--stage", "2", "--corpus-dir", "/big disk/x", "--seeds", "1 2", "--nj=3")
+    assert out == "toy: bash egs/toy/run.sh --corpus-dir FOLDER --seeds '1 2' --nj 3\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("to", ["terminal group", "run.sh alone"])
+def test_an_interrupt_ends_all_processes(recipe, number, to, wait_for, alive):
+    job = "sleep 60 & echo $! > grandchild.JOB; echo $$ > job.JOB; wait"
+    recipe.write(f"stage 3 train\nonce a --reads --writes -- $cmd JOB=1:2 l.JOB sh -c '{job}'\n")
+    process = recipe.start(start_new_session=True)
+    files = [recipe.folder / f"{kind}.{n}" for kind in ("job", "grandchild") for n in (1, 2)]
+    wait_for(lambda: all(f.exists() and f.read_text().strip() for f in files))
+    pids = [int(f.read_text()) for f in files]
+    assert all(map(alive, pids))
+    (os.killpg if to == "terminal group" else os.kill)(process.pid, number)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 128 + number
+    wait_for(lambda: not any(map(alive, pids)), seconds=1.0)
+    assert err == (
+        f"run.sh: interrupted in stage 3 (train); go on with: "
+        f"bash {shlex.quote(str(recipe.script))} --stage 3\n"
+    )
+    assert not list(recipe.folder.glob(".done/*.json"))
+
+
+@pytest.mark.parametrize(
+    "script", sorted(ROOT.glob("*.sh")) + sorted(ROOT.glob("[etu]*/**/*.sh")), ids=lambda p: p.name
+)
+def test_shellcheck(script):
+    done = subprocess.run(
+        [Path(sys.prefix, "bin/shellcheck"), "-x", "-P", "SCRIPTDIR:.", script],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stdout

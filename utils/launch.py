@@ -1,0 +1,191 @@
+"""What run.py and slurm.py share: the command line of Kaldi's run.pl, logs, reports, progress."""
+
+import os
+import re
+import shlex
+import signal
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+OPTIONS = ("--max-jobs-run", "--mem", "--gpu", "--num-threads", "--time")
+JOBS = re.compile(r"([A-Z_][A-Z0-9_]*)=(\d+)(?::(\d+))?")
+ENDED = re.compile(r"# Ended \(code (\d+)\)")
+REFRESH_SECONDS = 2.0
+
+
+@dataclass
+class Launch:
+    """A parsed command line; `name` is the word that stands for the job number, if any."""
+
+    log: str
+    command: list[str]
+    name: str = ""
+    jobs: range = range(1, 2)
+    max_jobs_run: int | None = None
+    gpu: int = 0
+    num_threads: int = 1
+    mem: str = ""
+    time: str = ""
+
+    def of_job(self, job: int) -> tuple[Path, list[str]]:
+        """Return (log, command) of one job."""
+        if not self.name:
+            return Path(self.log), self.command
+        words = [word.replace(self.name, str(job)) for word in (self.log, *self.command)]
+        return Path(words[0]), words[1:]
+
+
+def parse(program: str, usage: str, argv: list[str]) -> Launch:
+    """Parse [OPTION VALUE]... [JOB=1:N] [OPTION VALUE]... LOG CMD ARG...; exit on errors.
+
+    Of several --max-jobs-run the smallest counts, as in run.pl: the user's and the recipe's both
+    hold. Of another option the last counts.
+    """
+
+    def fail(message: str) -> None:
+        sys.exit(f"{program}: {message}")
+
+    words, found, name, jobs = deque(argv), {}, "", range(1, 2)
+    while words and (words[0].startswith("-") or re.match(r"\w+=", words[0])):
+        word = words.popleft()
+        if word in ("-h", "--help"):
+            print(usage)
+            sys.exit(0)
+        if word in OPTIONS:
+            if not words:
+                fail(f"option {word} needs a value")
+            key, value = word[2:].replace("-", "_"), words.popleft()
+            if key in ("max_jobs_run", "gpu", "num_threads"):
+                if not value.isdigit() or (value == "0" and key != "gpu"):
+                    fail(f"option {word} needs a positive integer, not '{value}'")
+                value = int(value)
+            found[key] = min(value, found.get(key, value)) if key == "max_jobs_run" else value
+        elif match := JOBS.fullmatch(word):
+            name, first, last = match[1], int(match[2]), int(match[3] or match[2])
+            if not 1 <= first <= last:
+                fail(f"bad job range {word}; wanted NAME=FIRST:LAST with 1 <= FIRST <= LAST")
+            jobs = range(first, last + 1)
+        elif word.startswith("-"):
+            fail(f"unknown option {word}; there are {' '.join(OPTIONS)}")
+        else:
+            fail(f"bad job range {word}; wanted for instance JOB=1:10")
+    if len(words) < 2:
+        fail(f"a log and a command are wanted behind the options\n{usage}")
+    log, *command = words
+    if len(jobs) > 1 and name not in log:
+        fail(f"{len(jobs)} jobs would write the one log {log}; put {name} into its name")
+    return Launch(log, command, name, jobs, **found)
+
+
+def open_log(log: Path, command: list[str]):
+    """Create the log of one job and write its head."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    stream = log.open("w", encoding="utf-8")
+    stream.write(f"# {shlex.join(command)}\n# Started at {time.ctime()}\n#\n")
+    stream.flush()
+    return stream
+
+
+def close_log(stream, code: int, seconds: float, num_threads: int) -> None:
+    """Write the end marker of one job."""
+    if meaning := signal_name(code):
+        stream.write(f"# Killed by {meaning}\n")
+    stream.write(f"# Accounting: time={seconds:.0f} threads={num_threads}\n")
+    stream.write(f"# Ended (code {code}) at {time.ctime()}, elapsed time {seconds:.0f} seconds\n")
+    stream.close()
+
+
+def ended(log: Path) -> int | None:
+    """Return the exit status in the end marker of a log; None if there is none."""
+    lines = tail(log, 1)
+    match = ENDED.match(lines[0]) if lines else None
+    return int(match[1]) if match else None
+
+
+def tail(log: Path, count: int) -> list[str]:
+    """Return the last lines of a log; of a progress bar (carriage returns) its last state."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - (1 << 16)))
+            text = stream.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return []
+    return [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n") if line][-count:]
+
+
+def signal_name(code: int) -> str:
+    """Return what a shell's exit status says about a signal, or nothing."""
+    try:
+        name = signal.Signals(code - 128).name if code > 128 else ""
+    except ValueError:
+        return ""
+    return f"{name}: out of memory?" if name == "SIGKILL" else name
+
+
+def report(program: str, launch: Launch, codes: dict[int, int | None]) -> int:
+    """Print which jobs failed and the end of the first failed log; return the exit status.
+
+    Args:
+        codes: exit status by job; None for a job that left no end marker.
+    """
+    failed = [job for job, code in codes.items() if code != 0]
+    if not failed:
+        return 0
+    log, _ = launch.of_job(failed[0])
+    which = (
+        f"{len(failed)} of {len(codes)} jobs failed ({launch.name} {', '.join(map(str, failed))})"
+    )
+    print(f"{program}: {which if launch.name else 'job failed'}; end of {log}:", file=sys.stderr)
+    for line in tail(log, 15):
+        print(f"  | {line}", file=sys.stderr)
+    for job in failed:
+        code, where = codes[job], f"job {job}" if launch.name else "the job"
+        if code is None:
+            print(
+                f"{program}: {where} left no end marker: was it ended from outside "
+                "(time limit, memory, lost machine)?",
+                file=sys.stderr,
+            )
+        elif signal_name(code):
+            print(f"{program}: {where} was killed by {signal_name(code)}", file=sys.stderr)
+    return 1
+
+
+class Progress:
+    """One line on the terminal: how many jobs are done, and where the most recent log is."""
+
+    def __init__(self, total: int):
+        self.total, self.next = total, 0.0
+        self.active = sys.stderr.isatty()
+
+    def due(self) -> bool:
+        """Return whether it is time to redraw the line."""
+        return self.active and time.monotonic() >= self.next
+
+    def show(self, done: int, running: list[Path]) -> None:
+        """Redraw the line if it is due.
+
+        Args:
+            done: number of jobs that have ended.
+            running: logs of the jobs that run now.
+        """
+        if not self.due():
+            return
+        self.next = time.monotonic() + REFRESH_SECONDS
+        text = f"{done} of {self.total} done, {len(running)} running"
+        youngest = max(running, key=lambda log: log.stat().st_mtime, default=None)
+        lines = [line for line in tail(youngest, 5) if line[0] != "#"] if youngest else []
+        if lines:
+            text += f" | {youngest.name}: " + "".join(c for c in lines[-1] if c.isprintable())
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        sys.stderr.write("\r\x1b[K" + text[: width - 1])
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self.active:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""Run a command of a recipe unless it is done; `once` in recipe.sh calls this.
+
+Usage: once.py run|force|check STAGE RESUME NAME --reads PATH... --writes PATH... -- CMD ARG...
+
+A marker .done/STAGE-NAME.json holds the command and a digest of every path in --reads: of a file
+its content, of a folder the path, size and time of each file (those with a leading dot left out).
+A step is done if its marker has the same command and digests and all --writes exist. How a command
+is launched (run.py or slurm.py, and their options) is no part of it: it does not alter the result.
+Mode check runs nothing and compares no commands; it stops if the step is not done.
+RESUME is the user's command up to the stage number. Empty paths are options without a value.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from signals import Signals, signal_group
+
+TOLD = 64  # exit status: the message says all, recipe.sh adds nothing
+GRACE_SECONDS = 10  # from a forwarded signal to SIGKILL; run.py gives its jobs five
+LAUNCHERS = ("run.py", "slurm.py", "run.pl", "slurm.pl", "queue.pl")
+
+
+class StepError(Exception):
+    """A step that cannot run."""
+
+
+def main() -> None:
+    split = sys.argv.index("--")
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("mode", choices=("run", "force", "check"))
+    parser.add_argument("stage")
+    parser.add_argument("resume")
+    parser.add_argument("name")
+    parser.add_argument("--reads", nargs="*", default=[])
+    parser.add_argument("--writes", nargs="*", default=[])
+    args = parser.parse_args(sys.argv[1:split])
+    step = Step(args.stage, args.name, args.reads, args.writes, sys.argv[split + 1 :])
+    try:
+        if args.mode == "check":
+            step.check(args.resume)
+        else:
+            sys.exit(step.run(args.resume, args.mode == "force"))
+    except StepError as error:
+        print(f"stage {step.stage}, {step.name}: {error}", file=sys.stderr)
+        sys.exit(TOLD)
+
+
+class Step:
+    """One call of `once`: what it reads, writes and runs."""
+
+    def __init__(
+        self, stage: str, name: str, reads: list[str], writes: list[str], command: list[str]
+    ):
+        self.stage, self.name, self.command, self.writes = stage, name, command, writes
+        self.reads = [path for path in reads if path]
+        self.lacks_input = len(self.reads) < len(reads)
+        if "/" in name:
+            raise SystemExit(f"once: the name of a step may not hold '/': {name}")
+        self.marker = Path(".done", f"{stage}-{name}.json")
+
+    def check(self, resume: str) -> None:
+        """Raise StepError, with the command to run, if the step is not done."""
+        marker = _load(self.marker)
+        reason = "it has not been run to its end" if marker is None else ""
+        reason = reason or self._stale(marker, self._digests())
+        if reason:
+            raise StepError(f"not up to date: {reason}. Run first:\n  {resume} {self.stage}")
+
+    def run(self, resume: str, force: bool) -> int:
+        """Run the command unless it is done; return its exit status."""
+        if not force and not self._reason(self._digests()):
+            return self._skip()
+        with open(self._lock_path(), "a+", encoding="utf-8") as lock:
+            self._take(lock)
+            before = self._digests()
+            reason = "--force" if force else self._reason(before)
+            if not reason:  # another run ended it just now
+                return self._skip()
+            self._require_inputs(before, resume)
+            print(f"  {self.name}: {reason}", flush=True)
+            self.marker.unlink(missing_ok=True)
+            start = time.monotonic()
+            status = self._call(lock)
+            if status == 0:
+                self._finish(before, time.monotonic() - start)
+            return status
+
+    def _skip(self) -> int:
+        print(f"  already done: {self.name}", flush=True)
+        return 0
+
+    def _digests(self) -> dict[str, str | None]:
+        return {path: digest(path) for path in self.reads}
+
+    def _reason(self, digests: dict[str, str | None]) -> str:
+        """Say why the command must run; empty if it need not."""
+        marker = _load(self.marker)
+        if marker is None:
+            return "first run"
+        old, new = essence(marker["command"]), essence(self.command)
+        if old != new:
+            return f"command changed: {_difference(old, new)}"
+        return self._stale(marker, digests)
+
+    def _stale(self, marker: dict, digests: dict[str, str | None]) -> str:
+        for path, value in digests.items():
+            if value is None:
+                return f"{path} is missing"
+            if path not in marker["reads"]:
+                return f"{path} was not read before"
+            if value != marker["reads"][path]:
+                return f"{path} changed"
+        for path in self.writes:
+            if not os.path.exists(path):
+                return f"{path} is missing"
+        return ""
+
+    def _require_inputs(self, digests: dict[str, str | None], resume: str) -> None:
+        if self.lacks_input:
+            raise StepError(
+                "an input has no path; give the option for it, such as --corpus-dir FOLDER "
+                "(--help lists the options)"
+            )
+        for path in (path for path, value in digests.items() if value is None):
+            writer = _writer(path)
+            if writer:
+                stage, name = writer
+                raise StepError(
+                    f"{path} is missing; {name} of stage {stage} writes it. Run first:\n"
+                    f"  {resume} {stage}"
+                )
+            raise StepError(f"{path} is missing; if a stage writes it, run the stage before")
+
+    def _lock_path(self) -> Path:
+        self.marker.parent.mkdir(exist_ok=True)
+        return self.marker.with_name(f".{self.stage}-{self.name}.lock")
+
+    def _take(self, lock) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "another process"
+            raise StepError(
+                f"{holder} runs this step in {os.getcwd()}; wait until it ends, or stop it"
+            ) from error
+
+    def _call(self, lock) -> int:
+        """Run the command in a process group of its own, to which signals are passed on."""
+        signals = Signals()
+        try:
+            # The command inherits the lock, so that it outlives a killed once.py.
+            process = subprocess.Popen(
+                self.command, start_new_session=True, pass_fds=[lock.fileno()]
+            )
+        except OSError as error:
+            print(f"  {self.name}: cannot run {self.command[0]}: {error.strerror}", file=sys.stderr)
+            return 127 if isinstance(error, FileNotFoundError) else 126
+        lock.truncate(0)
+        now = time.strftime("%F %T")
+        lock.write(f"process {process.pid} on {os.uname().nodename}, started {now},")
+        lock.flush()
+        deadline = None
+        while True:
+            try:
+                status = process.wait(timeout=0.1)
+                break
+            except subprocess.TimeoutExpired:
+                if signals.received and deadline is None:
+                    signal_group(process.pid, signals.received[0])
+                    deadline = time.monotonic() + GRACE_SECONDS
+                if deadline is not None and time.monotonic() > deadline:
+                    signal_group(process.pid, signal.SIGKILL)
+        if signals.received:
+            signal_group(process.pid, signal.SIGKILL)  # what the command left behind
+            return 128 + signals.received[0]
+        return status if status >= 0 else 128 - status
+
+    def _finish(self, before: dict[str, str | None], seconds: float) -> None:
+        """Write the marker, with the digests from before the command ran."""
+        for path in self.writes:
+            if not os.path.exists(path):
+                raise StepError(f"the command ended well but did not write {path}")
+        for path, value in before.items():
+            if digest(path) != value:
+                print(f"  {self.name}: {path} changed meanwhile; the next run redoes this step")
+        content = {
+            "command": self.command,
+            "reads": before,
+            "writes": self.writes,
+            "finished": time.strftime("%F %T"),
+            "seconds": round(seconds, 1),
+        }
+        temporary = self.marker.with_suffix(".tmp")
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        temporary.replace(self.marker)
+        print(f"  {self.name}: done in {seconds:.0f} s", flush=True)
+
+
+def digest(path: str) -> str | None:
+    """Return what identifies the content of a file or the listing of a folder; None if missing."""
+    if not os.path.exists(path):
+        return None
+    total = hashlib.sha256()
+    if os.path.isdir(path):
+        for line in sorted(_listing(path)):
+            total.update(line.encode("utf-8", "surrogateescape"))
+    else:
+        with open(path, "rb") as stream:
+            while block := stream.read(1 << 20):
+                total.update(block)
+    return total.hexdigest()[:16]
+
+
+def _listing(top: str):
+    """Yield a line a file: path below `top`, size, time of change; links are followed."""
+    seen = set()
+    for folder, folders, files in os.walk(top, followlinks=True):
+        real = os.path.realpath(folder)
+        folders[:] = [f for f in folders if f[0] != "." and real not in seen]
+        for name in files if real not in seen else []:
+            path = os.path.join(folder, name)
+            if name[0] != "." and os.path.exists(path):
+                stat = os.stat(path)
+                yield f"{os.path.relpath(path, top)}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+        seen.add(real)
+
+
+def essence(command: list[str]) -> list[str]:
+    """Return the command without its launcher and the launcher's options; job range and log stay.
+
+    >>> essence(["slurm.py", "--gpu", "1", "JOB=1:2", "a.JOB.log", "python", "x.py"])
+    ['JOB=1:2', 'a.JOB.log', 'python', 'x.py']
+    """
+    if os.path.basename(command[0]) not in LAUNCHERS:
+        return command
+    words, jobs = command[1:], []
+    while len(words) > 1 and (words[0].startswith("-") or "=" in words[0]):
+        if words[0].startswith("-"):
+            words = words[2:]
+        else:
+            jobs, words = words[:1], words[1:]
+    return jobs + words
+
+
+def _difference(old: list[str], new: list[str]) -> str:
+    for before, after in zip(old, new, strict=False):
+        if before != after:
+            return f"'{after}', before '{before}'"
+    return f"{len(new)} words, before {len(old)}"
+
+
+def _load(marker: Path) -> dict | None:
+    try:
+        return json.loads(marker.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def _writer(path: str) -> tuple[str, str] | None:
+    """Return (stage, name) of the step whose marker says that it writes `path`."""
+    for marker in sorted(Path(".done").glob("*.json")):
+        for written in (_load(marker) or {}).get("writes", []):
+            if path == written or path.startswith(written.rstrip("/") + "/"):
+                return re.fullmatch(r"(-?\d+)-(.*)", marker.stem).groups()
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Check the options of a run.sh and print what they set, for parse_options in recipe.sh.
+
+Usage: options.py RUN_SH NAME=DEFAULT... -- ARG...
+
+Prints, each ended by a NUL, NAME=VALUE for every option that was given, `_resume`: the user's
+command up to the number behind --stage, and `command`: the same for a report.
+"""
+
+import difflib
+import importlib.util
+import os
+import re
+import shlex
+import sys
+
+INTEGER = r"-?(0|[1-9][0-9]*)"  # bash reads 08 as a bad octal number
+
+
+class OptionError(Exception):
+    """An option that the user has to mend."""
+
+
+def main() -> None:
+    run_sh = sys.argv[1]
+    end = sys.argv.index("--")
+    defaults = dict(item.split("=", 1) for item in sys.argv[2:end])
+    try:
+        if importlib.util.find_spec("dsnet") is None:
+            setup = os.path.join(os.path.dirname(os.path.abspath(__file__)), "setup.sh")
+            raise OptionError(
+                f"the project is not installed in {sys.prefix}; run: bash {shlex.quote(setup)}"
+            )
+        given = list(parse(sys.argv[end + 1 :], defaults))
+        recipe = os.path.realpath(os.path.dirname(run_sh))
+        values = {name: resolve(name, value, recipe) for name, value in given}
+        check_stages({**defaults, **values})
+    except OptionError as error:
+        sys.exit(f"{os.path.basename(run_sh)}: {error}")
+    typed = [(name, value) for name, value in given if name != "stage"]
+    values["_resume"] = shlex.join(["bash", run_sh, *words(typed), "--stage"])
+    shown = [
+        (name, "FOLDER" if os.path.isabs(values[name]) and name.endswith("_dir") else value)
+        for name, value in typed
+        if name not in ("stop_stage", "force")
+    ]
+    root = os.path.realpath(os.path.join(os.path.dirname(__file__), ".."))
+    script = os.path.relpath(os.path.join(recipe, os.path.basename(run_sh)), root)
+    values["command"] = shlex.join(["bash", script, *words(shown)])
+    print(*(f"{name}={value}" for name, value in values.items()), sep="\0", end="\0")
+
+
+def words(options):
+    """Return the words of a command line: --nj 2 ..."""
+    return [word for name, value in options for word in (option(name), value)]
+
+
+def option(name: str) -> str:
+    """Return how the user types it: --stop-stage for stop_stage."""
+    return "--" + name.replace("_", "-")
+
+
+def parse(args, defaults):
+    """Yield (name, value as typed) for `--name value` and `--name=value`."""
+    args = list(args)
+    while args:
+        word = args.pop(0)
+        if not word.startswith("--"):
+            raise OptionError(f"unexpected argument '{word}'; options look like --stage 2")
+        typed, equals, value = word.partition("=")
+        name = typed[2:].replace("-", "_")
+        if name not in defaults:
+            close = difflib.get_close_matches(name, defaults, n=1)
+            hint = f"did you mean {option(close[0])}?" if close else "there are:"
+            hint = hint if close else " ".join([hint, *map(option, defaults)])
+            raise OptionError(f"unknown option {typed}; {hint}")
+        if not equals:
+            if not args or args[0].startswith("--"):
+                raise OptionError(f"option {typed} needs {wanted(name, defaults[name])[1]}")
+            value = args.pop(0)
+        pattern, meaning = wanted(name, defaults[name])
+        if not re.fullmatch(pattern, value, re.DOTALL):
+            raise OptionError(f"option {typed} needs {meaning}, not '{value}'")
+        yield name, value
+
+
+def wanted(name: str, default: str):
+    """Return (regular expression, words) for the values of an option, judged by its default."""
+    if default in ("true", "false"):
+        return "true|false", "true or false"
+    if re.fullmatch(INTEGER, default):
+        if name.endswith("s"):  # seeds: a list in quotes
+            return rf"{INTEGER}( +{INTEGER})*", "an integer or several in quotes"
+        return INTEGER, "an integer"
+    return ".*", "a value"
+
+
+def resolve(name: str, value: str, recipe: str) -> str:
+    """Return the value; a folder, typed from where the user stands, as seen from the recipe."""
+    if not name.endswith("_dir") or not value:
+        return value
+    path = os.path.abspath(os.path.expanduser(value))
+    inside = (path + os.sep).startswith(recipe + os.sep)
+    return os.path.relpath(path, recipe) if inside else path
+
+
+def check_stages(values) -> None:
+    first, last = values["stage"], values["stop_stage"]
+    if int(first) > int(last):
+        raise OptionError(f"nothing to do: --stage {first} comes after --stop-stage {last}")
+
+
+if __name__ == "__main__":
+    main()

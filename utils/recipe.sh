@@ -1,0 +1,103 @@
+# What every run.sh shares: options, stages, steps that are skipped once done, what to do on errors.
+# Source me after the option defaults; run.sh must give stage, stop_stage, force and folds one.
+# shellcheck shell=bash disable=SC2034,SC2154  # run.sh sets and uses them
+
+set -Eeuo pipefail
+recipe=    # name of the recipe: emodb
+command=   # what the user typed, for reports: no stages, FOLDER for folders outside the recipe
+files=()   # what fold_files has found
+# Names with a leading underscore cannot clash with an option.
+_stage=   # number and title of the stage that run.sh is in
+_title=
+_resume="bash $0 --stage"
+_child=   # process of the step that runs
+
+log() { printf '%(%F %T)T %s\n' -1 "$*"; }
+
+# Exit status 64 of a step or of $(...) means: the user has been told all there is to say.
+die() { echo "${0##*/}: $*" >&2; exit "$(( BASH_SUBSHELL ? 64 : 1 ))"; }
+
+# parse_options ARGS...: --some-name VALUE (or =VALUE) sets $some_name, then go to the recipe.
+# Options are the lower-case variables that run.sh sets in front of its call.
+parse_options() {
+  local name item options=() parsed=()
+  if [[ " $* " == *" --help "* || " $* " == *" -h "* ]]; then
+    awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"
+    exit 0
+  fi
+  while IFS='=' read -r name _; do
+    [[ $name != parse_options* ]] || break
+    [[ ! $name =~ ^[a-z][a-z0-9_]*$ ]] || options+=("$name=${!name}")
+  done < "$0"
+  mapfile -d '' -t parsed < <(python3 -I "$DSNET_ROOT"/utils/options.py "$0" "${options[@]}" -- "$@")
+  wait "$!" || exit 1
+  for item in "${parsed[@]}"; do printf -v "${item%%=*}" '%s' "${item#*=}"; done
+  cd -- "$(dirname -- "$0")" > /dev/null
+  recipe=${PWD##*/}
+}
+
+# stage N TITLE: what follows is stage N; ends the run behind --stop-stage.
+stage() {
+  (( $1 <= stop_stage )) || exit 0
+  _stage=$1 _title=$2
+  (( $1 < stage )) || log "stage $1: $2"
+}
+
+# once NAME --reads PATH... --writes PATH... -- CMD...: run CMD unless it is done (see once.py);
+# in front of --stage only check that it is.
+once() {
+  local mode=run status=0
+  [[ $force == false ]] || mode=force
+  (( _stage >= stage )) || mode=check
+  # In the background, since only `wait` lets a signal through to the trap.
+  python3 -ES "$DSNET_ROOT"/utils/once.py "$mode" "$_stage" "$_resume" "$@" &
+  _child=$!
+  wait "$_child" || status=$?
+  _child=
+  return "$status"
+}
+
+# fold_names TASK_DIR: the folds that --folds chose, or all of them, on one line.
+fold_names() {
+  local all chosen name
+  [[ -s $1/folds ]] || die "$1/folds is missing; run the stage that makes folds"
+  mapfile -t all < "$1"/folds
+  read -ra chosen <<< "${folds:-${all[*]}}"
+  for name in "${chosen[@]}"; do
+    [[ " ${all[*]} " == *" $name "* ]] || die "no fold '$name' in $1/folds; it has: ${all[*]}"
+  done
+  echo "${chosen[*]}"
+}
+
+# fold_files DIR FILE...: set `files` to each FILE in DIR/fold_<name> of each fold in $folds.
+fold_files() {
+  local dir=$1 name file
+  shift
+  files=()
+  for name in $folds; do
+    for file; do files+=("$dir/fold_$name/$file"); done
+  done
+}
+
+# stop STATUS: end the step that runs, say where the recipe stood and how to go on.
+stop() {
+  (( BASH_SUBSHELL == 0 )) || exit "$1"
+  trap - ERR
+  trap '' INT TERM HUP
+  [[ -z $_child ]] || kill "$_child" 2> /dev/null || true
+  [[ -z $_child ]] || wait "$_child" || true
+  local what="stage $_stage ($_title)" from=${_stage:-$stage}
+  [[ $_stage ]] || what="the start"
+  (( from >= stage )) || from=$stage  # it only checked an earlier one
+  case $1 in
+    64) exit 1 ;;
+    129|130|143) echo "${0##*/}: interrupted in $what; go on with: $_resume $from" ;;
+    *) echo "${0##*/}: $what failed with exit status $1."
+       echo "  Once the cause is mended, go on with: $_resume $from" ;;
+  esac >&2
+  exit "$1"
+}
+trap 'stop $?' ERR
+trap 'stop 130' INT
+trap 'stop 143' TERM
+trap 'stop 129' HUP
