@@ -1,0 +1,138 @@
+"""egs/mini from the first to the last stage: results, resumption after SIGKILL, what is redone."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+pytestmark = pytest.mark.slow
+
+
+def outcome(recipe):
+    """Return what a run leaves behind that must not depend on how often it was killed."""
+    exp = recipe.folder / "exp" / "4class" / "tiny" / "seed_1"
+    weights = {
+        fold: torch.load(exp / f"fold_{fold}" / "model.pt", weights_only=True)["model"]
+        for fold in ("f1", "m1")
+    }
+    posteriors = {
+        str(path.relative_to(exp)): path.read_text() for path in exp.rglob("posteriors.tsv")
+    }
+    metrics = json.loads((recipe.folder / "exp/results/4class/metrics.json").read_text())
+    return weights, posteriors, metrics["systems"]["tiny"]["all"]
+
+
+@pytest.fixture(scope="module")
+def finished(make_recipe, tmp_path_factory):
+    """A run that nobody disturbed."""
+    recipe = make_recipe(tmp_path_factory.mktemp("whole") / "a project")
+    return recipe, recipe.run()
+
+
+def test_the_run_ends_with_a_table_and_figures(finished):
+    recipe, done = finished
+    assert re.search(r"^tiny +dsnet ", done.stdout, re.MULTILINE)
+    results = recipe.folder / "exp" / "results" / "4class"
+    text = (results / "RESULTS.md").read_text()
+    assert "bash " in text and "--system tiny" in text
+    for figure in re.findall(r"\]\((figures/[^)]+)\)", text):
+        assert (results / figure).read_bytes().startswith(b"\x89PNG")
+
+
+def test_features_load_with_lhotse_alone(finished):
+    recipe, _ = finished
+    code = (
+        "from lhotse import CutSet, validate\n"
+        "cuts = CutSet.from_file('data/fbank/cuts.jsonl.gz').subset(first=3)\n"
+        "validate(cuts, read_data=False)\n"
+        "print(*cuts[0].load_features().shape, cuts[0].num_frames)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], cwd=recipe.folder, capture_output=True, text=True
+    )
+    frames, bins, declared = map(int, done.stdout.split())
+    assert frames == declared and bins == 80
+
+
+def test_embeddings_go_with_the_posteriors(finished):
+    recipe, _ = finished
+    fold = recipe.folder / "exp/4class/tiny/seed_1/fold_f1/test"
+    stored = np.load(fold / "embeddings.npz")
+    lines = (fold / "posteriors.tsv").read_text().splitlines()
+    assert stored["utt_ids"].tolist() == [line.split("\t")[0] for line in lines[1:]]
+    assert stored["h"].shape == stored["s"].shape == stored["e"].shape == (len(lines) - 1, 16)
+
+
+def test_a_second_run_does_nothing(finished):
+    recipe, _ = finished
+    again = recipe.run()
+    assert "done in" not in again.stdout and again.stdout.count("already done") == 9
+
+
+def test_a_run_killed_in_every_stage_ends_with_the_same_bits(finished, recipe):
+    recipe.kill_when("data/corpus/*/*0*.wav")
+    recipe.kill_when("data/manifests/.tmp-*", ".done/0-corpus.json")
+    recipe.kill_when("data/fbank/fbank.2.ark")
+    recipe.kill_when("data/4class/.tmp-*", ".done/1-fbank.json")
+    recipe.kill_when("exp/4class/tiny/seed_1/fold_f1/checkpoint.pt")
+    recipe.kill_when("exp/4class/tiny/seed_1/fold_m1/train.json")
+    recipe.kill_when("exp/4class/tiny/seed_1/fold_f1/dev/posteriors.tsv")
+    recipe.kill_when("exp/results/4class/figures/*.png")
+    recipe.run()
+    weights, posteriors, metrics = outcome(finished[0])
+    weights_after, posteriors_after, metrics_after = outcome(recipe)
+    for fold in weights:
+        assert all(torch.equal(w, weights_after[fold][n]) for n, w in weights[fold].items())
+    assert posteriors == posteriors_after and metrics == metrics_after
+
+
+def test_a_change_reruns_what_depends_on_it_and_nothing_else(recipe):
+    recipe.run()
+    conf = recipe.folder / "conf"
+
+    def rerun(*options):
+        done = recipe.run(*options)
+        return re.findall(r"^  (\S+): done in", done.stdout, re.MULTILINE)
+
+    tiny = conf / "tiny.yaml"
+    tiny.write_text(tiny.read_text().replace("max_epochs: 3", "max_epochs: 2"))
+    train, infer, score = "train.4class.tiny.1", "infer.4class.tiny.1", "score.4class"
+    assert rerun() == [train, infer, score]
+
+    task = conf / "4class.yaml"
+    task.write_text(task.read_text().replace("count: 3", "count: 2"))
+    stale = recipe.run("--stage", "3", check=False)
+    assert stale.returncode != 0
+    assert "conf/4class.yaml changed" in stale.stderr and "--stage 0" in stale.stderr
+    assert rerun() == ["gate.4class", "folds.4class", train, infer, score]
+
+    references = recipe.folder / "data/4class/spk2neutral"
+    lines = references.read_text().splitlines()
+    first = lines[0].split()
+    lines[0] = " ".join([first[0], *first[:0:-1]])  # the same references in another order
+    references.write_text("\n".join(lines) + "\n")
+    assert rerun() == [train, infer, score]
+
+    fbank = conf / "fbank.yaml"
+    fbank.write_text(fbank.read_text() + "preemphasis: 0.95\n")
+    assert rerun() == ["fbank.jobs", "fbank", "folds.4class", train, infer, score]
+
+
+def test_an_empty_folder_says_which_stage_is_missing(recipe):
+    done = recipe.run("--stage", "3", check=False)
+    assert done.returncode != 0
+    assert "stage 0, corpus" in done.stderr
+    assert re.search(r"Run first:\n  bash .*run\.sh.* --stage 0", done.stderr)
+
+
+def test_a_failing_job_shows_its_log_and_how_to_go_on(recipe):
+    tiny = recipe.folder / "conf" / "tiny.yaml"
+    tiny.write_text(tiny.read_text().replace("stop_after: 0", "learning_rate: 1e30"))
+    done = recipe.run(check=False)
+    assert done.returncode != 0
+    assert "expected finite" in done.stderr and "Lower train.learning_rate" in done.stderr
+    assert re.search(r"go on with: bash .*--system tiny .*--stage 3", done.stderr)
