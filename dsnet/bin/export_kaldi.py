@@ -1,0 +1,31 @@
+"""Write a Kaldi data directory (wav.scp, utt2spk, utt2emo, ...) from manifests and features."""
+
+import argparse
+from pathlib import Path
+
+from dsnet.bin import run
+from dsnet.corpus.kaldi_data import export_kaldi, read_list
+from dsnet.corpus.manifests import read_manifests
+from dsnet.features.feats import read_feats_scp
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--manifests", type=Path, required=True, help="data/manifests")
+    parser.add_argument("--feats", type=Path, help="data/fbank: write feats.scp too")
+    parser.add_argument("--task", type=Path, help="data/<task>: its utterances and classes only")
+    parser.add_argument("out_dir", type=Path)
+    args = parser.parse_args()
+    recordings, supervisions = read_manifests(args.manifests)
+    number = export_kaldi(
+        recordings,
+        supervisions,
+        args.out_dir,
+        utt2emo=read_list(args.task / "utt2emo") if args.task else None,
+        feats=read_feats_scp(args.feats / "feats.scp") if args.feats else None,
+    )
+    print(f"{args.out_dir}: {number} utterances")
+
+
+if __name__ == "__main__":
+    run(main)

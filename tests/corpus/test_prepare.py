@@ -1,0 +1,103 @@
+"""prepare: what stops it, what it leaves out on demand, what it prints."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from dsnet.corpus.manifests import read_manifests
+from dsnet.corpus.prepare import count_table, prepare, run_prepare
+from dsnet.corpus.utterance import Utterance
+from dsnet.errors import CorpusError
+
+
+def write(path, seed, seconds=0.2):
+    path.parent.mkdir(exist_ok=True)
+    samples = np.random.default_rng(seed).uniform(-0.5, 0.5, int(seconds * 16000))
+    soundfile.write(path, samples, 16000)
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    for i in range(4):
+        write(tmp_path / "corpus" / f"s{i % 2}-{'NW'[i // 2]}.wav", seed=i)
+    return tmp_path / "corpus"
+
+
+def find(corpus_dir):
+    for path in sorted(corpus_dir.rglob("*.wav")):
+        speaker, emotion = path.stem.split("-")
+        yield Utterance(path.stem, speaker, emotion, path)
+
+
+def run(monkeypatch, *args):
+    monkeypatch.setattr(sys, "argv", ["local/prepare.py", *map(str, args)])
+    run_prepare(find)
+
+
+def test_good_corpus(corpus, tmp_path, monkeypatch, capsys):
+    write(corpus / "s1-T.wav", seed=0)  # the audio of s0-N again
+    run(monkeypatch, corpus, tmp_path / "m", "--nj", "2")
+    _, supervisions = read_manifests(tmp_path / "m")
+    assert [s.id for s in supervisions] == ["s0-N", "s0-W", "s1-N", "s1-T", "s1-W"]
+    out = capsys.readouterr().out
+    assert "s1       1  1  1      3" in out
+    assert "5 utterances of 2 speakers, 0.00 h, 16000 Hz" in out
+    assert "2 utterances have the same audio as another: s0-N, s1-T" in out
+    assert not (tmp_path / "m" / "dropped.txt").exists()
+
+
+def test_bad_audio_stops_or_is_dropped_and_counted(corpus, tmp_path, monkeypatch, capsys):
+    for i in range(12):
+        (corpus / f"bad{i:02d}-N.wav").write_bytes(b"")
+    with pytest.raises(SystemExit) as caught:
+        run(monkeypatch, corpus, tmp_path / "m")
+    message = str(caught.value)
+    assert message.startswith("prepare: 12 of 16 utterances have audio that cannot be used")
+    assert "bad09-N" in message and "bad10-N" not in message and "0 bytes" in message
+    assert "--drop-bad-audio true" in message
+    assert not (tmp_path / "m").exists()
+
+    run(monkeypatch, corpus, tmp_path / "m", "--drop-bad-audio", "true")
+    assert "12 of 16 utterances dropped" in capsys.readouterr().out
+    lines = (tmp_path / "m" / "dropped.txt").read_text().splitlines()
+    assert len(lines) == 12
+    assert lines[0].split("\t")[0] == "bad00-N"
+    assert len(read_manifests(tmp_path / "m")[1]) == 4
+
+    for path in corpus.glob("bad*"):
+        path.unlink()
+    run(monkeypatch, corpus, tmp_path / "m")
+    assert not (tmp_path / "m" / "dropped.txt").exists()
+
+
+def test_two_files_with_one_id(corpus, tmp_path, monkeypatch):
+    write(corpus / "copy" / "s0-N.wav", seed=9)
+    with pytest.raises(SystemExit, match=r"id 's0-N': .*copy/s0-N\.wav and .*corpus/s0-N\.wav"):
+        run(monkeypatch, corpus, tmp_path / "m")
+
+
+def test_missing_and_empty_corpus_folder(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match="nowhere: no such corpus folder"):
+        run(monkeypatch, tmp_path / "nowhere", tmp_path / "m")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match="empty: no utterance found"):
+        run(monkeypatch, tmp_path / "empty", tmp_path / "m")
+
+
+def test_nothing_left(tmp_path):
+    bad = [Utterance("a", "s", "N", Path(tmp_path / "a.wav"))]
+    with pytest.raises(CorpusError, match="none of the 1 utterances"):
+        prepare(bad, tmp_path / "m", drop_bad_audio=True)
+
+
+def test_count_table():
+    table = count_table([("b", "N"), ("a", "N"), ("a", "long"), ("a", "N")])
+    assert [line.split() for line in table.splitlines()] == [
+        ["speaker", "N", "long", "total"],
+        ["a", "2", "1", "3"],
+        ["b", "1", "0", "1"],
+        ["total", "3", "1", "4"],
+    ]
