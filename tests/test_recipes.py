@@ -71,15 +71,15 @@ def test_every_system_takes_a_step(path):
     config = load(path, SystemConfig)
     system = build_system(config, 4)
     feats, neutral = torch.randn(2, 3, 64, config.encoder.num_bins)
-    lengths = None if config.input.mode == "fixed" else torch.tensor([64, 40, 20])
-    labels, paired = torch.tensor([0, 1, 3]), torch.ones(3, dtype=torch.bool)
+    lengths = None if config.input.mode != "variable" else torch.tensor([64, 40, 20])
+    targets, paired = torch.eye(4)[[0, 1, 3]], torch.ones(3, dtype=torch.bool)
     moved = []
 
     def update(loss, group):
         loss.backward()
         moved.extend(p for p in system.parameter_groups()[group] if p.grad is not None)
 
-    losses = system.step(Batch(feats, lengths, labels, neutral, lengths, paired), update)
+    losses = system.step(Batch(feats, lengths, targets, neutral, lengths, paired), update)
     assert torch.isfinite(losses["loss"])
     assert {id(p) for p in moved} == {id(p) for p in system.parameters()}
     logits = system.eval()(feats, lengths).logits

@@ -7,23 +7,42 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool1d
 
 from dsnet.models.deltas import with_deltas
 from dsnet.models.masking import MaskedBatchNorm2d, frame_mask
-from dsnet.models.pooling import AttentionPooling
+from dsnet.models.pooling import AttentionPooling, AttentiveStatistics
 
-MIN_FRAMES = 16  # four poolings by two leave one frame
+MIN_FRAMES = 16  # every encoder leaves at least one frame of so many
 
 
 @dataclass
 class EncoderConfig:
-    """The published encoder; `channels` are the widths of its blocks."""
+    """Which encoder, and how wide it is.
 
+    kind conv: the published one. `channels` are the widths of its blocks, `kernel_size` holds for
+    all of them. kind compact: for a CPU; `channels` are the widths of three convolutions in time
+    and frequency and of two in time, `kernel_size` is that of the first.
+    """
+
+    kind: str = "conv"
     num_bins: int = 80
     channels: list[int] = field(default_factory=lambda: [64, 128, 256, 512])
     kernel_size: int = 5
     dropout: float = 0.2
     embed_dim: int = 256
+
+    def check(self) -> None:
+        if self.kind not in ENCODERS:
+            raise ValueError(f"encoder.kind is '{self.kind}'; allowed: {', '.join(ENCODERS)}")
+        if len(self.channels) != 4 or min(self.channels) < 1:
+            raise ValueError(f"encoder.channels must be four widths, found {self.channels}")
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"encoder.kernel_size must be odd, found {self.kernel_size}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"encoder.dropout must lie in [0, 1), found {self.dropout}")
+        if self.embed_dim < 4 or self.embed_dim % 4:
+            raise ValueError(f"encoder.embed_dim must be a multiple of 4, found {self.embed_dim}")
 
 
 class ConvBlock(nn.Module):
@@ -87,3 +106,103 @@ class ConvEncoder(nn.Module):
         for block in self.blocks:
             x, mask = block(x, mask)
         return self.pooling(x.mean(dim=3), mask)
+
+
+class StridedBlock(nn.Module):
+    """Strided convolution, batch norm, ReLU, dropout of channels; padding stays zero."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        dropout: float,
+    ):
+        super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding, bias=False)
+        self.norm = MaskedBatchNorm2d(out_channels)
+        self.dropout = nn.Dropout2d(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the output and its mask; see ConvBlock."""
+        if mask is not None:
+            mask = mask[:, :: self.conv.stride[0]]  # a frame is real if its centre is
+        x = self.dropout(torch.relu(self.norm(self.conv(x), mask)))
+        return x if mask is None else x * mask[:, None, :, None], mask
+
+
+class CompactEncoder(nn.Module):
+    """A small encoder for short corpora and CPUs.
+
+    Frames are averaged in pairs. Four channels: static, static without the utterance's mean of
+    each bin (what microphone and voice add to all frames), delta and delta-delta, each bin of each
+    normalised. Three strided convolutions in time and frequency, two in time, attentive mean and
+    deviation, and a linear layer whose sigmoid keeps the embedding in (0, 1) as published.
+    """
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        a, b, c, d = config.channels
+        size, bins, dropout = config.kernel_size, config.num_bins, config.dropout
+        self.norm = MaskedBatchNorm2d(4 * bins, affine=False)
+        for stride in (4, 2, 2):
+            bins = -(-bins // stride)  # rounded up
+        self.blocks = nn.ModuleList(
+            [
+                StridedBlock(4, a, (size, size), (2, 4), dropout),
+                StridedBlock(a, b, (3, 3), (2, 2), dropout),
+                StridedBlock(b, c, (3, 3), (1, 2), dropout),
+            ]
+        )
+        self.time_blocks = nn.ModuleList(
+            [
+                StridedBlock(c * bins, d, (1, 1), (1, 1), dropout),
+                StridedBlock(d, d, (3, 1), (1, 1), dropout),
+            ]
+        )
+        self.pooling = AttentiveStatistics(d)
+        self.embedding = nn.Sequential(
+            nn.BatchNorm1d(2 * d),
+            nn.Dropout(0.3),
+            nn.Linear(2 * d, config.embed_dim, bias=False),
+            nn.BatchNorm1d(config.embed_dim),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Embed utterances; see ConvEncoder."""
+        feats = avg_pool1d(feats.transpose(1, 2), 2).transpose(1, 2)  # (B, T, F), 20 ms a frame
+        lengths = None if lengths is None else lengths // 2
+        mask = None if lengths is None else frame_mask(lengths, feats.shape[1])
+        x = with_deltas(feats, lengths)
+        x = torch.cat([x, without_mean(feats, mask)[:, None]], 1)  # (B, 4, T, F)
+        batch, channels, frames, bins = x.shape
+        x = x.transpose(2, 3).reshape(batch, channels * bins, frames, 1)
+        x = self.norm(x, mask).reshape(batch, channels, bins, frames).transpose(2, 3)
+        if mask is not None:
+            x = x * mask[:, None, :, None]
+        for block in self.blocks:
+            x, mask = block(x, mask)
+        x = x.transpose(2, 3).flatten(1, 2)[..., None]  # (B, C * F, T, 1)
+        for block in self.time_blocks:
+            x, mask = block(x, mask)
+        return self.embedding(self.pooling(x[..., 0], mask))
+
+
+def without_mean(feats: Tensor, mask: Tensor | None) -> Tensor:
+    """Subtract the utterance's mean of each bin: (B, T, F), and a (B, T) mask or None."""
+    if mask is None:
+        return feats - feats.mean(1, keepdim=True)
+    weight = mask[:, :, None]
+    mean = (feats * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
+    return feats - mean
+
+
+ENCODERS = {"conv": ConvEncoder, "compact": CompactEncoder}
+
+
+def build_encoder(config: EncoderConfig) -> nn.Module:
+    """Return the encoder that `config.kind` names."""
+    return ENCODERS[config.kind](config)

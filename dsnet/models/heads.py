@@ -6,7 +6,7 @@ from torch import nn
 class Classifier(nn.Sequential):
     """(B, D) embeddings -> (B, K) logits."""
 
-    def __init__(self, embed_dim: int, num_classes: int, dropout: float = 0.5):
+    def __init__(self, embed_dim: int, num_classes: int, dropout: float):
         super().__init__(
             nn.Linear(embed_dim, embed_dim),
             nn.PReLU(),

@@ -5,6 +5,7 @@ Axes: B utterances, C channels, T frames, F bins.
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import batch_norm
 
 
 def frame_mask(lengths: Tensor, num_frames: int) -> Tensor:
@@ -32,16 +33,18 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
         """
         if mask is None or not self.training:
             return super().forward(x)
-        x = x.float()  # under autocast the sums need the range of float32
-        weight = mask[:, None, :, None].float()  # (B, 1, T, 1)
-        count = weight.sum() * x.shape[3]
-        mean = (x * weight).sum((0, 2, 3)) / count
-        centred = x - mean[:, None, None]
-        variance = (centred.square() * weight).sum((0, 2, 3)) / count
-        with torch.no_grad():
-            unbiased = variance * (count / (count - 1))
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(unbiased, self.momentum)
-            self.num_batches_tracked += 1
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        self.num_batches_tracked += 1
+        real = x.transpose(1, 2)[mask]  # (frames, C, F), so that torch's own batch norm serves
+        normed = batch_norm(
+            real,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=True,
+            momentum=self.momentum,
+            eps=self.eps,
+        )
+        padded = normed.new_zeros(x.transpose(1, 2).shape)
+        padded[mask] = normed
+        return padded.transpose(1, 2)

@@ -3,7 +3,15 @@
 import torch
 from torch import Tensor, nn
 
-CLAMP = 10.0  # of the attention scores, before the softmax
+CLAMP = 10.0  # of AttentionPooling's scores, before the softmax
+MIN_VARIANCE = 1e-4
+
+
+def time_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """Return weights over time, zero in padding: (B, C, T) scores, (B, T) bool or None."""
+    if mask is not None:
+        scores = scores.masked_fill(~mask[:, None], float("-inf"))
+    return scores.softmax(dim=2)
 
 
 class AttentionPooling(nn.Module):
@@ -25,7 +33,30 @@ class AttentionPooling(nn.Module):
             x: (B, C, T).
             mask: (B, T) bool, true where a frame is real; None if all are.
         """
-        score = self.score(x).clamp(-CLAMP, CLAMP)
-        if mask is not None:
-            score = score.masked_fill(~mask[:, None], float("-inf"))
-        return (score.softmax(dim=2) * torch.sigmoid(self.value(x))).sum(dim=2)
+        weights = time_softmax(self.score(x).clamp(-CLAMP, CLAMP), mask)
+        return (weights * torch.sigmoid(self.value(x))).sum(dim=2)
+
+
+class AttentiveStatistics(nn.Module):
+    """Pool (B, C, T) to (B, 2C): mean and standard deviation under per-channel attention.
+
+    Source: Okabe et al. 2018, doi 10.21437/Interspeech.2018-993.
+    """
+
+    def __init__(self, channels: int, bottleneck: int = 64):
+        super().__init__()
+        self.score = nn.Sequential(
+            nn.Conv1d(channels, bottleneck, 1), nn.Tanh(), nn.Conv1d(bottleneck, channels, 1)
+        )
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Pool over time.
+
+        Args:
+            x: (B, C, T).
+            mask: (B, T) bool, true where a frame is real; None if all are.
+        """
+        weights = time_softmax(self.score(x).float(), mask)
+        mean = (weights * x).sum(2)
+        variance = (weights * x.square()).sum(2) - mean.square()
+        return torch.cat([mean, variance.clamp(min=MIN_VARIANCE).sqrt()], 1)

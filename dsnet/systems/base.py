@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dsnet.models.encoder import ConvEncoder
+from dsnet.models.encoder import build_encoder
 from dsnet.models.heads import Classifier
 from dsnet.models.translator import Translator
 from dsnet.systems.config import SystemConfig
@@ -14,8 +14,10 @@ class Base(System):
 
     def __init__(self, config: SystemConfig, num_classes: int):
         super().__init__(config.losses.label_smoothing)
-        self.encoder = ConvEncoder(config.encoder)
-        self.classifier = Classifier(config.encoder.embed_dim, num_classes)
+        self.encoder = build_encoder(config.encoder)
+        self.classifier = Classifier(
+            config.encoder.embed_dim, num_classes, config.classifier.dropout
+        )
 
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Output:
         h = self.encoder(feats, lengths)
@@ -31,9 +33,11 @@ class BaseMatched(System):
 
     def __init__(self, config: SystemConfig, num_classes: int):
         super().__init__(config.losses.label_smoothing)
-        self.encoder = ConvEncoder(config.encoder)
+        self.encoder = build_encoder(config.encoder)
         self.to_emotion = Translator(config.encoder.embed_dim)
-        self.classifier = Classifier(config.encoder.embed_dim, num_classes)
+        self.classifier = Classifier(
+            config.encoder.embed_dim, num_classes, config.classifier.dropout
+        )
 
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Output:
         h = self.encoder(feats, lengths)

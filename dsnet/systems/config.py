@@ -13,17 +13,18 @@ from dsnet.models.encoder import MIN_FRAMES, EncoderConfig
 class InputConfig:
     """What a network is fed with.
 
-    fixed: every utterance has `max_frames` frames: longer ones are cut, shorter ones repeated.
-    variable: utterances keep their length and batches are padded and masked; in training longer
-    ones are cropped at random to `max_frames`.
+    fixed (published): always `max_frames` frames: longer utterances are cut, shorter ones repeated.
+    variable: utterances keep their length, batches are padded and masked; in training longer ones
+    are cropped at random to `max_frames`.
+    crop: in training always `max_frames` frames, cropped at random or repeated; otherwise whole.
     """
 
     mode: str = "fixed"
     max_frames: int = 600
 
     def check(self) -> None:
-        if self.mode not in ("fixed", "variable"):
-            raise ValueError(f"input.mode is '{self.mode}'; allowed: fixed, variable")
+        if self.mode not in ("fixed", "variable", "crop"):
+            raise ValueError(f"input.mode is '{self.mode}'; allowed: fixed, variable, crop")
         if self.max_frames < MIN_FRAMES:
             raise ValueError(f"input.max_frames must be {MIN_FRAMES} or more")
 
@@ -43,14 +44,20 @@ class LossConfig:
 
 
 @dataclass
+class ClassifierConfig:
+    """The head of every system."""
+
+    dropout: float = 0.5
+
+
+@dataclass
 class TrainConfig:
     """Optimiser, schedule and selection.
 
     schedule plateau: learning rate x0.1 after `patience` epochs without a better validation UAR;
     one_cycle: rises for the first `warmup` share of the steps, then falls, both along a cosine.
     select best: the epoch of the best validation UAR; last: the last epoch.
-    ema_decay: above 0, an exponential moving average of the weights over steps is what is
-    validated and kept.
+    weight_decay spares biases and norms.
     """
 
     optimizer: str = "adam"
@@ -64,7 +71,6 @@ class TrainConfig:
     warmup: float = 0.3
     stop_after: int = 20  # epochs without a better validation UAR; 0: never
     select: str = "best"
-    ema_decay: float = 0.0
     mixed_precision: bool = True  # bfloat16 on a GPU; the CPU stays in float32
 
     def check(self) -> None:
@@ -83,8 +89,6 @@ class TrainConfig:
             raise ValueError("train.max_epochs must be 1 or more")
         if self.learning_rate <= 0:
             raise ValueError("train.learning_rate must be above 0")
-        if not 0 <= self.ema_decay < 1:
-            raise ValueError("train.ema_decay must lie in [0, 1)")
 
 
 @dataclass
@@ -95,5 +99,12 @@ class SystemConfig:
     input: InputConfig = field(default_factory=InputConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+
+    def check(self) -> None:
+        if self.augment.mixup and self.input.mode == "variable":
+            raise ValueError("augment.mixup needs utterances of equal length: input.mode crop")
+        if self.augment.time_masks and self.augment.max_masked_frames > self.input.max_frames:
+            raise ValueError("augment.max_masked_frames must not be above input.max_frames")

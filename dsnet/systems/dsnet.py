@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dsnet.losses.calibration import difference, reconstruction, similarity
-from dsnet.models.encoder import ConvEncoder
+from dsnet.models.encoder import build_encoder
 from dsnet.models.heads import Classifier, Decoder
 from dsnet.models.translator import Translator
 from dsnet.systems.config import SystemConfig
@@ -28,11 +28,13 @@ class DSNet(System):
     def __init__(self, config: SystemConfig, num_classes: int):
         super().__init__(config.losses.label_smoothing)
         self.weights = config.losses
-        self.encoder = ConvEncoder(config.encoder)
+        self.encoder = build_encoder(config.encoder)
         self.to_irrelevant = Translator(config.encoder.embed_dim)
         self.to_emotion = Translator(config.encoder.embed_dim)
         self.decoder = Decoder(config.encoder.embed_dim)
-        self.classifier = Classifier(config.encoder.embed_dim, num_classes)
+        self.classifier = Classifier(
+            config.encoder.embed_dim, num_classes, config.classifier.dropout
+        )
 
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Output:
         h = self.encoder(feats, lengths)
@@ -51,7 +53,7 @@ class DSNet(System):
         r = self.encoder(batch.neutral_feats, batch.neutral_lengths).float()
         paired = batch.has_neutral
         terms = {
-            "task": self.task_loss(output.logits, batch.labels),
+            "task": self.task_loss(output.logits, batch.targets),
             "similarity": similarity(s[paired], r[paired]) if paired.any() else s.sum() * 0,
             "difference": difference(s, e),
             "reconstruction": reconstruction(self.decoder(torch.cat([s, e], 1)).float(), h),

@@ -12,14 +12,14 @@ class Batch:
     """B utterances on the device of the network.
 
     feats: (B, T, F) log-mels; lengths: (B,) frames before padding, None if there is no padding.
-    labels: (B,) class indices.
+    targets: (B, K) class probabilities: one and zeros, unless augmentation mixed utterances.
     neutral_feats, neutral_lengths: one neutral utterance of each speaker, for systems with
     `needs_neutral`; has_neutral: (B,) bool, false where the speaker has no other neutral utterance.
     """
 
     feats: Tensor
     lengths: Tensor | None
-    labels: Tensor
+    targets: Tensor
     neutral_feats: Tensor | None = None
     neutral_lengths: Tensor | None = None
     has_neutral: Tensor | None = None
@@ -59,7 +59,7 @@ class System(nn.Module):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return named scalar losses; "loss" is the one to minimise."""
-        task = self.task_loss(self(batch.feats, batch.lengths).logits, batch.labels)
+        task = self.task_loss(self(batch.feats, batch.lengths).logits, batch.targets)
         return {"loss": task, "task": task}
 
     def step(self, batch: Batch, update: Update) -> dict[str, Tensor]:
@@ -76,5 +76,5 @@ class System(nn.Module):
         update(losses["loss"], "all")
         return {name: value.detach() for name, value in losses.items()}
 
-    def task_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
+    def task_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(logits.float(), targets, label_smoothing=self.label_smoothing)

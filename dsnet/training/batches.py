@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import one_hot
 
-from dsnet.models.augment import augment
+from dsnet.features.fbank import FbankConfig
+from dsnet.models.augment import Augmenter
 from dsnet.models.encoder import MIN_FRAMES
 from dsnet.systems.config import SystemConfig
 from dsnet.systems.system import Batch
@@ -22,14 +24,17 @@ class TrainingSet:
         store: FrameStore,
         utt_ids: Sequence[str],
         labels: Sequence[int],
+        num_classes: int,
         references: Sequence[Sequence[str]],
         config: SystemConfig,
+        fbank: FbankConfig,
     ):
-        """Args: U ids, U class indices, U lists of reference ids (an empty one: none)."""
+        """Args: U ids, U class indices, and U lists of reference ids (an empty one: none)."""
         self.store = store
         self.config = config
+        self.augmenter = Augmenter(config.augment, fbank)
         self.positions = store.positions(utt_ids)  # (U,)
-        self.labels = torch.tensor(labels, device=store.device)  # (U,)
+        self.targets = one_hot(torch.tensor(labels), num_classes).float().to(store.device)  # (U, K)
         self.num_references = torch.tensor([len(r) for r in references])  # (U,)
         self.references = torch.zeros(len(utt_ids), int(self.num_references.max()) or 1).long()
         for row, refs in enumerate(references):
@@ -45,7 +50,10 @@ class TrainingSet:
         """Yield every batch once, in an order and with references that `generator` draws."""
         for chosen in self._order(generator):
             feats, lengths = self._feats(self.positions[chosen], generator)
-            batch = Batch(feats, lengths, self.labels[chosen.to(self.store.device)])
+            targets = self.targets[chosen.to(self.store.device)]
+            if self.config.augment.mixup:
+                feats, targets = self.augmenter.mix(feats, targets, generator)
+            batch = Batch(feats, lengths, targets)
             if with_neutral:
                 count = self.num_references[chosen]
                 draw = (torch.rand(len(chosen), generator=generator) * count).long()
@@ -68,10 +76,17 @@ class TrainingSet:
         return [batches[i] for i in torch.randperm(len(batches), generator=generator)]
 
     def _feats(self, positions: Tensor, generator: Generator) -> tuple[Tensor, Tensor | None]:
-        wanted = self.config.input
-        if wanted.mode == "fixed":
-            feats = self.store.fixed(positions, wanted.max_frames)
-            full = torch.full((len(positions),), wanted.max_frames, device=feats.device)
-            return augment(feats, full, self.config.augment, generator), None
-        feats, lengths = self.store.variable(positions, MIN_FRAMES, wanted.max_frames, generator)
-        return augment(feats, lengths, self.config.augment, generator), lengths
+        """Read and augment utterances: (B, T, F), and (B,) lengths if there may be padding."""
+        mode, max_frames = self.config.input.mode, self.config.input.max_frames
+        rates = None
+        if self.config.augment.tempo:
+            rates = self.augmenter.rates(len(positions), generator)
+        if mode == "variable":
+            feats, lengths = self.store.variable(
+                positions, MIN_FRAMES, max_frames, rates, generator
+            )
+            return self.augmenter.spectral(feats, lengths, generator), lengths
+        place = generator if mode == "crop" else None
+        feats = self.store.fixed(positions, max_frames, rates, place)
+        whole = torch.full((len(positions),), max_frames, device=feats.device)
+        return self.augmenter.spectral(feats, whole, generator), None

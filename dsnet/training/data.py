@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from dsnet.features.fbank import FbankConfig
 from dsnet.features.feats import FeatsInfo, read_all
 from dsnet.folds.task_data import TaskData
 from dsnet.training.frames import FrameStore
@@ -28,7 +29,7 @@ def load_training_data(
     Raises:
         FoldError, FeatureError: stage 1 or 2 is missing, or its files do not fit together.
     """
-    task = TaskData.load(task_dir)
+    task, info = TaskData.load(task_dir), FeatsInfo.load(feats_dir)
     fold = task.fold(fold_name)
     references = {utt: task.references[utt] for utt in fold.train}
     wanted = {*fold.train, *fold.dev, *(ref for refs in references.values() for ref in refs)}
@@ -41,6 +42,7 @@ def load_training_data(
         labels={utt: index[task.utt2emo[utt]] for utt in [*fold.train, *fold.dev]},
         references=references,
         classes=task.classes,
+        fbank=FbankConfig(**info.config),
         digest=task.digest,
-        features_digest=FeatsInfo.load(feats_dir).digest,
+        features_digest=info.digest,
     )

@@ -33,35 +33,67 @@ class FrameStore:
         """Return (len(utt_ids),) positions in the store, on the CPU."""
         return torch.tensor([self.index[u] for u in utt_ids], dtype=torch.long)
 
-    def fixed(self, positions: Tensor, num_frames: int) -> Tensor:
-        """Return (B, num_frames, F): longer utterances are cut, shorter ones repeated."""
-        positions = positions.to(self.device)
-        time = torch.arange(num_frames, device=self.device) % self.lengths[positions, None]
-        return self.frames[self.offsets[positions, None] + time]
+    def fixed(
+        self,
+        positions: Tensor,
+        num_frames: int,
+        rates: Tensor | None = None,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Return (B, num_frames, F): longer utterances are cut, shorter ones repeated.
+
+        Args:
+            positions: (B,) positions in the store.
+            num_frames: T.
+            rates: (B,) tempo, above 1 for faster; None: as it is.
+            generator: on the CPU, for the place of the cut; None: the beginning is kept.
+        """
+        lengths = torch.full((len(positions),), num_frames, device=self.device)
+        return self._read(positions, lengths, rates, generator)
 
     def variable(
         self,
         positions: Tensor,
         min_frames: int,
         max_frames: int | None = None,
+        rates: Tensor | None = None,
         generator: Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return (B, T, F), zero where padded, and (B,) lengths.
 
-        Args:
-            positions: (B,) positions in the store.
-            min_frames: shorter utterances are repeated up to so many frames.
-            max_frames: longer ones are cropped to so many, at a random place; None: whole.
-            generator: on the CPU, for the place of the crop.
+        Shorter utterances are repeated up to `min_frames`, longer ones cut to `max_frames`; for the
+        other arguments see `fixed`.
         """
-        positions = positions.to(self.device)
-        whole = self.lengths[positions]
+        whole = self.lengths[positions.to(self.device)]
+        if rates is not None:
+            whole = (whole / rates.to(self.device)).long()
         lengths = whole.clamp(min=min_frames, max=max_frames)
-        start = torch.zeros_like(whole)
-        if generator is not None:
-            draw = torch.rand(len(positions), generator=generator).to(self.device)
-            start = (draw * (whole - lengths + 1).clamp(min=1)).long()
+        feats = self._read(positions, lengths, rates, generator)
+        real = torch.arange(feats.shape[1], device=self.device) < lengths[:, None]
+        return feats * real[:, :, None], lengths
+
+    def _read(
+        self, positions: Tensor, lengths: Tensor, rates: Tensor | None, generator: Generator | None
+    ) -> Tensor:
+        """Read `lengths` frames of each utterance, over and over if it has fewer."""
+        positions = positions.to(self.device)
+        whole, offsets = self.lengths[positions, None], self.offsets[positions, None]  # (B, 1)
         time = torch.arange(int(lengths.max()), device=self.device)
-        index = self.offsets[positions, None] + (start[:, None] + time) % whole[:, None]
-        real = time < lengths[:, None]
-        return self.frames[index] * real[:, :, None], lengths
+        draw = torch.zeros(len(positions), 1)
+        if generator is not None:
+            draw = torch.rand(len(positions), 1, generator=generator)
+        draw = draw.to(self.device)
+        if rates is None:
+            spare = (whole - lengths[:, None]).clamp(min=0)
+            start = (draw * (spare + 1)).long()
+            return self.frames[offsets + (start + time) % whole]
+        rates = rates.to(self.device)[:, None]
+        start = draw * (whole - lengths[:, None] * rates).clamp(min=0)
+        place = (start + time * rates) % whole  # (B, T), between frames
+        before = place.long().clamp(max=whole - 1)
+        after = (before + 1).clamp(max=whole - 1)
+        return torch.lerp(
+            self.frames[offsets + before],
+            self.frames[offsets + after],
+            (place - before)[:, :, None],
+        )

@@ -17,12 +17,13 @@ from typing import Any
 import torch
 from sklearn.metrics import recall_score
 from torch import Tensor
+from torch.nn import Parameter
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dsnet.config import config_digest
 from dsnet.errors import TrainingError
+from dsnet.features.fbank import FbankConfig
 from dsnet.files import write_text
 from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig, TrainConfig
@@ -47,6 +48,7 @@ class FoldData:
     labels: dict[str, int]  # of train and dev
     references: dict[str, list[str]]  # of train
     classes: list[str]
+    fbank: FbankConfig
     digest: str  # of the task's folds, labels and references
     features_digest: str
 
@@ -79,13 +81,15 @@ class Trainer:
             data.store,
             data.train,
             [data.labels[u] for u in data.train],
+            len(data.classes),
             [data.references[u] for u in data.train],
             config,
+            data.fbank,
         )
         train = config.train
         self.optimizers = {
             name: OPTIMIZERS[train.optimizer](
-                group, lr=train.learning_rate, weight_decay=train.weight_decay
+                decay_groups(group, train.weight_decay), lr=train.learning_rate
             )
             for name, group in self.system.parameter_groups().items()
         }
@@ -94,11 +98,6 @@ class Trainer:
             name: make_schedule(optimizer, train, steps)
             for name, optimizer in self.optimizers.items()
         }
-        self.average = None
-        if train.ema_decay:
-            self.average = AveragedModel(
-                self.system, multi_avg_fn=get_ema_multi_avg_fn(train.ema_decay), use_buffers=True
-            )
         self.progress = Progress()
         self.identity = {
             "config_digest": config_digest(config),
@@ -172,15 +171,13 @@ class Trainer:
             with self._precision():
                 losses = self.system.step(batch, self._update)
             for name, value in losses.items():
-                totals[name] = totals.get(name, 0.0) + value.double() * len(batch.labels)
-            count += len(batch.labels)
+                totals[name] = totals.get(name, 0.0) + value.double() * len(batch.targets)
+            count += len(batch.targets)
             for schedule in self.schedules.values():
                 if isinstance(schedule, LRScheduler) and not isinstance(
                     schedule, ReduceLROnPlateau
                 ):
                     schedule.step()
-            if self.average:
-                self.average.update_parameters(self.system)
         means = {name: float(total) / count for name, total in totals.items()}
         self._require_finite(means)
         return means
@@ -210,9 +207,8 @@ class Trainer:
     def _validate(self) -> dict[str, float]:
         data = self.data
         labels = torch.tensor([data.labels[u] for u in data.dev])
-        judged = self.average.module if self.average else self.system
         with self._precision():
-            logits = predict(judged, data.store, data.dev, self.config.input).logits
+            logits = predict(self.system, data.store, data.dev, self.config.input).logits
         decisions = logits.argmax(1)
         return {
             "loss": float(cross_entropy(logits, labels)),
@@ -228,11 +224,9 @@ class Trainer:
             "epoch": self.progress.epoch,
         }
         if selected:  # before the checkpoint: a run killed between the two redoes this epoch
-            kept = self.average.module if self.average else self.system
-            checkpoint.save(self.folder / MODEL, {**about, "model": kept.state_dict()})
+            checkpoint.save(self.folder / MODEL, {**about, "model": self.system.state_dict()})
         state = {
             "system": self.system.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
             "optimizers": {n: o.state_dict() for n, o in self.optimizers.items()},
             "schedules": {n: s.state_dict() for n, s in self.schedules.items()},
             "progress": dataclasses.asdict(self.progress),
@@ -252,13 +246,21 @@ class Trainer:
             print(f"{path}: of another run ({changes or 'other data'}); starting anew")
             return
         self.system.load_state_dict(state["system"])
-        if self.average:
-            self.average.load_state_dict(state["average"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
             self.schedules[name].load_state_dict(state["schedules"][name])
         self.progress = Progress(**state["progress"])
         print(f"{path}: resuming after epoch {self.progress.epoch}")
+
+
+def decay_groups(parameters: list[Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Return the optimiser's groups: matrices and kernels decay, biases and norms do not."""
+    weights = [p for p in parameters if p.ndim > 1]
+    others = [p for p in parameters if p.ndim <= 1]
+    return [
+        {"params": weights, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
 
 
 def make_schedule(

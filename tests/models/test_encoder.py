@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from dsnet.models.encoder import ConvEncoder, EncoderConfig
+from dsnet.models.encoder import ENCODERS, ConvEncoder, EncoderConfig, build_encoder, without_mean
 
-SMALL = EncoderConfig(channels=[4, 6, 8, 10], embed_dim=12, dropout=0.0)
+
+def small(kind):
+    return EncoderConfig(kind=kind, channels=[4, 6, 8, 10], embed_dim=12, dropout=0.0)
 
 
 def test_number_of_parameters():
@@ -16,11 +18,15 @@ def test_number_of_parameters():
     assert sum(p.numel() for p in ConvEncoder(EncoderConfig()).parameters()) == wanted == 4_570_336
 
 
+@pytest.mark.parametrize("kind", ENCODERS)
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("shortest", [16, 37, 99])
-def test_padding_does_not_change_the_embedding(training, shortest):
+def test_padding_does_not_change_the_embedding(kind, training, shortest):
     torch.manual_seed(0)
-    encoder = ConvEncoder(SMALL)
+    encoder = build_encoder(small(kind))
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
     encoder(torch.randn(4, 50, 80))  # running statistics that are not the initial ones
     encoder.train(training)
     lengths = torch.tensor([100, shortest, 64])
@@ -33,6 +39,14 @@ def test_padding_does_not_change_the_embedding(training, shortest):
             torch.testing.assert_close(encoder(feats, lengths)[b : b + 1], alone)
 
 
-def test_every_unit_lies_between_zero_and_one():
-    h = ConvEncoder(SMALL)(torch.randn(3, 40, 80) * 10)
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_every_unit_lies_between_zero_and_one(kind):
+    h = build_encoder(small(kind))(torch.randn(3, 40, 80) * 10)
     assert h.shape == (3, 12) and h.min() > 0 and h.max() < 1
+
+
+def test_the_mean_is_that_of_the_real_frames():
+    feats = torch.tensor([[[1.0], [3.0], [99.0]], [[1.0], [2.0], [6.0]]])
+    mask = torch.tensor([[True, True, False], [True, True, True]])
+    centred = without_mean(feats, mask)
+    assert centred[0, :2, 0].tolist() == [-1, 1] and centred[1, :, 0].tolist() == [-2, -1, 3]

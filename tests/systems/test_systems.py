@@ -17,7 +17,8 @@ def small(kind, **losses):
 
 def a_batch(has_neutral=(True, True, True, True)):
     feats, neutral = torch.randn(2, 4, 32, 20).unbind()
-    return Batch(feats, None, torch.tensor([0, 1, 2, 0]), neutral, None, torch.tensor(has_neutral))
+    targets = torch.eye(3)[[0, 1, 2, 0]]
+    return Batch(feats, None, targets, neutral, None, torch.tensor(has_neutral))
 
 
 def count(module):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dsnet.features.fbank import FbankConfig
 from dsnet.models.encoder import EncoderConfig
 from dsnet.systems.config import InputConfig, SystemConfig, TrainConfig
 from dsnet.training.frames import FrameStore
@@ -31,6 +32,7 @@ def fold():
         labels=labels,
         references={utt: [n for n in neutral if n != utt] for utt in train},
         classes=["neutral", "happy", "sad"],
+        fbank=FbankConfig(num_mel_bins=NUM_BINS),
         digest="task",
         features_digest="features",
     )

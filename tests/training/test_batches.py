@@ -9,7 +9,7 @@ from dsnet.training.batches import TrainingSet
 def an_epoch(fold, config, seed=0):
     labels = [fold.labels[u] for u in fold.train]
     references = [fold.references[u] for u in fold.train]
-    data = TrainingSet(fold.store, fold.train, labels, references, config)
+    data = TrainingSet(fold.store, fold.train, labels, 3, references, config, fold.fbank)
     batches = list(data.epoch(torch.Generator().manual_seed(seed), with_neutral=True))
     assert len(batches) == data.num_batches
     return batches
@@ -19,12 +19,11 @@ def an_epoch(fold, config, seed=0):
 def test_a_last_batch_of_one_is_dropped_and_all_else_is_there(fold, make_config, mode):
     config = make_config(mode=mode)  # 21 utterances in batches of 5
     batches = an_epoch(fold, config)
-    assert [len(b.labels) for b in batches] == [5, 5, 5, 5]
+    assert [len(b.targets) for b in batches] == [5, 5, 5, 5]
     config.train.batch_size = 6
     batches = an_epoch(fold, config)
-    assert sorted(len(b.labels) for b in batches) == [3, 6, 6, 6]
-    labels = torch.cat([b.labels for b in batches])
-    assert torch.bincount(labels).tolist() == [7, 7, 7]
+    assert sorted(len(b.targets) for b in batches) == [3, 6, 6, 6]
+    assert torch.cat([b.targets for b in batches]).sum(0).tolist() == [7, 7, 7]
 
 
 def test_an_epoch_is_decided_by_its_generator(fold, make_config):

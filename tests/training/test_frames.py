@@ -39,7 +39,7 @@ def test_crops_are_runs_of_the_utterance_that_start_everywhere():
     store = a_store()
     generator = torch.Generator().manual_seed(0)
     crops = {
-        tuple(store.variable(store.positions(["c"]), 1, 2, generator)[0][0, :, 0].tolist())
+        tuple(store.variable(store.positions(["c"]), 1, 2, None, generator)[0][0, :, 0].tolist())
         for _ in range(50)
     }
     assert crops == {(20, 21), (21, 22), (22, 23)}
@@ -49,3 +49,13 @@ def test_without_generator_a_crop_is_the_beginning():
     store = a_store()
     feats, lengths = store.variable(store.positions(["c"]), 1, 3)
     assert lengths.tolist() == [3] and feats[0, :, 0].tolist() == [20, 21, 22]
+
+
+def test_tempo_reads_between_frames_and_changes_the_length():
+    store = a_store()
+    fast, slow = torch.tensor([2.0]), torch.tensor([0.5])
+    feats, lengths = store.variable(store.positions(["c"]), 1, rates=fast)
+    assert lengths.tolist() == [2] and feats[0, :, 0].tolist() == [20, 22]
+    feats, lengths = store.variable(store.positions(["a"]), 1, rates=slow)
+    assert lengths.tolist() == [6] and feats[0, :, 0].tolist() == [0, 0.5, 1, 1.5, 2, 2]
+    assert store.fixed(store.positions(["a"]), 3, fast)[0, :, 0].tolist() == [0, 2, 1]

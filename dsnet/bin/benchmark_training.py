@@ -1,0 +1,71 @@
+"""Seconds an epoch of several system configs, measured batch by batch in turn.
+
+Each round takes one training step of every config, so that a machine that slows down slows all of
+them; an epoch is the median step times the steps of an epoch. Nothing is written.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from dsnet import config as configs
+from dsnet.bin import run
+from dsnet.environment import choose_device
+from dsnet.systems.config import SystemConfig
+from dsnet.training.data import load_training_data
+from dsnet.training.loop import Trainer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--config", type=Path, action="append", required=True, help="repeatable")
+    parser.add_argument("--fold", required=True)
+    parser.add_argument("--steps", type=int, default=5, help="of each config (%(default)s)")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--num-threads", type=int, default=1)
+    parser.add_argument("task_dir", type=Path)
+    parser.add_argument("feats_dir", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(args.num_threads)
+    device = choose_device(args.device)
+    data = load_training_data(args.task_dir, args.feats_dir, args.fold, device)
+    trainers = {
+        path.stem: Trainer(configs.load(path, SystemConfig), data, 1, Path()) for path in args.config
+    }
+    seconds = {name: [] for name in trainers}
+    epochs = {name: steps(trainer) for name, trainer in trainers.items()}
+    for number in range(args.steps + 1):
+        for name, epoch in epochs.items():
+            begin = time.perf_counter()
+            next(epoch)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if number:  # the first step warms up
+                seconds[name].append(time.perf_counter() - begin)
+    first = None
+    for name, trainer in trainers.items():
+        step = median(seconds[name])
+        epoch = step * trainer.train_set.num_batches
+        first = first or epoch
+        print(
+            f"{name:24} {step:8.3f} s a step  {epoch:8.1f} s an epoch  x {epoch / first:.2f}  "
+            f"(steps {min(seconds[name]):.3f} to {max(seconds[name]):.3f} s, {args.num_threads} "
+            f"threads, {device})"
+        )
+
+
+def steps(trainer: Trainer):
+    """Yield after every training step, epoch after epoch."""
+    generator = torch.Generator().manual_seed(0)
+    trainer.system.train()
+    while True:
+        for batch in trainer.train_set.epoch(generator, trainer.system.needs_neutral):
+            trainer.system.step(batch, trainer._update)
+            yield
+
+
+if __name__ == "__main__":
+    run(main)
