@@ -1,0 +1,292 @@
+"""Reads what training and inference left under exp/<task> and holds it against the task's folds.
+
+    exp/<task>/<system>/seed_<s>/fold_<name>/{train.json, log.jsonl, test/posteriors.tsv}
+
+Axes: N utterances, K classes, S seeds, P test speakers.
+"""
+
+import json
+from collections.abc import Set
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsnet.errors import ScoringError
+from dsnet.files import read_lines
+from dsnet.folds.protocols import Fold
+from dsnet.folds.task_data import TaskData
+from dsnet.scoring.metrics import confusion_matrix
+
+TRAIN_KEYS = (
+    "kind", "fold", "seed", "num_parameters", "selection", "selected_epoch", "seconds_per_epoch",
+    "config_digest", "task_digest", "versions", "git_revision",
+)  # fmt: skip
+SUM_TOLERANCE = 1e-4  # of probabilities written with 6 decimals
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network: a system trained with one seed, tested on one fold."""
+
+    seed: int
+    fold: str
+    folder: Path
+    train: dict[str, Any]  # train.json
+    log: list[dict[str, Any]]  # log.jsonl, one entry an epoch
+    utt_ids: list[str]
+    labels: np.ndarray  # (N,) class indices
+    predictions: np.ndarray  # (N,) class indices
+
+    def without(self, excluded: Set[str]) -> np.ndarray:
+        """Mark the utterances that are not in `excluded`: (N,) booleans."""
+        return np.array([utt not in excluded for utt in self.utt_ids])
+
+
+@dataclass(frozen=True)
+class SystemResults:
+    """All runs of one system; `missing` names those that are not there yet."""
+
+    name: str
+    runs: list[Run]
+    missing: list[tuple[int, str]]  # (seed, fold)
+
+    @property
+    def kind(self) -> str:
+        return self.runs[0].train["kind"]
+
+    @property
+    def seeds(self) -> list[int]:
+        return sorted({run.seed for run in self.runs})
+
+    @property
+    def folds(self) -> list[str]:
+        return sorted({run.fold for run in self.runs})
+
+
+@dataclass(frozen=True)
+class Results:
+    """All systems of a task, sorted by name, and what they were tested on."""
+
+    task: TaskData
+    folds: dict[str, Fold]  # in the order of testing
+    systems: list[SystemResults]
+
+    @cached_property
+    def utterances(self) -> list[str]:
+        """The sorted utterances that the folds test."""
+        return sorted({utt for fold in self.folds.values() for utt in fold.test})
+
+    @cached_property
+    def speakers(self) -> list[str]:
+        """The sorted speakers that the folds test."""
+        return sorted({self.task.utt2spk[utt] for utt in self.utterances})
+
+    def confusions(self, system: SystemResults, excluded: Set[str] = frozenset()) -> np.ndarray:
+        """Count by seed and speaker, without the utterances in `excluded`.
+
+        Returns:
+            (S, P, K, K) counts; seeds as in `system.seeds`, speakers as in `speakers`.
+        """
+        position = {speaker: p for p, speaker in enumerate(self.speakers)}
+        num_classes = len(self.task.classes)
+        shape = (len(system.seeds), len(position), num_classes, num_classes)
+        counts = np.zeros(shape, dtype=int)
+        for run in system.runs:
+            seed = system.seeds.index(run.seed)
+            kept = run.without(excluded)
+            owners = np.array([position[self.task.utt2spk[utt]] for utt in run.utt_ids])
+            for p in np.unique(owners):
+                rows = kept & (owners == p)
+                counts[seed, p] += confusion_matrix(
+                    run.labels[rows], run.predictions[rows], num_classes
+                )
+        return counts
+
+
+def read_results(exp_dir: Path | str, task: TaskData) -> Results:
+    """Read every system under `exp_dir`.
+
+    A run without test posteriors, and a fold without a folder, is listed as missing; whatever is
+    there must fit the task.
+
+    Args:
+        exp_dir: exp/<task>.
+        task: the task that the systems were trained for.
+
+    Raises:
+        ScoringError: nothing to score, or a file that does not fit; says which stage to rerun.
+    """
+    exp_dir = Path(exp_dir)
+    folds = {name: task.fold(name) for name in task.fold_names}
+    _check_tested_once(folds, task)
+    systems = []
+    for folder in sorted({path.parent for path in exp_dir.glob("*/seed_*") if path.is_dir()}):
+        system = _read_system(folder, task, folds)
+        if system.runs:
+            systems.append(system)
+    if not systems:
+        raise ScoringError(
+            f"{exp_dir}: expected SYSTEM/seed_N/fold_NAME/test/posteriors.tsv, found none; "
+            "run stages 3 and 4"
+        )
+    return Results(task, folds, systems)
+
+
+def _check_tested_once(folds: dict[str, Fold], task: TaskData) -> None:
+    fold_of: dict[str, str] = {}
+    for name, fold in folds.items():
+        for speaker in sorted({task.utt2spk[utt] for utt in fold.test}):
+            if fold_of.setdefault(speaker, name) != name:
+                raise ScoringError(
+                    f"{task.task_dir}: folds {fold_of[speaker]} and {name} both test speaker "
+                    f"{speaker}, whose utterances would count twice; rerun from stage 2"
+                )
+
+
+def _read_system(folder: Path, task: TaskData, folds: dict[str, Fold]) -> SystemResults:
+    runs, missing = [], []
+    for seed_dir in folder.glob("seed_*"):
+        seed = _seed(seed_dir)
+        found = {path.name.removeprefix("fold_") for path in seed_dir.glob("fold_*")}
+        strange = found - set(folds)
+        if strange:
+            raise ScoringError(
+                f"{seed_dir}/fold_{min(strange)}: the task has no such fold (it has "
+                f"{', '.join(folds)}); the network is from other folds: "
+                "delete that folder and rerun from stage 3"
+            )
+        for name, fold in folds.items():
+            if (seed_dir / f"fold_{name}" / "test" / "posteriors.tsv").is_file():
+                runs.append(_read_run(seed_dir / f"fold_{name}", seed, name, fold, task))
+            else:
+                missing.append((seed, name))
+    runs.sort(key=lambda run: run.seed)  # stable: folds stay in the task's order
+    _check_one_config(folder, runs)
+    return SystemResults(folder.name, runs, sorted(missing))
+
+
+def _seed(seed_dir: Path) -> int:
+    try:
+        return int(seed_dir.name.removeprefix("seed_"))
+    except ValueError as error:
+        raise ScoringError(f"{seed_dir}: expected a folder seed_<whole number>") from error
+
+
+def _check_one_config(folder: Path, runs: list[Run]) -> None:
+    by_digest = {run.train["config_digest"]: run for run in runs}
+    if len(by_digest) > 1:
+        one, other = list(by_digest.values())[:2]
+        raise ScoringError(
+            f"{folder}: its networks were trained with {len(by_digest)} different configs, for "
+            f"instance {one.folder} and {other.folder}; their mean says nothing. "
+            "Rerun stages 3 and 4 for all of them, or give the new config a name of its own"
+        )
+
+
+def _read_run(folder: Path, seed: int, name: str, fold: Fold, task: TaskData) -> Run:
+    train = _read_train(folder / "train.json", seed, name, task)
+    log = _read_log(folder / "log.jsonl")
+    utt_ids, posteriors = read_posteriors(folder / "test" / "posteriors.tsv", task.classes)
+    _check_utterances(folder / "test" / "posteriors.tsv", utt_ids, fold.test)
+    index = {name: number for number, name in enumerate(task.classes)}
+    labels = np.array([index[task.utt2emo[utt]] for utt in utt_ids])
+    return Run(seed, name, folder, train, log, utt_ids, labels, posteriors.argmax(1))
+
+
+def _read_train(path: Path, seed: int, fold: str, task: TaskData) -> dict[str, Any]:
+    train = _parse_json(_text(path), path)
+    absent = [key for key in TRAIN_KEYS if key not in train]
+    if absent:
+        raise ScoringError(f"{path}: no '{absent[0]}' in it; rerun stage 3")
+    if (train["seed"], train["fold"]) != (seed, fold):
+        raise ScoringError(
+            f"{path}: written for seed {train['seed']}, fold {train['fold']}, but it lies in the "
+            f"folder of seed {seed}, fold {fold}; was it copied? Rerun stages 3 and 4"
+        )
+    if train["task_digest"] != task.digest:
+        raise ScoringError(
+            f"{path}: trained on a task with digest {train['task_digest']}, but {task.task_dir} "
+            f"now has {task.digest}: its folds, labels or references have changed since; "
+            "rerun from stage 3"
+        )
+    return train
+
+
+def _read_log(path: Path) -> list[dict[str, Any]]:
+    lines = _text(path).splitlines()
+    return [_parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise ScoringError(f"{path}: no such file, though the fold has posteriors; rerun stage 3")
+    return path.read_text(encoding="utf-8")
+
+
+def _parse_json(text: str, where: Path | str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ScoringError(f"{where}: not valid JSON ({error}); rerun stage 3") from error
+
+
+def read_posteriors(path: Path, classes: list[str]) -> tuple[list[str], np.ndarray]:
+    """Read a table `utt_id<TAB>class<TAB>class...` of class probabilities.
+
+    Args:
+        path: posteriors.tsv.
+        classes: the task's classes, in the order of their indices.
+
+    Returns:
+        Utterance ids in the order of the file, and (N, K) probabilities.
+
+    Raises:
+        ScoringError: other classes or another order, or rows that are no probabilities.
+    """
+    header, *lines = read_lines(path) or [""]
+    expected, columns = ["utt_id", *classes], header.split("\t")
+    if columns != expected:
+        raise ScoringError(
+            f"{path}:1: expected the columns {' '.join(expected)}, found {' '.join(columns)}; "
+            "the classes or their order have changed: rerun from stage 3"
+        )
+    utt_ids, rows = [], []
+    for number, line in enumerate(lines, 2):
+        utt, *cells = line.split("\t")
+        try:
+            row = [float(cell) for cell in cells]
+        except ValueError as error:
+            raise ScoringError(f"{path}:{number}: {error}; rerun stage 4") from error
+        if len(row) != len(classes):
+            raise ScoringError(
+                f"{path}:{number}: expected {len(classes)} probabilities for {utt}, found "
+                f"{len(row)}; rerun stage 4"
+            )
+        if not np.isfinite(row).all() or min(row) < 0 or abs(sum(row) - 1) > SUM_TOLERANCE:
+            raise ScoringError(
+                f"{path}:{number}: expected probabilities of {utt} that sum to 1, found "
+                f"{' '.join(cells)}; rerun stage 4, or stage 3 if they are not finite"
+            )
+        utt_ids.append(utt)
+        rows.append(row)
+    return utt_ids, np.array(rows).reshape(-1, len(classes))
+
+
+def _check_utterances(path: Path, found: list[str], expected: list[str]) -> None:
+    if len(set(found)) < len(found):
+        twice = next(utt for utt in found if found.count(utt) > 1)
+        raise ScoringError(f"{path}: utterance {twice} stands in it twice; rerun stage 4")
+    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    if missing or extra:
+        detail = [
+            f"{what}: {' '.join(utts[:3])}{' ...' if len(utts) > 3 else ''} ({len(utts)})"
+            for what, utts in (("missing", missing), ("not in the fold", extra))
+            if utts
+        ]
+        raise ScoringError(
+            f"{path}: {len(found)} utterances, expected the {len(expected)} of the fold's test "
+            f"list; {'; '.join(detail)}. The folds have changed: rerun from stage 3"
+        )
