@@ -33,7 +33,8 @@ def main() -> None:
     device = choose_device(args.device)
     data = load_training_data(args.task_dir, args.feats_dir, args.fold, device)
     trainers = {
-        path.stem: Trainer(configs.load(path, SystemConfig), data, 1, Path()) for path in args.config
+        path.stem: Trainer(configs.load(path, SystemConfig), data, 1, Path())
+        for path in args.config
     }
     seconds = {name: [] for name in trainers}
     epochs = {name: steps(trainer) for name, trainer in trainers.items()}

@@ -11,6 +11,7 @@ Source: Chen and Zhang, doi 10.1007/s12204-024-2724-1.
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from dsnet.losses.calibration import difference, reconstruction, similarity
 from dsnet.models.encoder import build_encoder
@@ -37,7 +38,9 @@ class DSNet(System):
         )
 
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Output:
-        h = self.encoder(feats, lengths)
+        return self._parts(self.encoder(feats, lengths))
+
+    def _parts(self, h: Tensor) -> Output:
         s, e = self.to_irrelevant(h), self.to_emotion(h)
         return Output(self.classifier(self.weights.alpha * s + e), {"h": h, "s": s, "e": e})
 
@@ -48,9 +51,10 @@ class DSNet(System):
         )
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        output = self(batch.feats, batch.lengths)
-        h, s, e = (output.embeddings[name].float() for name in "hse")
-        r = self.encoder(batch.neutral_feats, batch.neutral_lengths).float()
+        # Both branches in one pass, so that batch norm treats them alike, as it will in evaluation.
+        h, r = self.encoder(*join(batch)).chunk(2)
+        output = self._parts(h)
+        h, s, e, r = (x.float() for x in (h, output.embeddings["s"], output.embeddings["e"], r))
         paired = batch.has_neutral
         terms = {
             "task": self.task_loss(output.logits, batch.targets),
@@ -65,3 +69,13 @@ class DSNet(System):
             + self.weights.reconstruction * terms["reconstruction"]
         )
         return {"loss": total, **terms}
+
+
+def join(batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """Return the utterances and behind them their neutral references: (2B, T, F), (2B,) or None."""
+    branches = [batch.feats, batch.neutral_feats]
+    if batch.lengths is None:
+        return torch.cat(branches), None
+    frames = max(x.shape[1] for x in branches)
+    padded = [pad(x, (0, 0, 0, frames - x.shape[1])) for x in branches]
+    return torch.cat(padded), torch.cat([batch.lengths, batch.neutral_lengths])

@@ -42,9 +42,12 @@ class TrainingSet:
 
     @property
     def num_batches(self) -> int:
-        """Batches an epoch; a last one of a single utterance is dropped (batch norm)."""
-        full, rest = divmod(len(self.positions), self.config.train.batch_size)
-        return full + (rest > 1)
+        """Batches an epoch, of `batch_size` utterances or a few less.
+
+        Utterances are dealt evenly: a last batch of what is left over would be normalised by the
+        statistics of one or two utterances, which can undo epochs of training.
+        """
+        return -(-len(self.positions) // self.config.train.batch_size)
 
     def epoch(self, generator: Generator, with_neutral: bool) -> Iterator[Batch]:
         """Yield every batch once, in an order and with references that `generator` draws."""
@@ -72,7 +75,7 @@ class TrainingSet:
             lengths = lengths.clamp(max=self.config.input.max_frames)
             buckets = torch.arange(len(order)) // (BUCKET * size)
             order = order[torch.argsort(buckets * (int(lengths.max()) + 1) + lengths, stable=True)]
-        batches = [b for b in order.split(size) if len(b) > 1]
+        batches = order.tensor_split(self.num_batches)
         return [batches[i] for i in torch.randperm(len(batches), generator=generator)]
 
     def _feats(self, positions: Tensor, generator: Generator) -> tuple[Tensor, Tensor | None]:

@@ -16,13 +16,9 @@ def an_epoch(fold, config, seed=0):
 
 
 @pytest.mark.parametrize("mode", ["fixed", "variable"])
-def test_a_last_batch_of_one_is_dropped_and_all_else_is_there(fold, make_config, mode):
-    config = make_config(mode=mode)  # 21 utterances in batches of 5
-    batches = an_epoch(fold, config)
-    assert [len(b.targets) for b in batches] == [5, 5, 5, 5]
-    config.train.batch_size = 6
-    batches = an_epoch(fold, config)
-    assert sorted(len(b.targets) for b in batches) == [3, 6, 6, 6]
+def test_every_utterance_is_there_and_no_batch_is_tiny(fold, make_config, mode):
+    batches = an_epoch(fold, make_config(mode=mode, batch_size=10))  # 21 utterances
+    assert [len(b.targets) for b in batches] == [7, 7, 7]
     assert torch.cat([b.targets for b in batches]).sum(0).tolist() == [7, 7, 7]
 
 

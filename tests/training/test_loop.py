@@ -84,13 +84,13 @@ def test_one_cycle_rises_and_falls_over_all_epochs(fold, make_config, tmp_path):
 
 
 def test_logged_losses_are_means_over_utterances(fold, make_config, tmp_path, monkeypatch):
-    trainer = Trainer(make_config(kind="base", batch_size=6), fold, 1, tmp_path)  # 6 6 6 3
+    trainer = Trainer(make_config(kind="base", batch_size=6), fold, 1, tmp_path)  # 6 5 5 5
     monkeypatch.setattr(
         trainer.system,
         "step",
         lambda batch, update: {"loss": torch.tensor(float(len(batch.targets)))},
     )
-    assert trainer._train_epoch()["loss"] == pytest.approx((3 * 6 * 6 + 3 * 3) / 21)
+    assert trainer._train_epoch()["loss"] == pytest.approx((6 * 6 + 3 * 5 * 5) / 21)
 
 
 def test_gradient_norm_is_clipped(fold, make_config, tmp_path):
