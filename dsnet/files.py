@@ -1,5 +1,6 @@
 """Files that are whole or absent, digests of their contents, and locks on folders."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from dsnet.errors import DsnetError
 
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
@@ -17,6 +20,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
     The temporary file keeps the suffixes of `path`, since writers such as Lhotse's choose
     the format by them. If the block raises, `path` stays as it was and the temporary file goes.
+
+    Raises:
+        DsnetError: the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,6 +35,13 @@ def replacing(path: Path | str) -> Iterator[Path]:
             os.fsync(stream.fileno())  # a full disk shows here, before the rename
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise DsnetError(
+                f"{path}: not written: {error.strerror}; what was there before is unchanged. Make "
+                "room, then run the same command again"
+            ) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

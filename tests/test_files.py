@@ -31,7 +31,8 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
         f"write_text({str(path)!r}, 'new' * 1000)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode != 0 and "File too large" in done.stderr
+    assert done.returncode != 0
+    assert f"DsnetError: {path}: not written: File too large; what was there" in done.stderr
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["a"]
 
 

@@ -64,7 +64,7 @@ def steps(trainer: Trainer):
     trainer.system.train()
     while True:
         for batch in trainer.train_set.epoch(generator, trainer.system.needs_neutral):
-            trainer.system.step(batch, trainer._update)
+            trainer.system.step(batch, trainer.update)
             yield
 
 

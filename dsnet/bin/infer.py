@@ -23,6 +23,7 @@ def main() -> None:
             job.folder / "model.pt",
             job.config,
             task.classes,
+            task.digest,
             FeatsInfo.load(job.feats_dir).digest,
             job.device,
         )

@@ -17,7 +17,7 @@ from dsnet.environment import git_revision, versions
 from dsnet.files import locked, write_text
 from dsnet.training.curves import CurveWriter
 from dsnet.training.data import load_training_data
-from dsnet.training.loop import Trainer
+from dsnet.training.loop import MODEL, Trainer
 
 
 def main() -> None:
@@ -30,12 +30,12 @@ def train(job: Job) -> None:
     data = load_training_data(job.task_dir, job.feats_dir, job.fold, job.device)
     trainer = Trainer(job.config, data, job.seed, job.folder)
     finished = job.folder / "train.json"
-    if finished.exists():
+    if finished.exists() and (job.folder / MODEL).exists():
         about = json.loads(finished.read_text(encoding="utf-8"))
         if all(about.get(key) == value for key, value in trainer.identity.items()):
             print(f"{finished}: already trained; nothing to do")
             return
-        finished.unlink()
+    finished.unlink(missing_ok=True)
     print(
         f"fold {job.fold}: {len(data.train)} utterances train, {len(data.dev)} validate; "
         f"{trainer.num_parameters:,} parameters on {job.device}",

@@ -1,6 +1,7 @@
 """Checkpoints that describe themselves, and the selected model that inference loads."""
 
 import dataclasses
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,15 @@ FORMAT = 1
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors and plain values; the file is whole or absent."""
+    """Write tensors and plain values; the file is whole or absent.
+
+    Raises:
+        DsnetError: the disk is full.
+    """
+    buffer = io.BytesIO()  # torch hides the cause when it cannot write a file
+    torch.save({"format": FORMAT, **content}, buffer)
     with replacing(path) as temporary:
-        torch.save({"format": FORMAT, **content}, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -42,25 +49,33 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
 
 
 def load_system(
-    path: Path, config: SystemConfig, classes: list[str], features_digest: str, device: Any
+    path: Path,
+    config: SystemConfig,
+    classes: list[str],
+    task_digest: str,
+    features_digest: str,
+    device: torch.device | str,
 ) -> System:
     """Return the selected system of a fold, refusing one that is not what the caller expects.
 
     Raises:
-        TrainingError: another system config, class list or feature set than the one trained with.
+        TrainingError: trained with another config, other classes, folds, references or features.
     """
     content = load(path, device)
-    expected = {
-        "system config": (content["config_digest"], config_digest(config)),
-        "classes": (content["classes"], classes),
-        "features": (content["features_digest"], features_digest),
-    }
-    for what, (found, wanted) in expected.items():
-        if found != wanted:
-            raise TrainingError(
-                f"{path}: trained with {what} {found}, but {wanted} is asked for; "
-                "train again (--stage 3)"
-            )
+    differing = []
+    if content["config_digest"] != config_digest(config):
+        differing.append(f"another config ({describe_changes(content['config'], config)})")
+    if content["classes"] != classes:
+        differing.append(f"other classes ({', '.join(content['classes'])})")
+    if content["task_digest"] != task_digest:
+        differing.append("other folds, labels or references")
+    if content["features_digest"] != features_digest:
+        differing.append("other features")
+    if differing:
+        raise TrainingError(
+            f"{path}: trained with {' and '.join(differing)} than are asked for now; "
+            "train again (--stage 3)"
+        )
     system = build_system(config, len(classes))
     system.load_state_dict(content["model"])
     return system.to(device)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 
+from dsnet.corpus.kaldi_data import read_list
+from dsnet.errors import FeatureError
 from dsnet.features.fbank import FbankConfig
 from dsnet.features.feats import FeatsInfo, read_all
 from dsnet.folds.task_data import TaskData
@@ -18,7 +20,16 @@ def load_store(feats_dir: Path, utt_ids: Iterable[str], device: torch.device) ->
     Raises:
         FeatureError: an utterance without features, or archives that are not whole.
     """
-    return FrameStore(read_all(feats_dir / "feats.scp", list(utt_ids)), device)
+    utt_ids = list(utt_ids)
+    num_frames = read_list(feats_dir / "utt2num_frames")
+    missing = [utt for utt in utt_ids if utt not in num_frames]
+    if missing:
+        raise FeatureError(
+            f"{feats_dir}: no features of {len(missing)} of {len(utt_ids)} utterances, first: "
+            f"{', '.join(missing[:10])}; run --stage 1"
+        )
+    matrices = read_all(feats_dir / "feats.scp", utt_ids)
+    return FrameStore({utt: int(num_frames[utt]) for utt in utt_ids}, matrices, device)
 
 
 def load_training_data(

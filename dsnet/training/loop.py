@@ -169,7 +169,7 @@ class Trainer:
         count = 0
         for batch in self.train_set.epoch(generator, self.system.needs_neutral):
             with self._precision():
-                losses = self.system.step(batch, self._update)
+                losses = self.system.step(batch, self.update)
             for name, value in losses.items():
                 totals[name] = totals.get(name, 0.0) + value.double() * len(batch.targets)
             count += len(batch.targets)
@@ -186,7 +186,8 @@ class Trainer:
         enabled = self.device.type == "cuda" and self.config.train.mixed_precision
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
-    def _update(self, loss: Tensor, group: str) -> None:
+    def update(self, loss: Tensor, group: str) -> None:
+        """Take one step of the optimiser of a parameter group."""
         optimizer = self.optimizers[group]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

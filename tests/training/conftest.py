@@ -18,15 +18,15 @@ def fold():
     ids = [f"utt{i:02}" for i in range(28)]
     labels = {utt: i % 3 for i, utt in enumerate(ids)}
     pattern = 2 * rng.normal(size=(3, NUM_BINS))
-    matrices = [
-        (utt, pattern[labels[utt]] + rng.normal(size=(rng.integers(20, 60), NUM_BINS)))
+    matrices = {
+        utt: (pattern[labels[utt]] + rng.normal(size=(rng.integers(20, 60), NUM_BINS)))
         for utt in ids
-    ]
+    }
     train, dev = ids[:21], ids[21:]
     neutral = [utt for utt in train if labels[utt] == 0][:3]
     return FoldData(
         name="01",
-        store=FrameStore(matrices, "cpu"),
+        store=FrameStore({u: len(m) for u, m in matrices.items()}, matrices.items(), "cpu"),
         train=train,
         dev=dev,
         labels=labels,

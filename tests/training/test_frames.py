@@ -1,20 +1,29 @@
 """The frame store on matrices small enough to write down."""
 
 import numpy as np
+import pytest
 import torch
 
+from dsnet.errors import FeatureError
 from dsnet.training.frames import FrameStore
 
 
-def a_store():
-    """Frames 0 1 2, then 10, then 20 21 22 23; one bin."""
-    return FrameStore(
-        [
-            (name, np.array(values, dtype=np.float32)[:, None])
-            for name, values in [("a", [0, 1, 2]), ("b", [10]), ("c", [20, 21, 22, 23])]
-        ],
-        "cpu",
-    )
+def a_store(**options):
+    """Frames 0 1 2, then 10, then 20 21 22 23; one bin; matrices in another order than lengths."""
+    values = {"a": [0, 1, 2], "b": [10], "c": [20, 21, 22, 23]}
+    matrices = [(u, np.array(values[u], dtype=np.float32)[:, None]) for u in "cab"]
+    return FrameStore({u: len(v) for u, v in values.items()}, matrices, "cpu", **options)
+
+
+def test_a_store_too_large_for_memory_is_mapped_and_reads_the_same():
+    mapped, store = a_store(max_bytes=10), a_store()
+    assert torch.equal(mapped.frames, store.frames)
+    assert store.frames[:, 0].tolist() == [0, 1, 2, 10, 20, 21, 22, 23]
+
+
+def test_a_matrix_of_another_length_than_announced_is_refused():
+    with pytest.raises(FeatureError, match="'a' has 2 frames, utt2num_frames says 3"):
+        FrameStore({"a": 3}, [("a", np.zeros((2, 1), np.float32))], "cpu")
 
 
 def test_fixed_length_repeats_and_cuts():

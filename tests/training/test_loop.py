@@ -97,7 +97,7 @@ def test_gradient_norm_is_clipped(fold, make_config, tmp_path):
     trainer = Trainer(make_config(kind="base", max_grad_norm=0.01), fold, 1, tmp_path)
     trainer.train_set.config.train.batch_size = 21
     batch = next(iter(trainer.train_set.epoch(torch.Generator(), False)))
-    trainer.system.step(batch, trainer._update)
+    trainer.system.step(batch, trainer.update)
     norm = torch.stack([p.grad.norm() for p in trainer.system.parameters()]).norm()
     assert norm == pytest.approx(0.01, rel=1e-3)
 
@@ -117,23 +117,24 @@ def test_the_loop_learns(fold, make_config, tmp_path):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"classes": ["a", "b", "c"]}, "classes"),
-        ({"features_digest": "other"}, "features"),
-        ({"config": "base"}, "system config"),
+        ({"classes": ["a", "b", "c"]}, r"other classes \(neutral, happy, sad\)"),
+        ({"task_digest": "other"}, "other folds, labels or references"),
+        ({"features_digest": "other"}, "other features"),
+        ({"config": "base"}, r"another config \(kind dsnet -> base\)"),
     ],
 )
 def test_inference_refuses_a_model_of_something_else(fold, make_config, tmp_path, change, message):
-    config = make_config(max_epochs=1)
-    train(config, fold, tmp_path)
-    asked = {"classes": fold.classes, "features_digest": "features", "config": "dsnet", **change}
-    with pytest.raises(TrainingError, match=f"trained with {message}.*train again"):
-        checkpoint.load_system(
-            tmp_path / MODEL,
-            make_config(kind=asked["config"], max_epochs=1),
-            asked["classes"],
-            asked["features_digest"],
-            "cpu",
-        )
+    train(make_config(max_epochs=1), fold, tmp_path)
+    asked = {
+        "config": "dsnet",
+        "classes": fold.classes,
+        "task_digest": "task",
+        "features_digest": "features",
+        **change,
+    }
+    asked["config"] = make_config(kind=asked["config"], max_epochs=1)
+    with pytest.raises(TrainingError, match=f"trained with {message} than .* train again"):
+        checkpoint.load_system(tmp_path / MODEL, **asked, device="cpu")
 
 
 def test_a_torn_checkpoint_is_an_error_that_names_it(tmp_path):
