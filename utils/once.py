@@ -139,7 +139,10 @@ class Step:
                     f"{path} is missing; {name} of stage {stage} writes it. Run first:\n"
                     f"  {resume} {stage}"
                 )
-            raise StepError(f"{path} is missing; if a stage writes it, run the stage before")
+            raise StepError(
+                f"{path} is missing; if an option names it, correct the option, and if a stage writes "
+                "it, run that stage first"
+            )
 
     def _lock_path(self) -> Path:
         self.marker.parent.mkdir(exist_ok=True)

@@ -23,18 +23,23 @@ class Recipe:
     """egs/mini of the copy, with a system that trains in seconds."""
 
     def __init__(self, top: Path):
+        self.top = top
         self.folder = top / "egs" / "mini"
+        if not top.exists():
+            self._copy_project()
+        bin_dir = Path(sys.executable).parent
+        self.env = {**os.environ, "PATH": f"{bin_dir}:{os.environ['PATH']}"}
+        self.env["VIRTUAL_ENV"] = str(bin_dir.parent)
+
+    def _copy_project(self) -> None:
         for name in ("path.sh", "utils", "egs/mini/run.sh", "egs/mini/conf", "egs/mini/local"):
-            source, target = ROOT / name, top / name
+            source, target = ROOT / name, self.top / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, target)
         (self.folder / "conf" / "tiny.yaml").write_text(TINY)
-        bin_dir = Path(sys.executable).parent
-        self.env = {**os.environ, "PATH": f"{bin_dir}:{os.environ['PATH']}"}
-        self.env["VIRTUAL_ENV"] = str(bin_dir.parent)
 
     def command(self, *options: str) -> list[str]:
         given = ["--system", "tiny", "--folds", "f1 m1", *options]
