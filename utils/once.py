@@ -140,8 +140,8 @@ class Step:
                     f"  {resume} {stage}"
                 )
             raise StepError(
-                f"{path} is missing; if an option names it, correct the option; if a stage writes it, "
-                "run that stage first"
+                f"{path} is missing; if an option names it, correct the option; "
+                "if a stage writes it, run that stage first"
             )
 
     def _lock_path(self) -> Path:
