@@ -137,7 +137,7 @@ def test_a_missing_input_names_the_step_that_writes_it(step):
 
 def test_a_missing_input_that_no_step_writes(step):
     (step.folder / "conf/fbank.yaml").unlink()
-    assert "conf/fbank.yaml is missing; if a stage writes it" in step.fails(*step.corpus)
+    assert "conf/fbank.yaml is missing; if an option names it" in step.fails(*step.corpus)
 
 
 def test_an_input_that_was_not_given(step):
