@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from dsnet.bin import run
 from dsnet.bin.job import Job, parse_job
-from dsnet.environment import git_revision, versions
 from dsnet.files import locked, write_text
 from dsnet.training.curves import CurveWriter
 from dsnet.training.data import load_training_data
@@ -81,8 +80,7 @@ def train(job: Job) -> None:
         "dev_uar": selected["dev"]["uar"],
         "seconds_per_epoch": sum(e["seconds"] for e in progress.history) / progress.epoch,
         "device": str(job.device),
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **trainer.provenance,
         "command": shlex.join(sys.argv),
     }
     write_text(finished, json.dumps(about, indent=2) + "\n")

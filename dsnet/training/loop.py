@@ -22,6 +22,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from dsnet.config import config_digest
+from dsnet.environment import git_revision, versions
 from dsnet.errors import TrainingError
 from dsnet.features.fbank import FbankConfig
 from dsnet.files import write_text
@@ -106,6 +107,7 @@ class Trainer:
             "fold": data.name,
             "seed": seed,
         }
+        self.provenance = {"versions": versions(), "git_revision": git_revision()}
 
     def run(self, report: Callable[[dict[str, Any]], None]) -> Progress:
         """Train to the end.
@@ -220,6 +222,7 @@ class Trainer:
     def _save(self, selected: bool) -> None:
         about = {
             **self.identity,
+            **self.provenance,
             "config": dataclasses.asdict(self.config),
             "classes": self.data.classes,
             "epoch": self.progress.epoch,
