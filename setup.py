@@ -23,7 +23,6 @@ setup(
         "scikit-learn",
         "matplotlib",
         "omegaconf~=2.3",
-        "safetensors",
         "tensorboard",
         "tqdm",
     ],
