@@ -6,6 +6,7 @@ PROTOCOLS = ("leave_one_speaker_out", "speaker_groups", "leave_one_session_out")
 VALIDATIONS = ("next_speaker", "paired_speaker", "next_group", "next_session")
 POLICIES = ("first", "random", "longest", "same_text")
 IF_MISSING = ("error", "all_utterances", "drop_speaker")
+REPEATED_TEXT = ("keep", "leave_out")
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -29,15 +30,21 @@ class FoldConfig:
     `validation` says who validates the fold that tests speaker, group or session k:
     next_speaker (k + 1 in sorted order), paired_speaker (the other speaker of the same session),
     next_group, next_session.
+
+    `repeated_text` says what happens to utterances whose text a part nearer to the test has too,
+    letter case and punctuation aside: keep them (the audit counts them), or leave_out, so that
+    training shares no text with validation and test, and validation none with test.
     """
 
     protocol: str = "leave_one_speaker_out"
     validation: str = "next_speaker"
     num_groups: int = 0  # speaker_groups: speakers sorted by sex and name, dealt in turn
+    repeated_text: str = "keep"
 
     def check(self) -> None:
         _one_of("folds.protocol", self.protocol, PROTOCOLS)
         _one_of("folds.validation", self.validation, VALIDATIONS)
+        _one_of("folds.repeated_text", self.repeated_text, REPEATED_TEXT)
         unit = {
             "leave_one_speaker_out": "_speaker",
             "speaker_groups": "_group",
@@ -83,6 +90,10 @@ class TaskConfig:
 
     Every native label of the corpus is either a key of `label_map` or in `ignored_labels`;
     another one is an error, so that no utterance goes missing unseen.
+
+    `label_field` names the custom field of the supervisions that holds the native label, for
+    corpora with several labels an utterance. `only` keeps the utterances whose custom field has one
+    of the values, such as {condition: [impro]}; the others, references too, are left out, counted.
     """
 
     classes: list[str] = field(default_factory=list)
@@ -91,6 +102,8 @@ class TaskConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     folds: FoldConfig = field(default_factory=FoldConfig)
     references: ReferenceConfig = field(default_factory=ReferenceConfig)
+    label_field: str = "emotion"
+    only: dict[str, list[str]] = field(default_factory=dict)
 
     def check(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
@@ -106,6 +119,9 @@ class TaskConfig:
         both = sorted(set(self.label_map) & set(self.ignored_labels))
         if both:
             raise ValueError(f"native labels {both} stand in label_map and in ignored_labels")
+        empty = sorted(name for name, values in self.only.items() if not values)
+        if empty:
+            raise ValueError(f"only: {empty[0]} lists no value; give some, or leave the field out")
         strange = sorted(set(self.gate.by_class) - set(self.classes))
         if strange:
             raise ValueError(f"gate.by_class names {strange}, not among the classes")

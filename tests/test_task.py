@@ -27,6 +27,7 @@ def test_what_fits_passes():
         (FoldConfig("leave_one_session_out"), "choose next_session"),
         (FoldConfig("speaker_groups", "next_group"), "3 or more .* found 0"),
         (FoldConfig("speaker_groups", "next_group", 2), "3 or more .* found 2"),
+        (FoldConfig(repeated_text="drop"), "allowed: keep, leave_out"),
         (FoldConfig(num_groups=3), "left out otherwise; found 3"),
         (ReferenceConfig(policy="best"), "allowed: first, random, longest, same_text"),
         (ReferenceConfig(if_missing="skip"), "allowed: error, all_utterances, drop_speaker"),
@@ -36,6 +37,7 @@ def test_what_fits_passes():
         (TaskConfig(["x", "y z"], {"X": "x", "Y": "y z"}), "without white space"),
         (TaskConfig(["x", "y"], {"X": "x", "Y": "z"}), r"leads to \['z'\]"),
         (TaskConfig(["x", "y"], {"X": "x"}), r"leads to \['y'\]"),
+        (TaskConfig(**FITTING, only={"condition": []}), "only: condition lists no value"),
         (TaskConfig(**FITTING, ignored_labels=["X"]), r"\['X'\] stand in label_map and in"),
     ],
 )

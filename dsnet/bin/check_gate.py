@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dsnet.bin import run
 from dsnet.config import load
-from dsnet.corpus.gate import apply_labels, check, count, native_labels
+from dsnet.corpus.gate import check, count, label
 from dsnet.corpus.manifests import read_manifests
 from dsnet.corpus.prepare import count_table
 from dsnet.files import write_text
@@ -23,12 +23,14 @@ def main() -> None:
     args = parser.parse_args()
     task = load(args.task_config, TaskConfig)
     _, supervisions = read_manifests(args.manifest_dir)
-    utt2spk = {segment.id: segment.speaker for segment in supervisions}
-    utt2emo, ignored = apply_labels(native_labels(supervisions), task)
-    report = count(utt2emo, utt2spk, ignored, task)
-    print(count_table((utt2spk[utt_id], emotion) for utt_id, emotion in utt2emo.items()))
-    for label, number in ignored.items():
-        print(f"{number} utterances left out: native label '{label}' (ignored_labels)")
+    labels = label(supervisions, task)
+    report = count(labels, task)
+    rows = [(s.speaker, labels.utt2emo[s.id]) for s in supervisions if s.id in labels.utt2emo]
+    print(count_table(rows))
+    for name, number in report.ignored.items():
+        print(f"{number} utterances left out: native label '{name}' (ignored_labels)")
+    for name, number in report.others.items():
+        print(f"{number} utterances left out: {name} (only)")
     if args.allow_count_mismatch == "true":
         for difference in report.differences:
             print(f"note: {difference}")

@@ -11,18 +11,75 @@ from dsnet.errors import CorpusError
 from dsnet.task import GateConfig, TaskConfig
 
 
-def native_labels(supervisions: Iterable[SupervisionSegment]) -> dict[str, str]:
+@dataclass(frozen=True)
+class TaskLabels:
+    """The utterances of a corpus as a task sees them.
+
+    Args:
+        candidates: those that `only` lets in, of whatever label.
+        native: label of each of them as the corpus spells it.
+        utt2emo: class of each utterance of the task.
+        ignored: utterances left out per ignored native label.
+        others: utterances left out by `only`, per "field value".
+    """
+
+    candidates: list[SupervisionSegment]
+    native: dict[str, str]
+    utt2emo: dict[str, str]
+    ignored: dict[str, int]
+    others: dict[str, int]
+
+
+def label(supervisions: Iterable[SupervisionSegment], task: TaskConfig) -> TaskLabels:
+    """Choose the utterances of a task and give them their classes.
+
+    Raises:
+        CorpusError: a native label that the task does not know, an utterance without one, or a
+            field or value in `only` that the corpus does not have.
+    """
+    candidates, others = _select(list(supervisions), task.only)
+    native = native_labels(candidates, task.label_field)
+    utt2emo, ignored = apply_labels(native, task)
+    return TaskLabels(candidates, native, utt2emo, ignored, others)
+
+
+def _select(
+    supervisions: list[SupervisionSegment], only: Mapping[str, list[str]]
+) -> tuple[list[SupervisionSegment], dict[str, int]]:
+    others: Counter[str] = Counter()
+    for name, wanted in only.items():
+        values = [str((s.custom or {}).get(name, "(none)")) for s in supervisions]
+        absent = sorted(set(wanted) - set(values))
+        if absent:
+            there = sorted(set(values))
+            raise CorpusError(
+                f"only.{name} of the task config asks for '{absent[0]}', which no utterance has; "
+                f"the custom field '{name}' has {len(there)} values: {', '.join(there[:10])}"
+            )
+        others.update(f"{name} {value}" for value in values if value not in wanted)
+        supervisions = [s for s, v in zip(supervisions, values, strict=True) if v in wanted]
+    return supervisions, dict(sorted(others.items()))
+
+
+def native_labels(
+    supervisions: Iterable[SupervisionSegment], label_field: str = "emotion"
+) -> dict[str, str]:
     """Return per utterance the label as the corpus spells it.
+
+    Args:
+        supervisions: with `custom` as stage 0 writes it.
+        label_field: the custom field that holds the label.
 
     Raises:
         CorpusError: a supervision has none.
     """
-    labels = {segment.id: (segment.custom or {}).get("emotion") for segment in supervisions}
+    labels = {segment.id: (segment.custom or {}).get(label_field) for segment in supervisions}
     without = [utt_id for utt_id, label in labels.items() if label is None]
     if without:
         raise CorpusError(
-            f"{len(without)} of {len(labels)} supervisions have no custom field 'emotion', first: "
-            f"{', '.join(without[:10])}; were the manifests written by --stage 0?"
+            f"{len(without)} of {len(labels)} supervisions have no custom field '{label_field}', "
+            f"first: {', '.join(without[:10])}; local/prepare.py gives it (stage 0), and "
+            "label_field of the task config names it"
         )
     return labels
 
@@ -74,6 +131,7 @@ class GateReport:
         by_class: utterances per class, in the order of the classes.
         by_speaker: utterances per speaker.
         ignored: utterances left out per native label.
+        others: utterances left out by `only` of the task.
         differences: what is not as the gate says, in words.
     """
 
@@ -81,23 +139,20 @@ class GateReport:
     by_class: dict[str, int]
     by_speaker: dict[str, int]
     ignored: dict[str, int] = field(default_factory=dict)
+    others: dict[str, int] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
 
 
-def count(
-    utt2emo: Mapping[str, str],
-    utt2spk: Mapping[str, str],
-    ignored: Mapping[str, int],
-    task: TaskConfig,
-) -> GateReport:
+def count(labels: TaskLabels, task: TaskConfig) -> GateReport:
     """Count the utterances of a task and compare with its gate."""
-    of_class = Counter(utt2emo.values())
-    of_speaker = Counter(utt2spk[utt_id] for utt_id in utt2emo)
+    utt2spk = {s.id: s.speaker for s in labels.candidates if s.id in labels.utt2emo}
+    of_class, of_speaker = Counter(labels.utt2emo.values()), Counter(utt2spk.values())
     report = GateReport(
-        utterances=len(utt2emo),
+        utterances=len(utt2spk),
         by_class={name: of_class[name] for name in task.classes},
         by_speaker=dict(sorted(of_speaker.items())),
-        ignored=dict(ignored),
+        ignored=labels.ignored,
+        others=labels.others,
     )
     return dataclasses.replace(report, differences=_differences(report, task.gate))
 

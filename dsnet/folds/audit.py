@@ -18,7 +18,7 @@ class TaskTables:
         classes: class names in order.
         utt2emo: class of each utterance of the task.
         utt2spk: its speaker.
-        utt2text: its text, where known.
+        utt2key: its text as `text_key` compares it, where known.
         utt2hash: digest of the samples, where known; also of references outside the task.
         reference2spk: speaker of each reference.
     """
@@ -26,7 +26,7 @@ class TaskTables:
     classes: Sequence[str]
     utt2emo: Mapping[str, str]
     utt2spk: Mapping[str, str]
-    utt2text: Mapping[str, str]
+    utt2key: Mapping[str, str]
     utt2hash: Mapping[str, str]
     reference2spk: Mapping[str, str]
 
@@ -39,9 +39,9 @@ def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References)
             or an utterance that is not tested exactly once.
     """
     warnings = []
+    sides = {name: _speaker_sides(name, fold, tables.utt2spk) for name, fold in folds.items()}
     for name, fold in folds.items():
-        sides = _speaker_sides(name, fold, tables.utt2spk)
-        _check_audio(name, sides, tables)
+        _check_audio(name, sides[name], tables)
         absent = {p: _absent_classes(utts, tables) for p, utts in fold.parts().items()}
         if absent["train"]:
             raise FoldError(
@@ -59,7 +59,7 @@ def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References)
     return {
         "num_utterances": len(tables.utt2emo),
         "num_speakers": len(set(tables.utt2spk.values())),
-        "folds": {name: _describe(fold, tables) for name, fold in folds.items()},
+        "folds": {name: _describe(fold, sides[name], tables) for name, fold in folds.items()},
         "warnings": warnings,
         "references": {
             "num_by_speaker": dict(sorted(Counter(tables.reference2spk.values()).items())),
@@ -89,8 +89,8 @@ def _check_audio(name: str, sides: Mapping[str, str], tables: TaskTables) -> Non
     first: dict[str, str] = {}  # hash to the first utterance that has it
     for utt, audio_hash in tables.utt2hash.items():
         other = first.setdefault(audio_hash, utt)
-        side, other_side = sides[speaker_of[utt]], sides[speaker_of[other]]
-        if side != other_side:
+        side, other_side = sides.get(speaker_of[utt]), sides.get(speaker_of[other])
+        if side and other_side and side != other_side:
             raise FoldError(
                 f"fold {name}: the same audio is in {other_side} as {other} and in {side} as "
                 f"{utt}; find out which is mislabelled and leave it out in local/prepare.py"
@@ -112,18 +112,20 @@ def _check_tested_once(folds: Mapping[str, Fold], utterances: Iterable[str]) -> 
         )
 
 
-def _describe(fold: Fold, tables: TaskTables) -> dict[str, Any]:
-    trained = {tables.utt2text[utt] for utt in fold.train if utt in tables.utt2text}
+def _describe(fold: Fold, sides: Mapping[str, str], tables: TaskTables) -> dict[str, Any]:
+    trained = {tables.utt2key[utt] for utt in fold.train if utt in tables.utt2key}
+    of_side = Counter(sides.get(speaker) for speaker in tables.utt2spk.values())
     result: dict[str, Any] = {}
     for part, utts in fold.parts().items():
         counts = Counter(tables.utt2emo[utt] for utt in utts)
         result[part] = {
             "utterances": len(utts),
+            "left_out": of_side[part] - len(utts),
             "speakers": sorted({tables.utt2spk[utt] for utt in utts}),
             "classes": {c: counts[c] for c in tables.classes},
         }
         if part != "train":
-            repeated = sum(tables.utt2text.get(utt) in trained for utt in utts)
+            repeated = sum(tables.utt2key.get(utt) in trained for utt in utts)
             result[part]["utterances_with_text_of_train"] = repeated
     return result
 
@@ -155,6 +157,13 @@ def format_audit(report: Mapping[str, Any], words: str) -> str:
     repeated = sum(fold["test"]["utterances_with_text_of_train"] for fold in folds.values())
     if repeated:
         lines.append(f"{repeated} test utterances say a text that the training part has too")
+    for part in ("train", "dev"):
+        left_out = [fold[part]["left_out"] for fold in folds.values()]
+        if any(left_out):
+            lines.append(
+                f"{min(left_out)} to {max(left_out)} utterances a fold left out of {part}: a part "
+                "nearer to the test has their text (folds.repeated_text)"
+            )
     for utts in report["same_audio"]:
         lines.append(f"same audio, on one side: {' '.join(utts)}")
     lines.append(f"references by speaker: {_counts(references['num_by_speaker'])}")

@@ -10,13 +10,14 @@ from typing import Any
 
 from lhotse import CutSet, SupervisionSegment
 
-from dsnet.corpus.gate import apply_labels, native_labels
+from dsnet.corpus.gate import label
 from dsnet.errors import FoldError
 from dsnet.files import digest, write_text
 from dsnet.folds.audit import TaskTables, audit
 from dsnet.folds.protocols import Fold, in_words, make_folds
 from dsnet.folds.references import SPK2NEUTRAL, UTT2NEUTRAL, References, choose_references
 from dsnet.folds.task_data import read_task_json, task_digest
+from dsnet.folds.texts import leave_out_repeated, text_key
 from dsnet.task import TaskConfig
 
 LISTS = ("utt2emo", "utt2spk", "utt2text", "spk2gender", "neutral2spk", SPK2NEUTRAL, UTT2NEUTRAL)
@@ -55,11 +56,11 @@ def build_task(
         FoldError: no folds or references can be made so, or the audit stops the run.
         CorpusError: a native label that the config does not know.
     """
-    supervisions = sorted(supervisions, key=lambda s: s.id)
-    utt2emo, _ = apply_labels(native_labels(supervisions), config)
-    references = choose_references(config.references, supervisions, utt2emo)
+    labels = label(sorted(supervisions, key=lambda s: s.id), config)
+    utt2emo, candidates = labels.utt2emo, labels.candidates
+    references = choose_references(config.references, candidates, labels.native, utt2emo)
     kept = [
-        s for s in supervisions if s.id in utt2emo and s.speaker not in references.dropped_speakers
+        s for s in candidates if s.id in utt2emo and s.speaker not in references.dropped_speakers
     ]
     utt2spk = {s.id: s.speaker for s in kept}
     spk2sessions: dict[str, list[str]] = {}
@@ -69,25 +70,29 @@ def build_task(
             spk2sessions.setdefault(s.speaker, []).append(session)
     spk2sex = {s.speaker: s.gender for s in kept if s.gender}
     folds = make_folds(config.folds, utt2spk, spk2sessions, spk2sex)
+    utt2text = {s.id: " ".join(s.text.split()) for s in kept if s.text}
+    utt2key = {utt: key for utt, text in utt2text.items() if (key := text_key(text))}
+    if config.folds.repeated_text == "leave_out":
+        folds = {name: leave_out_repeated(fold, utt2key) for name, fold in folds.items()}
 
     referred = {r for refs in references.table.values() for r in refs}
     tables = TaskTables(
         classes=config.classes,
         utt2emo={utt: utt2emo[utt] for utt in utt2spk},
         utt2spk=utt2spk,
-        utt2text={s.id: " ".join(s.text.split()) for s in kept if s.text},
+        utt2key=utt2key,
         utt2hash={
             s.id: s.custom["audio_hash"]
-            for s in supervisions
+            for s in candidates
             if (s.id in utt2spk or s.id in referred) and "audio_hash" in s.custom
         },
-        reference2spk={s.id: s.speaker for s in supervisions if s.id in referred},
+        reference2spk={s.id: s.speaker for s in candidates if s.id in referred},
     )
     report = audit(tables, folds, references)
     task_dir = Path(task_dir)
     task_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=task_dir, prefix=".tmp-") as temporary:
-        _write(Path(temporary), config, tables, spk2sex, folds, references, report)
+        _write(Path(temporary), config, tables, utt2text, spk2sex, folds, references, report)
         _swap(Path(temporary), task_dir)
     return report
 
@@ -96,6 +101,7 @@ def _write(
     folder: Path,
     config: TaskConfig,
     tables: TaskTables,
+    utt2text: Mapping[str, str],
     spk2sex: Mapping[str, str],
     folds: Mapping[str, Fold],
     references: References,
@@ -104,7 +110,7 @@ def _write(
     lists = {
         "utt2emo": tables.utt2emo,
         "utt2spk": tables.utt2spk,
-        "utt2text": tables.utt2text,
+        "utt2text": utt2text,
         "spk2gender": {spk: sex[0].lower() for spk, sex in sorted(spk2sex.items())},
         "neutral2spk": references.neutral2spk,
         references.file_name: {key: " ".join(refs) for key, refs in references.table.items()},

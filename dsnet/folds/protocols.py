@@ -36,7 +36,12 @@ class Fold:
 
 def in_words(config: FoldConfig) -> str:
     """Say what a protocol does, for tables and reports."""
-    return f"{_TESTED[config.protocol]}; {_VALIDATED[config.validation]}; the rest trains"
+    words = f"{_TESTED[config.protocol]}; {_VALIDATED[config.validation]}; the rest trains"
+    if config.repeated_text == "leave_out":
+        words += (
+            "; training has no text that is validated or tested, validation none that is tested"
+        )
+    return words
 
 
 def make_folds(

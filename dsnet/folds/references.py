@@ -56,13 +56,15 @@ def _by_utterance(
 def choose_references(
     config: ReferenceConfig,
     supervisions: Iterable[SupervisionSegment],
+    native: Mapping[str, str],
     task_utterances: Collection[str],
 ) -> References:
     """Choose the references of every speaker of a task.
 
     Args:
         config: policy, number of references, and what to do about a speaker without any.
-        supervisions: all of the corpus, since neutral utterances need not be in the task.
+        supervisions: those to choose from; neutral utterances need not be in the task.
+        native: native label of each of them.
         task_utterances: ids of those in the task.
 
     Raises:
@@ -75,12 +77,12 @@ def choose_references(
             spoken.setdefault(s.speaker, []).append(s)
     neutrals: dict[str, list[SupervisionSegment]] = {speaker: [] for speaker in spoken}
     for s in supervisions:
-        if s.speaker in spoken and s.custom["emotion"] == config.native_label:
+        if s.speaker in spoken and native[s.id] == config.native_label:
             neutrals[s.speaker].append(s)
 
     missing = sorted(speaker for speaker, segments in neutrals.items() if not segments)
     if missing and config.if_missing == "error":
-        native_labels = sorted({s.custom["emotion"] for s in supervisions})
+        native_labels = sorted(set(native.values()))
         named = ", ".join(f"{spk} ({len(spoken[spk])} utterances in the task)" for spk in missing)
         raise FoldError(
             f"no utterance with native label '{config.native_label}' to serve as neutral "

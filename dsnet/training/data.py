@@ -42,7 +42,11 @@ def load_training_data(
     """
     task, info = TaskData.load(task_dir), FeatsInfo.load(feats_dir)
     fold = task.fold(fold_name)
-    references = {utt: task.references[utt] for utt in fold.train}
+    trained = set(fold.train)  # a fold may leave utterances of its training speakers out
+    references = {
+        utt: [ref for ref in task.references[utt] if ref in trained or ref not in task.utt2spk]
+        for utt in fold.train
+    }
     wanted = {*fold.train, *fold.dev, *(ref for refs in references.values() for ref in refs)}
     index = {name: i for i, name in enumerate(task.classes)}
     return FoldData(

@@ -55,6 +55,7 @@ def test_gate_that_holds(folder):
         "by_class": {"neutral": 1, "happy": 2},
         "by_speaker": {"a": 2, "b": 1},
         "ignored": {"xxx": 1},
+        "others": {},
         "differences": [],
     }
 

@@ -185,3 +185,37 @@ def test_name_that_cannot_be_a_folder(tmp_path):
 def test_no_cuts_says_which_stage_to_run(tmp_path):
     with pytest.raises(FoldError, match="cuts.jsonl.gz: no such file; run .* --stage 1"):
         read_supervisions(tmp_path)
+
+
+def test_texts_that_another_part_has_leave_the_fold(tmp_path):
+    corpus = [supervision(s.id, text=f"own words of {s.id}") for s in CORPUS]
+    shared = {"a-H-1": "So what?", "b-H-1": "so what", "c-H-1": "So - what!", "a-N-1": "Hm."}
+    corpus = [supervision(s.id, text=shared[s.id]) if s.id in shared else s for s in corpus]
+    build_task(task(folds=FoldConfig(repeated_text="leave_out")), corpus, tmp_path)
+    data = TaskData.load(tmp_path)
+    all_of = {spk: {u for u in data.utt2spk if u[0] == spk} for spk in "abcd"}
+    first = data.fold("a")  # tests a, validates with b, trains on c and d
+    assert set(first.test) == all_of["a"]
+    assert set(first.dev) == all_of["b"] - {"b-H-1"}
+    assert set(first.train) == (all_of["c"] | all_of["d"]) - {"c-H-1"}
+
+
+def test_a_task_of_some_utterances_takes_its_references_from_them(tmp_path):
+    corpus = [
+        supervision(
+            s.id,
+            custom=s.custom | {"take": s.id[-1], "voted": s.custom["emotion"].lower()},
+        )
+        for s in CORPUS
+    ]
+    config = task(
+        label_map={"n": "neutral", "h": "happy", "e": "happy"},
+        ignored_labels=["x"],
+        label_field="voted",
+        only={"take": ["2"]},
+        references=ReferenceConfig("n", count=2),
+    )
+    build_task(config, corpus, tmp_path)
+    data = TaskData.load(tmp_path)
+    assert {utt[-1] for utt in data.utt2emo} == {"2"} and len(data.utt2emo) == 12
+    assert data.reference_utterances == {f"{spk}-N-2" for spk in "abcd"}

@@ -1,14 +1,26 @@
 """The gate, against tables counted by hand."""
 
+from dataclasses import replace
+
 import pytest
 from lhotse import SupervisionSegment
 
-from dsnet.corpus.gate import apply_labels, check, count, native_labels
+from dsnet.corpus.gate import apply_labels, check, count, label, native_labels
 from dsnet.errors import CorpusError
 from dsnet.task import GateConfig, TaskConfig
 
 NATIVE = {"a1": "hap", "a2": "exc", "b1": "neu", "b2": "xxx", "b3": "xxx"}
-UTT2SPK = {utt_id: utt_id[0] for utt_id in NATIVE}
+
+
+def supervisions(labels=NATIVE, **custom):
+    """Utterance a1 of speaker a, ...; further custom fields are given by utterance."""
+    return [
+        SupervisionSegment(
+            utt, utt, 0.0, 1.0, speaker=utt[0],
+            custom={"emotion": emotion} | {k: v[utt] for k, v in custom.items() if utt in v},
+        )
+        for utt, emotion in labels.items()
+    ]  # fmt: skip
 
 
 def task(**gate):
@@ -24,7 +36,7 @@ def test_labels_and_counts():
     utt2emo, ignored = apply_labels(NATIVE, task())
     assert utt2emo == {"a1": "happy", "a2": "happy", "b1": "neutral"}
     assert ignored == {"xxx": 2}
-    report = count(utt2emo, UTT2SPK, ignored, task())
+    report = count(label(supervisions(), task()), task())
     assert report.utterances == 3
     assert list(report.by_class.items()) == [("neutral", 1), ("happy", 2), ("sad", 0)]
     assert report.by_speaker == {"a": 2, "b": 1}
@@ -39,7 +51,7 @@ def test_unknown_labels_are_listed_with_count_and_example():
 
 def test_mismatch_gives_both_figures():
     config = task(utterances=4, by_class={"neutral": 1, "happy": 3}, by_speaker={"a": 2, "c": 5})
-    report = count(*counted(config))
+    report = count(label(supervisions(), config), config)
     assert report.differences == [
         "3 utterances, expected 4",
         "class happy: 2, expected 3",
@@ -50,24 +62,53 @@ def test_mismatch_gives_both_figures():
         check(report, "m", "t.yaml")
 
 
-def counted(config):
-    utt2emo, ignored = apply_labels(NATIVE, config)
-    return utt2emo, UTT2SPK, ignored, config
-
-
 def test_only_the_first_ten_differences_are_told():
     config = task(by_speaker={f"s{i:02d}": 1 for i in range(20)})
     with pytest.raises(CorpusError, match="s07: 0, expected 1; and 12 more") as caught:
-        check(count(*counted(config)), "m", "t.yaml")
+        check(count(label(supervisions(), config), config), "m", "t.yaml")
     assert "s08" not in str(caught.value)
 
 
 def test_matching_gate_passes():
     config = task(utterances=3, by_class={"neutral": 1, "happy": 2}, by_speaker={"a": 2, "b": 1})
-    check(count(*counted(config)), "m", "t.yaml")
+    check(count(label(supervisions(), config), config), "m", "t.yaml")
 
 
 def test_supervision_without_emotion():
     bare = SupervisionSegment("u", "r", 0.0, 1.0)
     with pytest.raises(CorpusError, match="1 of 1 supervisions have no custom field 'emotion'.*u"):
         native_labels([bare])
+
+
+def test_only_some_utterances_and_the_others_counted():
+    config = replace(task(utterances=2), only={"condition": ["impro"]})
+    said = {"a1": "impro", "a2": "script", "b1": "impro", "b2": "script"}  # b3 has none
+    labels = label(supervisions(condition=said), config)
+    assert labels.utt2emo == {"a1": "happy", "b1": "neutral"}
+    assert labels.ignored == {} and [s.id for s in labels.candidates] == ["a1", "b1"]
+    assert labels.others == {"condition (none)": 1, "condition script": 2}
+    check(count(labels, config), "m", "t.yaml")
+
+
+def test_two_fields_must_both_fit():
+    config = replace(task(), only={"condition": ["impro"], "take": ["1", "2"]})
+    takes = dict(zip(NATIVE, [1, 2, 3, 1, 2], strict=True))  # numbers in the manifest
+    labels = label(supervisions(condition=dict.fromkeys(NATIVE, "impro"), take=takes), config)
+    assert labels.utt2emo == {"a1": "happy", "a2": "happy"}
+    assert labels.others == {"take 3": 1} and labels.ignored == {"xxx": 2}
+
+
+def test_a_value_that_no_utterance_has_is_a_slip():
+    config = replace(task(), only={"condition": ["imrpo"]})
+    with pytest.raises(CorpusError, match=r"asks for 'imrpo', .* has 2 values: impro, script"):
+        said = dict.fromkeys(NATIVE, "impro") | {"a1": "script"}
+        label(supervisions(condition=said), config)
+
+
+def test_another_field_may_hold_the_label():
+    config = replace(task(), label_field="voted")
+    voted = dict.fromkeys(NATIVE, "neu") | {"a1": "hap"}
+    labels = label(supervisions(voted=voted), config)
+    assert labels.utt2emo["a1"] == "happy" and labels.native["b2"] == "neu"
+    with pytest.raises(CorpusError, match="1 of 5 supervisions have no custom field 'voted'.*a1"):
+        label(supervisions(voted={k: v for k, v in voted.items() if k != "a1"}), config)

@@ -14,7 +14,7 @@ TABLES = TaskTables(
     classes=["x", "y"],
     utt2emo={utt: "y" if utt.endswith("3") else "x" for utt in UTT2SPK},
     utt2spk=UTT2SPK,
-    utt2text={"a1": "hot", "b1": "hot", "c1": "cold", "a2": "cold"},
+    utt2key={"a1": "hot", "b1": "hot", "c1": "cold", "a2": "cold"},
     utt2hash={utt: f"hash of {utt}" for utt in [*UTT2SPK, "a0"]},
     reference2spk={"a0": "a", "b1": "b", "b2": "b", "c1": "c"},  # a0 is outside the task
 )
@@ -38,6 +38,7 @@ def test_counts_by_hand():
     assert report["warnings"] == [] and report["same_audio"] == []
     assert report["folds"]["a"]["train"] == {
         "utterances": 3,
+        "left_out": 0,
         "speakers": ["c"],
         "classes": {"x": 2, "y": 1},
     }
@@ -122,3 +123,16 @@ def test_text_names_folds_counts_and_left_out_speakers():
     assert "1 speakers, 7 utterances left out of the task, no neutral utterance: z 7" in text
     assert "all of theirs serve: speaker b" in text
     assert "2 test utterances say a text that the training part has too" in text
+
+
+def test_utterances_that_a_fold_leaves_out_are_counted():
+    folds = FOLDS | {"a": Fold(train=["c2", "c3"], dev=["b2"], test=of("a"))}
+    report = audit(TABLES, folds, REFERENCES)
+    assert [report["folds"]["a"][part]["left_out"] for part in ("train", "dev", "test")] == [
+        1,
+        2,
+        0,
+    ]
+    text = format_audit(report, "")
+    assert "0 to 1 utterances a fold left out of train" in text
+    assert "0 to 2 utterances a fold left out of dev" in text

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from lhotse import SupervisionSegment
 
+from dsnet.corpus.gate import native_labels
 from dsnet.errors import FoldError
 from dsnet.folds.references import choose_references, read_references
 from dsnet.task import ReferenceConfig
@@ -23,6 +24,10 @@ def utterance(utt, emotion, duration=1.0, text=None) -> SupervisionSegment:
     )
 
 
+def choose(config, supervisions, task):
+    return choose_references(config, supervisions, native_labels(supervisions), task)
+
+
 CORPUS = [
     utterance("b2", "neu", 3.0, "hot"),
     utterance("a4", "neu", 2.0, "hot"),
@@ -36,7 +41,7 @@ TASK = {s.id for s in CORPUS}
 
 
 def test_policy_first_is_sorted_by_id():
-    chosen = choose_references(ReferenceConfig("neu", count=3), CORPUS, TASK)
+    chosen = choose(ReferenceConfig("neu", count=3), CORPUS, TASK)
     assert chosen.file_name == "spk2neutral"
     assert chosen.table == {"a": ["a2", "a3", "a4"], "b": ["b2"]}
     assert chosen.neutral2spk == {"a2": "a", "a3": "a", "a4": "a", "a5": "a", "b2": "b"}
@@ -44,7 +49,7 @@ def test_policy_first_is_sorted_by_id():
 
 def test_a_reference_never_pairs_with_itself():
     utt2spk = {s.id: s.speaker for s in CORPUS}
-    chosen = choose_references(ReferenceConfig("neu", count=3), CORPUS, TASK)
+    chosen = choose(ReferenceConfig("neu", count=3), CORPUS, TASK)
     pairs = chosen.by_utterance(utt2spk)
     assert pairs["a1"] == ["a2", "a3", "a4"]
     assert pairs["a3"] == ["a2", "a4"]
@@ -52,7 +57,7 @@ def test_a_reference_never_pairs_with_itself():
 
 
 def test_policy_longest_breaks_ties_by_id():
-    chosen = choose_references(ReferenceConfig("neu", "longest", count=3), CORPUS, TASK)
+    chosen = choose(ReferenceConfig("neu", "longest", count=3), CORPUS, TASK)
     assert chosen.table["a"] == ["a3", "a4", "a5"]
 
 
@@ -60,22 +65,22 @@ def test_policy_random_depends_on_seed_and_speaker_only():
     config = ReferenceConfig("neu", "random", count=3, seed=1)
     many = [utterance(f"{spk}{n:02d}", "neu") for spk in "abc" for n in range(50)]
     ids = {s.id for s in many}
-    table = choose_references(config, many, ids).table
+    table = choose(config, many, ids).table
     assert all(len(set(refs)) == 3 and {r[0] for r in refs} == {k} for k, refs in table.items())
     numbers = {tuple(ref[1:] for ref in refs) for refs in table.values()}
     assert len(numbers) == 3, "speakers draw the same numbers"
-    alone = choose_references(config, [s for s in many if s.speaker == "b"], ids).table
+    alone = choose(config, [s for s in many if s.speaker == "b"], ids).table
     assert alone["b"] == table["b"]
-    assert choose_references(replace(config, seed=2), many, ids).table["b"] != table["b"]
+    assert choose(replace(config, seed=2), many, ids).table["b"] != table["b"]
     # of 300 speakers with three neutral utterances about a third draws each
     wide = [utterance(f"{chr(1000 + k)}{n}", "neu") for k in range(300) for n in (0, 1, 2)]
-    drawn = choose_references(replace(config, count=1), wide, {s.id for s in wide}).table
+    drawn = choose(replace(config, count=1), wide, {s.id for s in wide}).table
     counts = [sum(refs[0].endswith(str(n)) for refs in drawn.values()) for n in (0, 1, 2)]
     assert min(counts) > 70
 
 
 def test_policy_same_text_prefers_the_text_then_file_order():
-    chosen = choose_references(ReferenceConfig("neu", "same_text", count=2), CORPUS, TASK)
+    chosen = choose(ReferenceConfig("neu", "same_text", count=2), CORPUS, TASK)
     assert chosen.file_name == "utt2neutral"
     assert chosen.table == {
         "a1": ["a3", "a2"],  # cold: a3, then the first other
@@ -88,7 +93,7 @@ def test_policy_same_text_prefers_the_text_then_file_order():
 
 
 def test_references_need_not_be_in_the_task():
-    chosen = choose_references(ReferenceConfig("neu"), CORPUS, {"a1", "b1"})
+    chosen = choose(ReferenceConfig("neu"), CORPUS, {"a1", "b1"})
     assert chosen.by_utterance({"a1": "a", "b1": "b"}) == {"a1": ["a2", "a3", "a4"], "b1": ["b2"]}
 
 
@@ -98,23 +103,23 @@ WITHOUT_TASK = TASK | {"c1", "c2"}
 
 def test_speaker_without_neutral_is_an_error_by_default():
     with pytest.raises(FoldError, match=r"speaker c \(2 utterances in the task\).*ang, neu, sad"):
-        choose_references(ReferenceConfig("neu"), WITHOUT, WITHOUT_TASK)
+        choose(ReferenceConfig("neu"), WITHOUT, WITHOUT_TASK)
 
 
 def test_speaker_without_neutral_falls_back_to_all_of_theirs():
     config = ReferenceConfig("neu", if_missing="all_utterances")
-    chosen = choose_references(config, WITHOUT, WITHOUT_TASK)
+    chosen = choose(config, WITHOUT, WITHOUT_TASK)
     assert chosen.table["c"] == ["c1", "c2"]
     assert chosen.fallback_speakers == ["c"]
     assert "c1" not in chosen.neutral2spk
     assert "d" not in chosen.table  # has no utterance in the task
-    by_text = choose_references(replace(config, policy="same_text"), WITHOUT, WITHOUT_TASK)
+    by_text = choose(replace(config, policy="same_text"), WITHOUT, WITHOUT_TASK)
     assert by_text.table["c1"] == ["c2"]
 
 
 def test_speaker_without_neutral_can_be_dropped():
     config = ReferenceConfig("neu", if_missing="drop_speaker")
-    chosen = choose_references(config, WITHOUT, WITHOUT_TASK)
+    chosen = choose(config, WITHOUT, WITHOUT_TASK)
     assert chosen.dropped_speakers == {"c": 2}
     assert set(chosen.table) == {"a", "b"}
 
