@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """RAVDESS speech: Actor_12/03-01-06-01-02-01-12.wav, seven numbers that say what was spoken how.
 
-    03        modality: audio only
-    01        vocal channel: speech
-    06        emotion, the native label: 01 neutral ... 08 surprised
-    01        intensity: 01 normal, 02 strong
-    02        statement: 01 kids, 02 dogs
-    01        repetition
-    12        actor: odd numbers are men
+03        modality: audio only
+01        vocal channel: speech
+06        emotion, the native label: 01 neutral ... 08 surprised
+01        intensity: 01 normal, 02 strong
+02        statement: 01 kids, 02 dogs
+01        repetition
+12        actor: odd numbers are men
 """
 
 import re
