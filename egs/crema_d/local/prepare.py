@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""CREMA-D: AudioWAV/1001_DFA_ANG_XX.wav is actor 1001, sentence DFA, anger, level unspecified."""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from dsnet.corpus.audio import BadAudio, read_samples
+from dsnet.corpus.prepare import run_prepare
+from dsnet.corpus.utterance import Utterance
+from dsnet.errors import CorpusError
+
+NAME = re.compile(
+    r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)"
+    r"_(?P<level>XX|LO|MD|HI)"
+)
+TEXTS = {
+    "DFA": "Don't forget a jacket.",
+    "IEO": "It's eleven o'clock.",
+    "IOM": "I'm on my way to the meeting.",
+    "ITH": "I think I have a doctor's appointment.",
+    "ITS": "I think I've seen this before.",
+    "IWL": "I would like a new alarm clock.",
+    "IWW": "I wonder what this is about.",
+    "MTI": "Maybe tomorrow it will be cold.",
+    "TAI": "The airplane is almost full.",
+    "TIE": "That is exactly what happened.",
+    "TSI": "The surface is slick.",
+    "WSI": "We'll stop in a couple of minutes.",
+}
+VOTES = {"A": "ANG", "D": "DIS", "F": "FEA", "H": "HAP", "N": "NEU", "S": "SAD"}
+ACTORS = "VideoDemographics.csv"
+SUMMARY = "processedResults/summaryTable.csv"
+SILENT = "1076_MTI_SAD_XX"  # the owners' README lists it as without audio
+SILENCE = 1e-3  # range of the samples, full scale being 2
+POINTER = b"version https://git-lfs"
+
+
+def utterances(corpus_dir: Path) -> Iterator[Utterance]:
+    """Yield the utterances of AudioWAV/*.wav; say which file is left out, and what is missing."""
+    paths = find_audio(corpus_dir)
+    names = {path: parse_name(path) for path in paths}
+    actors = read_actors(corpus_dir / ACTORS)
+    votes = read_votes(corpus_dir / SUMMARY, {path.stem for path in paths})
+    for path, name in names.items():
+        if name["actor"] not in actors:
+            raise CorpusError(
+                f"{corpus_dir / ACTORS}: no actor {name['actor']}, who speaks {path.name}; it has "
+                f"{len(actors)} actors, the release 91. Is the copy complete?"
+            )
+        if path.stem == SILENT and not has_signal(path):
+            print(f"1 of {len(paths)} files left out: {SILENT} has no signal, as released")
+            continue
+        sex, age = actors[name["actor"]]
+        facts = {"sentence": name["sentence"], "level": name["level"], "age": age}
+        yield Utterance(
+            id=path.stem,
+            speaker=name["actor"],
+            emotion=name["emotion"],
+            path=path,
+            sex=sex,
+            text=TEXTS[name["sentence"]],
+            custom={**facts, **votes.get(path.stem, {})},
+        )
+
+
+def parse_name(path: Path) -> re.Match:
+    """Return what the name of a file says."""
+    name = NAME.fullmatch(path.stem)
+    if not name or name["sentence"] not in TEXTS:
+        raise CorpusError(
+            f"{path}: expected a name such as 1001_DFA_ANG_XX.wav: actor 1001, one of the "
+            f"sentences {' '.join(TEXTS)}, one of ANG DIS FEA HAP NEU SAD, one of XX LO MD HI"
+        )
+    return name
+
+
+def find_audio(corpus_dir: Path) -> list[Path]:
+    """Return the files of AudioWAV, after a look at whether they are where and what they should be.
+
+    Raises:
+        CorpusError: another level of the release, or Git LFS pointers in place of audio.
+    """
+    paths = sorted((corpus_dir / "AudioWAV").glob("[!.]*.wav"))
+    if not paths:
+        hint = f"give the folder that holds AudioWAV/*.wav and {ACTORS}"
+        below = [str(p.parent) for p in sorted(corpus_dir.glob("*/AudioWAV"))]
+        if corpus_dir.name == "AudioWAV":
+            hint = f"this is the folder of the audio; give {corpus_dir.parent}"
+        elif below:
+            hint = f"did you mean {below[0]}?"
+        raise CorpusError(f"{corpus_dir}: no AudioWAV/*.wav in it; {hint}")
+    pointers = [path for path in paths if is_pointer(path)]
+    if pointers:
+        raise CorpusError(
+            f"{len(pointers)} of {len(paths)} files are Git LFS pointers, not audio; first: "
+            f"{pointers[0]}. Run `git lfs pull` in the clone, or fetch a whole copy with "
+            "local/download.sh (README.md)"
+        )
+    return paths
+
+
+def is_pointer(path: Path) -> bool:
+    """Return whether a file only says where Git LFS keeps the real one."""
+    with path.open("rb") as stream:
+        return stream.read(len(POINTER)) == POINTER
+
+
+def has_signal(path: Path) -> bool:
+    """Return whether there is anything to hear; stage 0 itself complains of an unreadable file."""
+    try:
+        samples = read_samples(path)
+    except BadAudio:
+        return True
+    return samples.size == 0 or float(samples.max() - samples.min()) >= SILENCE
+
+
+def read_actors(path: Path) -> dict[str, tuple[str, int]]:
+    """Return (sex, age) of every actor."""
+    found = {}
+    for line, row in read_table(path, "ActorID", "Age", "Sex"):
+        sex, age = row["Sex"].lower(), row["Age"]
+        if sex not in ("female", "male") or not age.isdecimal():
+            raise CorpusError(
+                f"{path}:{line}: expected sex Female or Male and an age in years; found "
+                f"sex {row['Sex']!r}, age {age!r}"
+            )
+        found[row["ActorID"]] = sex, int(age)
+    return found
+
+
+def read_votes(path: Path, wanted: set[str]) -> dict[str, dict[str, str]]:
+    """Return what most listeners heard in each wanted clip; nothing without the file.
+
+    Raises:
+        CorpusError: the table lacks a clip, or a vote is none.
+    """
+    if not path.is_file():
+        print(f"note: no {path}: no voted labels, so the task 6class_voted cannot run")
+        return {}
+    found = {}
+    for line, row in read_table(path, "FileName", "VoiceVote"):
+        letters = row["VoiceVote"].split(":")
+        if not set(letters) <= set(VOTES):
+            raise CorpusError(
+                f"{path}:{line}: expected VoiceVote as one of {' '.join(VOTES)}, or several "
+                f"with ':' between them; found {row['VoiceVote']!r}"
+            )
+        vote = VOTES[letters[0]] if len(letters) == 1 else "tie"
+        found[row["FileName"]] = {"voice_vote": vote, "voice_vote_raw": row["VoiceVote"]}
+    missing = sorted(wanted - set(found))
+    if missing:
+        raise CorpusError(
+            f"{path}: no vote for {len(missing)} of {len(wanted)} clips, first: "
+            f"{', '.join(missing[:10])}. Is the table complete? Without the file, stage 0 goes on "
+            "without voted labels"
+        )
+    return found
+
+
+def read_table(path: Path, *columns: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line, row) of a CSV file that has these columns."""
+    if not path.is_file():
+        raise CorpusError(
+            f"{path}: no such file; it says who is a woman and who a man, which the groups of "
+            "actors need. It lies in the corpus's repository beside AudioWAV (README.md)"
+        )
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        if missing:
+            raise CorpusError(
+                f"{path}: no column {missing[0]}; expected a CSV table with {', '.join(columns)}; "
+                f"found {', '.join(reader.fieldnames or ()) or 'nothing'}"
+            )
+        for row in reader:
+            if None in row.values():
+                raise CorpusError(f"{path}:{reader.line_num}: fewer fields than the table's head")
+            yield reader.line_num, row
+
+
+if __name__ == "__main__":
+    run_prepare(utterances)

@@ -1,0 +1,198 @@
+"""CREMA-D's prepare.py on small trees in the layout of the release."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from dsnet.config import load
+from dsnet.corpus.gate import label
+from dsnet.corpus.manifests import read_manifests
+from dsnet.corpus.prepare import prepare
+from dsnet.errors import CorpusError
+from dsnet.task import TaskConfig
+
+RECIPE = Path(__file__).parents[2] / "egs" / "crema_d"
+PREPARE = RECIPE / "local" / "prepare.py"
+utterances = runpy.run_path(str(PREPARE))["utterances"]
+NAMES = ["1001_DFA_ANG_XX", "1001_IEO_NEU_XX", "1001_ITH_FEA_XX", "1076_IEO_SAD_HI"]
+SILENT = "1076_MTI_SAD_XX"
+ACTORS = """\
+"ActorID","Age","Sex","Race","Ethnicity"
+1001,51,"Male","Caucasian","Not Hispanic"
+1076,25,"Female","Caucasian","Not Hispanic"
+"""
+VOTES = """\
+"","FileName","VoiceVote","VoiceLevel","FaceVote","FaceLevel","MultiModalVote","MultiModalLevel"
+"1","1001_DFA_ANG_XX","A","47.33","A","41.8","A","41.5"
+"2","1001_IEO_NEU_XX","N","69.1","N","92.22","N","64.78"
+"3","1001_ITH_FEA_XX","A:D:N","39.00:89.00:83.67","A","80","D","29.8"
+"4","1076_IEO_SAD_HI","S","51.6","S","56","N","80.14"
+"5","1076_MTI_SAD_XX","N","51.6","S","56","N","80.14"
+"""
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    top = tmp_path / "Köpie von CREMA-D"
+    (top / "AudioWAV").mkdir(parents=True)
+    (top / "processedResults").mkdir()
+    for i, name in enumerate(NAMES):
+        samples = np.random.default_rng(i).uniform(-0.5, 0.5, 3200)
+        soundfile.write(top / "AudioWAV" / f"{name}.wav", samples, 16000)
+    silence = np.random.default_rng(9).uniform(-1e-4, 1e-4, 3200)
+    soundfile.write(top / "AudioWAV" / f"{SILENT}.wav", silence, 16000)
+    (top / "AudioWAV" / "._1001_DFA_ANG_XX.wav").write_bytes(b"\0\5\26\7")  # of a Mac
+    (top / "VideoDemographics.csv").write_text(ACTORS)
+    (top / "processedResults" / "summaryTable.csv").write_text(VOTES)
+    return top
+
+
+@pytest.fixture
+def manifests(corpus, tmp_path):
+    """Return what runs stage 0 and returns the supervisions that it wrote."""
+
+    def write(drop_bad_audio: bool = False):
+        prepare(list(utterances(corpus)), tmp_path / "m", drop_bad_audio=drop_bad_audio)
+        return read_manifests(tmp_path / "m")[1]
+
+    return write
+
+
+def test_manifests(corpus, tmp_path):
+    command = [sys.executable, str(PREPARE), str(corpus), str(tmp_path / "m")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"1 of 5 files left out: {SILENT} has no signal" in done.stdout
+    _, supervisions = read_manifests(tmp_path / "m")
+    found = [(s.id, s.speaker, s.custom["emotion"], s.gender) for s in supervisions]
+    assert found == [
+        ("1001_DFA_ANG_XX", "1001", "ANG", "male"),
+        ("1001_IEO_NEU_XX", "1001", "NEU", "male"),
+        ("1001_ITH_FEA_XX", "1001", "FEA", "male"),
+        ("1076_IEO_SAD_HI", "1076", "SAD", "female"),
+    ]
+    by_id = {s.id: s for s in supervisions}
+    assert by_id["1001_IEO_NEU_XX"].text == by_id["1076_IEO_SAD_HI"].text == "It's eleven o'clock."
+    custom = by_id["1001_ITH_FEA_XX"].custom
+    assert custom.pop("audio_hash")
+    assert custom == {
+        "emotion": "FEA",
+        "sentence": "ITH",
+        "level": "XX",
+        "age": 51,
+        "voice_vote": "tie",
+        "voice_vote_raw": "A:D:N",
+    }
+    assert by_id["1076_IEO_SAD_HI"].custom["level"] == "HI"
+
+
+def test_tasks(manifests):
+    supervisions = manifests()
+    intended = label(supervisions, load(RECIPE / "conf" / "6class.yaml", TaskConfig))
+    classes = ["anger", "neutral", "fear", "sadness"]
+    assert intended.utt2emo == dict(zip(NAMES, classes, strict=True))
+    voted = label(supervisions, load(RECIPE / "conf" / "6class_voted.yaml", TaskConfig))
+    assert voted.utt2emo == {
+        "1001_DFA_ANG_XX": "anger",
+        "1001_IEO_NEU_XX": "neutral",
+        "1076_IEO_SAD_HI": "sadness",
+    }
+    assert voted.ignored == {"tie": 1}
+
+
+def test_gate_adds_up():
+    gate = load(RECIPE / "conf" / "6class.yaml", TaskConfig).gate
+    assert gate.utterances == sum(gate.by_class.values()) == 7442 - 1
+
+
+def test_the_silent_file_stays_where_it_is_not_silent(corpus):
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 3200)
+    soundfile.write(corpus / "AudioWAV" / f"{SILENT}.wav", sound, 16000)
+    assert SILENT in [u.id for u in utterances(corpus)]
+
+
+def test_another_silent_file_stops_the_stage(corpus, manifests, capsys):
+    soundfile.write(corpus / "AudioWAV" / "1001_DFA_ANG_XX.wav", np.zeros(3200), 16000)
+    with pytest.raises(CorpusError, match=r"1 of 4 utterances .*\n  1001_DFA_ANG_XX: .*no signal"):
+        manifests()
+    assert len(manifests(drop_bad_audio=True)) == 3
+    assert "1 of 4 utterances dropped: bad audio" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF of something else"])
+def test_the_silent_file_unreadable_stops_the_stage(content, corpus, manifests):
+    (corpus / "AudioWAV" / f"{SILENT}.wav").write_bytes(content)
+    with pytest.raises(CorpusError, match=f"1 of 5 utterances .*\n  {SILENT}: "):
+        manifests()
+
+
+def test_without_votes_the_voted_task_says_why_it_cannot_run(corpus, manifests, capsys):
+    (corpus / "processedResults" / "summaryTable.csv").unlink()
+    supervisions = manifests()
+    said = capsys.readouterr().out
+    assert "summaryTable.csv: no voted labels, so the task 6class_voted cannot run" in said
+    with pytest.raises(CorpusError, match="4 of 4 supervisions have no custom field 'voice_vote'"):
+        label(supervisions, load(RECIPE / "conf" / "6class_voted.yaml", TaskConfig))
+
+
+def test_wrong_level(corpus, tmp_path):
+    with pytest.raises(CorpusError, match=f"the folder of the audio; give {corpus}"):
+        list(utterances(corpus / "AudioWAV"))
+    with pytest.raises(CorpusError, match=rf"no AudioWAV/\*\.wav in it; did you mean {corpus}\?"):
+        list(utterances(corpus.parent))
+    with pytest.raises(CorpusError, match=r"give the folder that holds AudioWAV/\*\.wav and Vid"):
+        list(utterances(corpus / "processedResults"))
+
+
+@pytest.mark.parametrize(
+    "name", ["1001_DFA_JOY_XX", "1001_ABC_ANG_XX", "1001_DFA_ANG_LOW", "0001_DFA_ANG_XX", "speech"]
+)
+def test_unknown_name(name, corpus):
+    (corpus / "AudioWAV" / "1001_DFA_ANG_XX.wav").rename(corpus / "AudioWAV" / f"{name}.wav")
+    with pytest.raises(CorpusError, match=rf"{name}\.wav: expected a name such as 1001_DFA_ANG"):
+        list(utterances(corpus))
+
+
+def test_lfs_pointers(corpus):
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 82260\n"
+    for name in NAMES[1:3]:
+        (corpus / "AudioWAV" / f"{name}.wav").write_text(pointer)
+    match = (
+        r"2 of 5 files are Git LFS pointers, not audio; first: .*1001_IEO_NEU_XX\.wav\. Run `git"
+    )
+    with pytest.raises(CorpusError, match=match):
+        list(utterances(corpus))
+
+
+def test_actors(corpus):
+    table = corpus / "VideoDemographics.csv"
+    table.write_text(ACTORS.replace("1076", "1077"))
+    with pytest.raises(CorpusError, match=r"no actor 1076, who speaks 1076_IEO_SAD_HI\.wav"):
+        list(utterances(corpus))
+    table.write_text(ACTORS.replace('51,"Male"', '?,"Male"'))
+    with pytest.raises(CorpusError, match=r"csv:2: expected sex Female or Male and an age"):
+        list(utterances(corpus))
+    table.write_text(ACTORS.replace("ActorID", "Actor"))
+    with pytest.raises(CorpusError, match="no column ActorID; expected .*; found Actor, Age, Sex"):
+        list(utterances(corpus))
+    table.write_text(ACTORS + "1078\n")
+    with pytest.raises(CorpusError, match=r"csv:4: fewer fields than the table's head"):
+        list(utterances(corpus))
+    table.unlink()
+    with pytest.raises(CorpusError, match="VideoDemographics.csv: no such file; it says who is a"):
+        list(utterances(corpus))
+
+
+def test_votes(corpus):
+    table = corpus / "processedResults" / "summaryTable.csv"
+    table.write_text(VOTES.replace('"A:D:N"', '"A:X"'))
+    with pytest.raises(CorpusError, match=r"csv:4: expected VoiceVote as one of A D F H N S, or"):
+        list(utterances(corpus))
+    table.write_text("".join(VOTES.splitlines(keepends=True)[:3]))
+    with pytest.raises(CorpusError, match="no vote for 3 of 5 clips, first: 1001_ITH_FEA_XX, 1076"):
+        list(utterances(corpus))
