@@ -53,6 +53,8 @@ def load(path: Path | str, schema: type[T]) -> T:
 def _check_keys(given: dict, schema: type, path: str, prefix: str) -> None:
     fields = {field.name: field.type for field in dataclasses.fields(schema)}
     for key, value in given.items():
+        if value == "???":
+            raise ConfigError(f"{path}: '{prefix}{key}' is ???; fill in its value")
         if key not in fields:
             close = difflib.get_close_matches(str(key), fields, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(fields)}"

@@ -70,3 +70,9 @@ def test_a_missing_config_names_those_beside_it(tmp_path):
 def test_the_digest_is_of_values_not_of_spelling(read):
     assert config_digest(read("kind: a")) == config_digest(read("inner: {learning_rate: 0.001}"))
     assert config_digest(read("kind: a")) != config_digest(read("kind: b"))
+
+
+@pytest.mark.parametrize("text", ["kind: ???", "inner:\n  learning_rate: ???"])
+def test_a_blank_left_to_fill_in_is_no_default(read, text):
+    with pytest.raises(ConfigError, match=r"system\.yaml: '\S+' is \?\?\?; fill in its value"):
+        read(text)

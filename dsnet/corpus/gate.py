@@ -74,14 +74,14 @@ def native_labels(
         CorpusError: a supervision has none.
     """
     labels = {segment.id: (segment.custom or {}).get(label_field) for segment in supervisions}
-    without = [utt_id for utt_id, label in labels.items() if label is None]
+    without = [utt_id for utt_id, value in labels.items() if value is None]
     if without:
         raise CorpusError(
             f"{len(without)} of {len(labels)} supervisions have no custom field '{label_field}', "
             f"first: {', '.join(without[:10])}; local/prepare.py gives it (stage 0), and "
             "label_field of the task config names it"
         )
-    return labels
+    return {utt_id: str(value) for utt_id, value in labels.items()}  # a table may have numbers
 
 
 def apply_labels(

@@ -59,6 +59,7 @@ def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References)
     return {
         "num_utterances": len(tables.utt2emo),
         "num_speakers": len(set(tables.utt2spk.values())),
+        "num_without_text": len(tables.utt2spk) - len(tables.utt2key),
         "folds": {name: _describe(fold, sides[name], tables) for name, fold in folds.items()},
         "warnings": warnings,
         "references": {
@@ -154,6 +155,8 @@ def format_audit(report: Mapping[str, Any], words: str) -> str:
         ],
     )
     lines += [f"warning: {warning}" for warning in report["warnings"]]
+    if 0 < report["num_without_text"] < report["num_utterances"]:
+        lines.append(f"{report['num_without_text']} utterances without text: not compared by text")
     repeated = sum(fold["test"]["utterances_with_text_of_train"] for fold in folds.values())
     if repeated:
         lines.append(f"{repeated} test utterances say a text that the training part has too")

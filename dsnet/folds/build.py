@@ -73,6 +73,11 @@ def build_task(
     utt2text = {s.id: " ".join(s.text.split()) for s in kept if s.text}
     utt2key = {utt: key for utt, text in utt2text.items() if (key := text_key(text))}
     if config.folds.repeated_text == "leave_out":
+        if not utt2key:
+            raise FoldError(
+                f"folds.repeated_text is leave_out, but none of the {len(kept)} utterances has a "
+                "text; give the texts in stage 0, or set it to keep"
+            )
         folds = {name: leave_out_repeated(fold, utt2key) for name, fold in folds.items()}
 
     referred = {r for refs in references.table.values() for r in refs}

@@ -219,3 +219,9 @@ def test_a_task_of_some_utterances_takes_its_references_from_them(tmp_path):
     data = TaskData.load(tmp_path)
     assert {utt[-1] for utt in data.utt2emo} == {"2"} and len(data.utt2emo) == 12
     assert data.reference_utterances == {f"{spk}-N-2" for spk in "abcd"}
+
+
+def test_no_text_to_leave_out_by_is_an_error(tmp_path):
+    corpus = [supervision(s.id, text=None) for s in CORPUS]
+    with pytest.raises(FoldError, match="none of the 24 utterances has a text"):
+        build_task(task(folds=FoldConfig(repeated_text="leave_out")), corpus, tmp_path)

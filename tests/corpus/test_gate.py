@@ -112,3 +112,9 @@ def test_another_field_may_hold_the_label():
     assert labels.utt2emo["a1"] == "happy" and labels.native["b2"] == "neu"
     with pytest.raises(CorpusError, match="1 of 5 supervisions have no custom field 'voted'.*a1"):
         label(supervisions(voted={k: v for k, v in voted.items() if k != "a1"}), config)
+
+
+def test_labels_that_a_table_holds_as_numbers():
+    config = replace(task(), label_field="code", label_map=task().label_map | {"1": "sad"})
+    labels = label(supervisions({"a1": "hap", "a2": "exc"}, code={"a1": 1, "a2": 1}), config)
+    assert labels.utt2emo == {"a1": "sad", "a2": "sad"}

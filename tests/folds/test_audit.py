@@ -122,6 +122,7 @@ def test_text_names_folds_counts_and_left_out_speakers():
     assert lines[2].split() == ["a", "3", "3", "3", "x", "2", "y", "1", "x", "2", "y", "1"]
     assert "1 speakers, 7 utterances left out of the task, no neutral utterance: z 7" in text
     assert "all of theirs serve: speaker b" in text
+    assert "5 utterances without text: not compared by text" in text
     assert "2 test utterances say a text that the training part has too" in text
 
 
