@@ -43,6 +43,33 @@ def run_prepare(utterances: Callable[[Path], Iterable[Utterance]]) -> None:
         sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
 
 
+def check_pairs(corpus_dir: Path, labels: Iterable[str], audio: Iterable[str]) -> None:
+    """Make sure that every label has its audio file and every audio file its label.
+
+    Args:
+        corpus_dir: for the message.
+        labels: ids of the utterances that have a label.
+        audio: ids of those that have a file.
+
+    Raises:
+        CorpusError: counts what lacks the other half and names the first ten.
+    """
+    labels, audio = set(labels), set(audio)
+    found = [
+        f"{len(ids)} {what}: {', '.join(sorted(ids)[:10])}{', ...' if len(ids) > 10 else ''}"
+        for what, ids in (
+            ("label lines without a wav file", labels - audio),
+            ("wav files without a label line", audio - labels),
+        )
+        if ids
+    ]
+    if found:
+        raise CorpusError(
+            f"{corpus_dir}: {'; '.join(found)}. In the release every utterance has both; is the "
+            "copy complete?"
+        )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every program has that writes manifests."""
     parser.add_argument("manifest_dir", type=Path, help="where the manifests go")

@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# DSNet on IEMOCAP: 5,531 utterances of 10 speakers in 4 emotions, leave one speaker out.
+#
+# Usage: bash egs/iemocap/run.sh --corpus-dir FOLDER [--stage N] [--<option> <value>] ...
+#
+#   stage 0  prepare   corpus             -> data/manifests (Lhotse), counts checked
+#   stage 1  features  manifests          -> data/<feats>: feats.scp and arks (Kaldi), cuts (Lhotse)
+#   stage 2  folds     cuts               -> data/<task>: speaker-disjoint folds, spk2neutral, audit
+#   stage 3  train     folds, features    -> exp/<task>/<system>/seed_<s>/fold_<name>/model.pt
+#   stage 4  infer     model.pt           -> .../fold_<name>/{dev,test}/posteriors.tsv, embeddings.npz
+#   stage 5  score     posteriors         -> <results-dir>/RESULTS.md, metrics.json, figures/
+#
+# What is done for the same command, configs and inputs is skipped, so the same command resumes.
+#
+# Options (default):
+#   --corpus-dir              IEMOCAP_full_release, with Session1 to Session5 (see README.md)
+#   --stage (0)               first stage to run; earlier ones are only checked
+#   --stop-stage (5)          last stage to run
+#   --force (false)           redo what is done
+#   --task (4class)           classes, folds and references: conf/<task>.yaml
+#   --feats (fbank)           features: conf/<feats>.yaml
+#   --system (dsnet_small)    conf/<system>.yaml; several in quotes
+#   --seeds (1)               several in quotes
+#   --folds ()                such as "Ses01F Ses01M"; empty: all
+#   --nj (2)                  parallel jobs of stage 1
+#   --fold-jobs (2)           parallel jobs of stages 3 and 4, each with
+#   --num-threads (1)         so many threads
+#   --device (auto)           auto, cpu or cuda:N
+#   --cmd (run.py)            launches CPU jobs: run.py, slurm.py, or Kaldi's run.pl, slurm.pl
+#   --cuda-cmd (run.py)       launches stages 3 and 4, such as "slurm.py --gpu 1"
+#   --results-dir ()          where stage 5 writes; empty: exp/results/<task>
+#   --drop-bad-audio (false)  leave out unusable audio, counted, instead of stopping
+#   --allow-count-mismatch (false)   go on though the corpus has other counts than its gate
+
+corpus_dir=
+stage=0
+stop_stage=5
+force=false
+task=4class
+feats=fbank
+system=dsnet_small
+seeds=1
+folds=
+nj=2
+fold_jobs=2
+num_threads=1
+device=auto
+cmd=run.py
+cuda_cmd=run.py
+results_dir=
+drop_bad_audio=false
+allow_count_mismatch=false
+
+# shellcheck source=path.sh
+. "$(dirname "$0")/../../path.sh"
+# shellcheck source=utils/recipe.sh
+. "$DSNET_ROOT/utils/recipe.sh"
+parse_options "$@"
+
+stage 0 "prepare"
+once manifests --reads "$corpus_dir" local/prepare.py \
+  --writes data/manifests/{recordings,supervisions}.jsonl.gz \
+  -- python local/prepare.py "$corpus_dir" data/manifests --drop-bad-audio "$drop_bad_audio"
+
+# Stages 0 (counts) to 5 read the same in every recipe.
+once "gate.$task" --reads conf/"$task".yaml data/manifests/supervisions.jsonl.gz \
+  --writes data/manifests/gate."$task".json \
+  -- python -m dsnet.bin.check_gate --allow-count-mismatch "$allow_count_mismatch" \
+  conf/"$task".yaml data/manifests data/manifests/gate."$task".json
+
+stage 1 "features"
+once "$feats.jobs" --reads conf/"$feats".yaml data/manifests/{recordings,supervisions}.jsonl.gz \
+  --writes data/"$feats"/shards \
+  -- $cmd JOB=1:"$nj" data/"$feats"/log/compute_fbank.JOB.log \
+  python -m dsnet.bin.compute_fbank --config conf/"$feats".yaml --job JOB --num-jobs "$nj" \
+  data/manifests data/"$feats"
+once "$feats" --reads conf/"$feats".yaml data/manifests/{recordings,supervisions}.jsonl.gz \
+  --writes data/"$feats"/{feats.scp,utt2num_frames,cuts.jsonl.gz,feats.json} \
+  -- python -m dsnet.bin.combine_feats --config conf/"$feats".yaml --num-jobs "$nj" \
+  data/manifests data/"$feats"
+
+stage 2 "folds and neutral references"
+once "folds.$task" --reads conf/"$task".yaml data/"$feats"/cuts.jsonl.gz \
+  --writes data/"$task"/task.json \
+  -- python -m dsnet.bin.make_folds conf/"$task".yaml data/"$feats" data/"$task"
+
+stage 3 "train"
+folds=$(fold_names data/"$task")
+num_folds=$(wc -w <<< "$folds")
+for name in $system; do
+  for seed in $seeds; do
+    exp=exp/$task/$name/seed_$seed
+    fold_files "$exp" train.json model.pt
+    once "train.$task.$name.$seed" --reads conf/"$name".yaml data/"$feats"/feats.json data/"$task" \
+      --writes "${files[@]}" \
+      -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
+      JOB=1:"$num_folds" "$exp"/log/train.JOB.log \
+      python -m dsnet.bin.train --config conf/"$name".yaml --folds "$folds" --job JOB \
+      --seed "$seed" --device "$device" --num-threads "$num_threads" \
+      data/"$task" data/"$feats" "$exp"
+  done
+done
+
+stage 4 "infer"
+for name in $system; do
+  for seed in $seeds; do
+    exp=exp/$task/$name/seed_$seed
+    fold_files "$exp" train.json
+    trained=("${files[@]}")
+    fold_files "$exp" {dev,test}/posteriors.tsv
+    once "infer.$task.$name.$seed" --reads data/"$feats"/feats.json data/"$task" "${trained[@]}" \
+      --writes "${files[@]}" \
+      -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
+      JOB=1:"$num_folds" "$exp"/log/infer.JOB.log \
+      python -m dsnet.bin.infer --config conf/"$name".yaml --folds "$folds" --job JOB \
+      --seed "$seed" --device "$device" --num-threads "$num_threads" \
+      data/"$task" data/"$feats" "$exp"
+  done
+done
+
+stage 5 "score"
+results_dir=${results_dir:-exp/results/$task}
+once "score.$task" --reads conf/"$task".yaml data/"$task" exp/"$task" \
+  --writes "$results_dir"/RESULTS.md \
+  -- python -m dsnet.bin.score --recipe "$recipe" --command "$command" --results-dir "$results_dir" \
+  conf/"$task".yaml data/"$task" exp/"$task"
