@@ -1,0 +1,36 @@
+"""Stage 0 from a table with a row an utterance: write checked Lhotse manifests."""
+
+import argparse
+from pathlib import Path
+
+from dsnet.bin import run
+from dsnet.corpus.prepare import add_arguments, prepare
+from dsnet.corpus.table import read_table
+from dsnet.corpus.table_audio import find_utterances, unnamed_audio
+
+
+def main() -> None:
+    """Parse, read, print what the table holds beyond the usual, write manifests."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("table", type=Path, help="csv or tsv; columns: egs/README.md")
+    parser.add_argument("corpus_dir", type=Path, help="folder that relative paths start from")
+    add_arguments(parser)
+    args = parser.parse_args()
+    drop = args.drop_bad_audio == "true"
+    table = read_table(args.table)
+    utterances = find_utterances(table, args.corpus_dir, allow_missing=drop)
+    if table.further:
+        kinds = ", ".join(f"{name} ({kind})" for name, kind in table.further.items())
+        print(f"note: {args.table}: further columns, kept as custom fields: {kinds}")
+    unnamed = unnamed_audio(args.corpus_dir, utterances)
+    if unnamed:
+        more = ", ..." if len(unnamed) > 3 else ""
+        print(
+            f"note: {len(unnamed)} audio files in {args.corpus_dir} that no row names: "
+            f"{', '.join(unnamed[:3])}{more}"
+        )
+    prepare(utterances, args.manifest_dir, args.nj, drop)
+
+
+if __name__ == "__main__":
+    run(main)

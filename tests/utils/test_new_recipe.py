@@ -1,0 +1,190 @@
+"""new_recipe.sh: what it makes passes the checks of a recipe; what it refuses leaves nothing."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dsnet.config import load
+from dsnet.task import TaskConfig
+
+ROOT = Path(__file__).parents[2]
+SYSTEMS = ["base_matched_small.yaml", "base_small.yaml", "dsnet_small.yaml", "fbank.yaml"]
+TABLE = "id;path;speaker;emotion\n" + "".join(
+    f"{speaker}{label};{speaker}/{label}.wav;{speaker};{label}\n"
+    for speaker in ("ann", "bob", "eve")
+    for label in ("N", "W")
+)
+
+
+@pytest.fixture
+def egs(project):
+    """The folder of recipes in a copy of the project, with all that a new one is made from."""
+    (project / "egs" / "mini").mkdir(parents=True)
+    shutil.copy(ROOT / "egs" / "mini" / "run.sh", project / "egs" / "mini")
+    shutil.copytree(ROOT / "egs" / "emodb" / "conf", project / "egs" / "emodb" / "conf")
+    shutil.copy(ROOT / "pyproject.toml", project)
+    return project / "egs"
+
+
+@pytest.fixture
+def new_recipe(egs, environment, tmp_path):
+    def call(*args, **extra):
+        return subprocess.run(
+            ["bash", egs.parent / "utils" / "new_recipe.sh", *args],
+            cwd=tmp_path,
+            env=environment(**extra),
+            capture_output=True,
+            text=True,
+        )
+
+    return call
+
+
+@pytest.fixture
+def table(tmp_path):
+    (tmp_path / "corpus").mkdir()
+    path = tmp_path / "corpus" / "my labels.csv"
+    path.write_text(TABLE)
+    return path
+
+
+def check(recipe):
+    """Do what the tests of all recipes, and lint, would do with this one."""
+    spec = importlib.util.spec_from_file_location("recipes", ROOT / "tests" / "test_recipes.py")
+    checks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(checks)
+    checks.EGS = recipe.parent
+    checks.test_run_sh_is_short_and_documents_its_options(recipe)
+    checks.test_stages_are_the_same_everywhere(recipe)
+    configs = sorted((recipe / "conf").glob("*.yaml"))
+    assert [p.name for p in configs if checks.schema(p) is TaskConfig] == ["emotion.yaml"]
+    checks.test_task_configs_load(recipe / "conf" / "emotion.yaml")
+    for name in SYSTEMS:
+        original = ROOT / "egs" / "emodb" / "conf" / name
+        assert (recipe / "conf" / name).read_bytes() == original.read_bytes()
+    bin_dir = Path(sys.prefix) / "bin"
+    for command in (
+        [bin_dir / "ruff", "check", "."],
+        [bin_dir / "ruff", "format", "--check", "."],
+        [bin_dir / "shellcheck", "-x", "-P", f"SCRIPTDIR:{recipe.parents[1]}", "run.sh"],
+    ):
+        done = subprocess.run(command, cwd=recipe, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert os.access(recipe / "run.sh", os.X_OK)
+
+
+def files(recipe):
+    return sorted(str(p.relative_to(recipe)) for p in recipe.rglob("*") if p.is_file())
+
+
+def test_recipe_with_prepare(new_recipe, egs):
+    done = new_recipe("my_corpus")
+    assert done.returncode == 0, done.stderr
+    made = egs / "my_corpus"
+    configs = [f"conf/{name}" for name in sorted([*SYSTEMS, "emotion.yaml"])]
+    assert files(made) == ["README.md", *configs, "local/prepare.py", "run.sh"]
+    check(made)
+    assert done.stdout.endswith(
+        "\n  bash 'my project/egs/my_corpus/run.sh' --corpus-dir FOLDER --stop-stage 2\n"
+    )
+    help_text = subprocess.run(
+        ["bash", made / "run.sh", "--help"], capture_output=True, text=True
+    ).stdout
+    assert help_text.startswith("DSNet on my_corpus: ")
+    assert "bash egs/my_corpus/run.sh --corpus-dir FOLDER [--stage N]" in help_text
+    assert "--task (emotion) " in help_text and "make_corpus" not in (made / "run.sh").read_text()
+    assert "mini" not in (made / "run.sh").read_text()
+
+
+def test_recipe_from_a_table(new_recipe, egs, table):
+    done = new_recipe("from_table", "--table", "corpus/my labels.csv")
+    assert done.returncode == 0, done.stderr
+    made = egs / "from_table"
+    assert not (made / "local").exists()
+    check(made)
+    task = load(made / "conf" / "emotion.yaml", TaskConfig)
+    assert task.label_map == {"N": "N", "W": "W"} and task.references.native_label == "N"
+    assert task.gate.by_speaker == {"ann": 2, "bob": 2, "eve": 2}
+    text = (made / "run.sh").read_text()
+    assert (
+        text.splitlines()[1] == "# DSNet on from_table: 6 utterances of 3 speakers with 2 labels."
+    )
+    assert "\ntable='my labels.csv'\n" in text and "--table (my labels.csv)" in text
+    assert "prepare.py" not in text
+    assert "6 utterances of 3 speakers with 2 labels." in (made / "README.md").read_text()
+    assert "emotion.yaml, which was drafted from the table" in done.stdout
+    assert done.stdout.endswith("run.sh' --corpus-dir corpus --stop-stage 2\n")
+
+
+def test_a_table_without_a_neutral_label_says_what_to_fill_in(new_recipe, egs, table):
+    table.write_text(TABLE.replace("N", "calm"))
+    done = new_recipe("calm", "--table", str(table))
+    assert re.search(r"say in .*emotion\.yaml'? which label is neutral speech", done.stdout)
+    config = egs / "calm" / "conf" / "emotion.yaml"
+    config.write_text(config.read_text().replace("native_label:\n", "native_label: calm\n"))
+    check(egs / "calm")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "My Corpus",
+            "'My Corpus' is no name of a recipe; expected lower-case .*'my_corpus' would",
+        ),
+        ("a/b", "'a/b' is no name of a recipe"),
+        ("../up", "'../up' is no name of a recipe; .*'up' would do"),
+        ("2nd", "'2nd' is no name of a recipe; .*'nd' would do"),
+        ("ü", r"'ü' is no name of a recipe; expected .* such as my_corpus\n"),
+        ("", "'' is no name of a recipe"),
+        ("mini", "egs/mini exists already; choose another name"),
+    ],
+)
+def test_bad_names(new_recipe, egs, name, message):
+    before = files(egs)
+    done = new_recipe(name)
+    assert done.returncode == 1 and done.stdout == ""
+    assert re.match(f"new_recipe.sh: .*{message}", done.stderr) and done.stderr.count("\n") == 1
+    assert files(egs) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,path,speaker\n", r"my labels\.csv:1: no column 'emotion'"),
+        (TABLE.split("eve")[0], r"2 speakers \(ann, bob\); folds by speaker need three or more"),
+        (TABLE.replace(";W\n", ";N\n"), "have the label N; a task needs two classes"),
+    ],
+)
+def test_bad_tables(new_recipe, egs, table, text, message):
+    table.write_text(text)
+    done = new_recipe("bad", "--table", str(table))
+    assert done.returncode == 1 and re.search(message, done.stderr)
+    assert sorted(p.name for p in egs.iterdir()) == ["emodb", "mini"]
+
+
+def test_a_changed_template_is_noticed(new_recipe, egs):
+    path = egs / "mini" / "run.sh"
+    path.write_text(path.read_text().replace("task=4class", "task=5class"))
+    done = new_recipe("late")
+    assert done.returncode == 1 and "change utils/new_recipe.py together with" in done.stderr
+    assert sorted(p.name for p in egs.iterdir()) == ["emodb", "mini"]
+
+
+def test_a_project_that_is_not_installed(new_recipe):
+    done = new_recipe("soon", PATH="/usr/bin:/bin", VIRTUAL_ENV="/none")
+    assert done.returncode == 1 and "run: bash utils/setup.sh" in done.stderr
+
+
+def test_the_page_shows_the_prepare_that_is_made(new_recipe, egs):
+    new_recipe("mycorpus")
+    page = (ROOT / "egs" / "README.md").read_text()
+    made = (egs / "mycorpus" / "local" / "prepare.py").read_text()
+    (shown,) = re.findall(r"```python\n(.*?)   ```", page, re.DOTALL)
+    assert re.sub("(?m)^   ", "", shown) == made

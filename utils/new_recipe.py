@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Write egs/NAME, the recipe of another corpus; new_recipe.sh calls this.
+
+run.sh is egs/mini's with another head, the configs of features and systems are copies of
+egs/emodb's. With --table the task config is drafted from the labels of the table; without, it and
+local/prepare.py are examples to be changed.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from dsnet.corpus.draft import draft_task
+from dsnet.corpus.table import Table, read_table
+from dsnet.errors import DsnetError
+from dsnet.files import write_text
+
+EGS = Path(__file__).resolve().parents[1] / "egs"
+TASK = "emotion"
+CONFIGS = ("fbank", "base_small", "base_matched_small", "dsnet_small")
+
+PREPARE = '''\
+#!/usr/bin/env python3
+"""{name}: wav/anna_happy_1.wav is speaker anna, emotion happy, take 1."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dsnet.corpus.prepare import run_prepare
+from dsnet.corpus.utterance import Utterance
+from dsnet.errors import CorpusError
+
+
+def utterances(corpus_dir: Path) -> Iterator[Utterance]:
+    """Yield the utterances of wav/*.wav."""
+    # sorted: glob's order differs between file systems; [!.]: a Mac leaves ._anna_happy_1.wav
+    for path in sorted(corpus_dir.glob("wav/[!.]*.wav")):
+        fields = path.stem.split("_")
+        if len(fields) != 3:
+            raise CorpusError(f"{{path}}: expected a name such as anna_happy_1.wav")
+        speaker, emotion, take = fields
+        yield Utterance(
+            id=path.stem, speaker=speaker, emotion=emotion, path=path, custom={{"take": take}}
+        )
+
+
+if __name__ == "__main__":
+    run_prepare(utterances)
+'''
+
+EXAMPLE_TASK = """\
+# An example: four emotions, leave one speaker out. In its place goes what {name} has; see
+# egs/README.md. All keys, with what they mean, are in dsnet/task.py.
+classes: [angry, happy, neutral, sad]
+label_map: {{angry: angry, happy: happy, neutral: neutral, sad: sad}}
+folds:
+  protocol: leave_one_speaker_out
+  validation: next_speaker
+references: {{native_label: neutral, policy: first, count: 3, if_missing: error}}
+"""
+
+README = """\
+# {name}
+
+{counts}.
+
+- **Licence.** To be written: who may use the corpus, and what to cite.
+- **Get it.** To be written: where it is found, and which folder to give.
+- **Run it.** `bash egs/{name}/run.sh --corpus-dir FOLDER`
+
+## Protocol
+
+`conf/emotion.yaml`. To be written: who is tested, who validates, which utterances serve as neutral
+references, which sentences occur on both sides.
+"""
+
+
+def main() -> None:
+    """Parse, check the name, write the recipe, say what comes next."""
+    parser = argparse.ArgumentParser(
+        prog="new_recipe.sh", description="Make the recipe of another corpus.", allow_abbrev=False
+    )
+    parser.add_argument("name", help="of the recipe: lower-case letters, digits and _")
+    parser.add_argument("--table", type=Path, help="csv or tsv; without: local/prepare.py is yours")
+    args = parser.parse_args()
+    try:
+        check_name(args.name)
+        table = read_table(args.table) if args.table else None
+        write_recipe(args.name, table)
+    except DsnetError as error:
+        sys.exit(f"new_recipe.sh: {error}")
+    print(next_steps(args.name, table))
+
+
+def check_name(name: str) -> None:
+    """Raise DsnetError if no recipe can be called so."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        better = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
+        hint = f"; '{better}' would do" if better else ""
+        raise DsnetError(
+            f"'{name}' is no name of a recipe; expected lower-case letters, digits and _, "
+            f"such as my_corpus{hint}"
+        )
+    if (EGS / name).exists():
+        raise DsnetError(
+            f"{EGS / name} exists already; choose another name, or remove it if you do not need it"
+        )
+
+
+def write_recipe(name: str, table: Table | None) -> None:
+    """Write all files of a recipe beside the others, then give the folder its name."""
+    made = Path(tempfile.mkdtemp(dir=EGS, prefix=".new-"))
+    try:
+        (made / "conf").mkdir()
+        for config in CONFIGS:
+            shutil.copyfile(EGS / "emodb" / "conf" / f"{config}.yaml", made / f"conf/{config}.yaml")
+        if table:
+            found = [(row.facts["speaker"], row.facts["emotion"]) for row in table.rows]
+            task = draft_task(found, name)
+            counts = (
+                f"{len(found)} utterances of {len({speaker for speaker, _ in found})} speakers "
+                f"with {len({label for _, label in found})} labels"
+            )
+        else:
+            task = EXAMPLE_TASK.format(name=name)
+            counts = "To be written: how many utterances, speakers, labels and hours; language"
+            write_text(made / "local/prepare.py", PREPARE.format(name=name))
+            (made / "local/prepare.py").chmod(0o755)
+        write_text(made / f"conf/{TASK}.yaml", task)
+        write_text(made / "README.md", README.format(name=name, counts=counts))
+        write_text(made / "run.sh", run_sh(name, table, counts if table else ""))
+        (made / "run.sh").chmod(0o755)
+        made.chmod(0o755)
+        made.rename(EGS / name)
+    except BaseException:
+        shutil.rmtree(made)
+        raise
+
+
+def run_sh(name: str, table: Table | None, counts: str) -> str:
+    """Return egs/mini/run.sh with the head of another recipe."""
+    path = EGS / "mini" / "run.sh"
+    text = path.read_text(encoding="utf-8")
+    for old, new in [*head(name, counts), *(table_options(table.path.name) if table else [])]:
+        if text.count(old) != 1:
+            raise DsnetError(
+                f"{path}: expected once:\n{old}\nfound {text.count(old)} times. The new head is "
+                "written in its place; change utils/new_recipe.py together with that file"
+            )
+        text = text.replace(old, new)
+    return text
+
+
+def head(name: str, counts: str) -> list[tuple[str, str]]:
+    """Return what stands in egs/mini/run.sh, and what takes its place."""
+    return [
+        (
+            "synthetic speech: 8 speakers, 4 emotions, leave one speaker out; minutes on two cores",
+            f"{name}: {counts or 'how many utterances, speakers and labels, how they are split'}",
+        ),
+        ("Usage: bash egs/mini/run.sh", f"Usage: bash egs/{name}/run.sh --corpus-dir FOLDER"),
+        ("(synthesis) corpus", "corpus            "),
+        (
+            "--corpus-dir (data/corpus)  where the synthesised corpus lies",
+            "--corpus-dir              folder that README.md describes",
+        ),
+        ("--task (4class)  ", f"--task ({TASK}) "),
+        ("\ncorpus_dir=data/corpus\n", "\ncorpus_dir=\n"),
+        ("\ntask=4class\n", f"\ntask={TASK}\n"),
+        (
+            'once corpus --reads local/make_corpus.py --writes "$corpus_dir"/utterances.csv \\\n'
+            '  -- python local/make_corpus.py "$corpus_dir"\n',
+            "",
+        ),
+    ]
+
+
+def table_options(file_name: str) -> list[tuple[str, str]]:
+    """Return what stands in the head of a recipe with prepare.py, and what a table needs."""
+    return [
+        (
+            "folder that README.md describes\n",
+            "folder that the table's relative paths start from\n"
+            f"#   --table ({file_name})  a row an utterance; in that folder, or its full path\n",
+        ),
+        ("\ncorpus_dir=\n", f"\ncorpus_dir=\ntable={shlex.quote(file_name)}\n"),
+        (
+            'parse_options "$@"\n',
+            'parse_options "$@"\n[[ $table == /* ]] || table=$corpus_dir/$table\n',
+        ),
+        ('"$corpus_dir" local/prepare.py', '"$corpus_dir" "$table"'),
+        (
+            'python local/prepare.py "$corpus_dir" data/manifests --drop',
+            'python -m dsnet.bin.prepare_table "$table" "$corpus_dir" data/manifests \\\n  --drop',
+        ),
+    ]
+
+
+def next_steps(name: str, table: Table | None) -> str:
+    """Return what to do with a new recipe."""
+    recipe = os.path.relpath(EGS / name)
+    folder = shlex.quote(str(table.path.parent)) if table else "FOLDER"
+    task = f"{recipe}/conf/{TASK}.yaml"
+    if not table:
+        first = f"write {recipe}/local/prepare.py, and the labels into {task}"
+    elif "native_label:\n" in (EGS / name / "conf" / f"{TASK}.yaml").read_text(encoding="utf-8"):
+        first = f"say in {task} which label is neutral speech, and change what else is not right"
+    else:
+        first = f"read {task}, which was drafted from the table, and change what is not right"
+    return (
+        f"{recipe} is there. Next:\n"
+        f"  {first}\n"
+        f"  bash {shlex.quote(f'{recipe}/run.sh')} --corpus-dir {folder} --stop-stage 2"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Make the recipe of another corpus.  Usage: bash utils/new_recipe.sh NAME [--table FILE]
+#
+# Writes egs/NAME. With --table (csv or tsv, a row an utterance) it needs no code; without, its
+# local/prepare.py awaits yours. egs/README.md goes through both, step by step.
+
+set -Eeuo pipefail
+# shellcheck source=path.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../path.sh"
+python3 -c 'import dsnet' 2> /dev/null \
+  || { echo "new_recipe.sh: the project is not installed; run: bash utils/setup.sh" >&2; exit 1; }
+exec python3 "$DSNET_ROOT"/utils/new_recipe.py "$@"
