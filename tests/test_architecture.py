@@ -9,7 +9,8 @@ import dsnet
 
 ROOT = Path(dsnet.__file__).parent
 LAYERS = {
-    "bin": 9,
+    "bin": 10,
+    "cross_corpus": 9,
     "training": 8,
     "scoring": 7,
     "systems": 6,

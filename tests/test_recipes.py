@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dsnet.config import load
+from dsnet.cross_corpus.classes import SharedClasses
 from dsnet.features.fbank import FbankConfig
 from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig
@@ -14,7 +15,8 @@ from dsnet.systems.system import Batch
 from dsnet.task import TaskConfig
 
 EGS = Path(__file__).parents[1] / "egs"
-RECIPES = sorted(p.parent for p in EGS.glob("*/run.sh"))
+RUN_SH = sorted(EGS.glob("*/run.sh"))
+RECIPES = sorted(p.parents[1] for p in EGS.glob("*/local/prepare.py"))  # those of a corpus
 CONFIGS = sorted(p for recipe in RECIPES for p in (recipe / "conf").glob("*.yaml"))
 
 
@@ -34,9 +36,9 @@ def name(path):
     return str(path.relative_to(EGS))
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=name)
-def test_run_sh_is_short_and_documents_its_options(recipe):
-    text = (recipe / "run.sh").read_text()
+@pytest.mark.parametrize("run_sh", RUN_SH, ids=name)
+def test_run_sh_is_short_and_documents_its_options(run_sh):
+    text = run_sh.read_text()
     assert len(text.splitlines()) <= 150
     header, rest = text.split("\n\n", 1)
     defaults = rest.split("parse_options")[0]
@@ -58,6 +60,15 @@ def test_stages_are_the_same_everywhere(recipe):
 @pytest.mark.parametrize("path", by_schema(TaskConfig), ids=name)
 def test_task_configs_load(path):
     assert len(load(path, TaskConfig).classes) > 1
+
+
+@pytest.mark.parametrize("path", sorted(EGS.glob("cross_corpus/conf/*.yaml")), ids=name)
+def test_shared_classes_fit_the_tasks_that_they_name(path):
+    shared = load(path, SharedClasses)
+    for recipe, declared in shared.recipes.items():
+        task = load(EGS / recipe / "conf" / f"{declared.task}.yaml", TaskConfig)
+        matrix = shared.matrix(recipe, task.classes)
+        assert matrix.sum() == len(declared.label_map) and matrix.any(0).all()
 
 
 @pytest.mark.parametrize("path", by_schema(FbankConfig), ids=name)

@@ -15,6 +15,7 @@ import shlex
 import sys
 
 INTEGER = r"-?(0|[1-9][0-9]*)"  # bash reads 08 as a bad octal number
+RECIPES = ("train", "test")  # options that name another recipe: its folder, beside this one's
 
 
 class OptionError(Exception):
@@ -40,7 +41,7 @@ def main() -> None:
     typed = [(name, value) for name, value in given if name != "stage"]
     values["_resume"] = shlex.join(["bash", run_sh, *words(typed), "--stage"])
     shown = [
-        (name, "FOLDER" if os.path.isabs(values[name]) and name.endswith("_dir") else value)
+        (name, show(name, values[name], value))
         for name, value in typed
         if name not in ("stop_stage", "force")
     ]
@@ -97,11 +98,20 @@ def wanted(name: str, default: str):
 
 def resolve(name: str, value: str, recipe: str) -> str:
     """Return the value; a folder, typed from where the user stands, as seen from the recipe."""
-    if not name.endswith("_dir") or not value:
+    if not value or not (name.endswith("_dir") or name in RECIPES):
         return value
     path = os.path.abspath(os.path.expanduser(value))
+    if name in RECIPES and os.path.realpath(os.path.dirname(path)) == os.path.dirname(recipe):
+        return os.path.join("..", os.path.basename(path))
     inside = (path + os.sep).startswith(recipe + os.sep)
     return os.path.relpath(path, recipe) if inside else path
+
+
+def show(name: str, resolved: str, typed: str) -> str:
+    """Return a value for a report: without the folders of this machine."""
+    if name in RECIPES and resolved.startswith(".."):
+        return os.path.join("egs", os.path.basename(resolved))
+    return "FOLDER" if os.path.isabs(resolved) else typed
 
 
 def check_stages(values) -> None:

@@ -1,10 +1,12 @@
 """Features as other stages read them: feats.scp, matrices, and what they were computed with.
 
-Axes: T frames, F mel bins. Paths in feats.scp are relative to the recipe folder.
+Axes: T frames, F mel bins. Paths in feats.scp are relative to the recipe folder; who reads those of
+another recipe gives its folder as `root`.
 """
 
 import dataclasses
 import json
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -75,8 +77,12 @@ class FeatsInfo:
             raise FeatureError(f"features of another config: {differing}; run --stage 1")
 
 
-def read_feats_scp(path: Path | str) -> dict[str, str]:
-    """Return per utterance where its matrix lies ("data/fbank/fbank.1.ark:14").
+def read_feats_scp(path: Path | str, root: Path | str = "") -> dict[str, str]:
+    """Return per utterance where its matrix lies ("data/fbank/fbank.1.ark:14"), seen from here.
+
+    Args:
+        path: feats.scp.
+        root: the recipe folder; empty: the current one.
 
     Raises:
         FeatureError: no such list, a line of another form, or an utterance listed twice.
@@ -91,7 +97,7 @@ def read_feats_scp(path: Path | str) -> dict[str, str]:
             raise FeatureError(f"{path}:{number}: expected 'utt_id archive:offset', found {line!r}")
         if utt_id in places:
             raise FeatureError(f"{path}:{number}: utterance '{utt_id}' is listed twice")
-        places[utt_id] = place
+        places[utt_id] = os.path.join(root, place)
     return places
 
 
@@ -124,14 +130,21 @@ def load_matrix(place: str, files: dict | None = None) -> np.ndarray:
     return matrix.astype(np.float32, copy=False)
 
 
-def read_all(scp: Path | str, utt_ids: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+def read_all(
+    scp: Path | str, utt_ids: Iterable[str], root: Path | str = ""
+) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (utterance, (T, F) float32 matrix) in the order of the archives, each opened once.
+
+    Args:
+        scp: feats.scp.
+        utt_ids: what to read.
+        root: the recipe folder; empty: the current one.
 
     Raises:
         FeatureError: an utterance without features, an archive that is missing or cut off, or
             matrices of different F.
     """
-    places = read_feats_scp(scp)
+    places = read_feats_scp(scp, root)
     wanted = list(utt_ids)
     missing = [utt_id for utt_id in wanted if utt_id not in places]
     if missing:

@@ -90,7 +90,7 @@ def results_md(
         "The speaker with the lowest UAR, mean over seeds.",
         _worst_speakers(summary),
         "## Figures",
-        *(_figure(figure) for figure in figures),
+        *(figure_md(figure) for figure in figures),
         "## How this was made",
         _provenance(summary, provenance),
     ]
@@ -258,14 +258,15 @@ def _worst_speakers(summary: dict[str, Any]) -> str:
     return markdown_table(["system", "speaker", "UAR", "utterances"], rows)
 
 
-def _figure(figure: Figure) -> str:
+def figure_md(figure: Figure) -> str:
+    """Return a figure with its caption."""
     return f"![{figure.title}](figures/{figure.file_name})\n\n{figure.caption}"
 
 
 def _provenance(summary: dict[str, Any], provenance: Provenance) -> str:
     trained_at = sorted({r for facts in summary["systems"].values() for r in facts["trained_at"]})
     trained_with = sorted(
-        {_versions(v) for facts in summary["systems"].values() for v in facts["trained_with"]}
+        {version_list(v) for facts in summary["systems"].values() for v in facts["trained_with"]}
     )
     utterances = summary["utterances"]
     return "\n".join(
@@ -274,14 +275,16 @@ def _provenance(summary: dict[str, Any], provenance: Provenance) -> str:
             f"- Test utterances: {utterances['count']}, checksum `{utterances['digest']}` (of the "
             "sorted lines `utterance class`)",
             f"- Trained at revision {', '.join(trained_at)} with {'; '.join(trained_with)}",
-            f"- Scored at revision {provenance.git_revision} with {_versions(provenance.versions)}",
+            f"- Scored at revision {provenance.git_revision} with "
+            f"{version_list(provenance.versions)}",
             f"- Date: {provenance.date}; the machine that scored has {provenance.num_cpus} CPUs",
             "- All figures of this page and more: `metrics.json`",
         ]
     )
 
 
-def _versions(versions: dict[str, str]) -> str:
+def version_list(versions: dict[str, str]) -> str:
+    """Return names and versions on one line."""
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 

@@ -124,7 +124,7 @@ def read_results(exp_dir: Path | str, task: TaskData) -> Results:
     _check_tested_once(folds, task)
     systems = []
     for folder in sorted({path.parent for path in exp_dir.glob("*/seed_*") if path.is_dir()}):
-        system = _read_system(folder, task, folds)
+        system = read_system(folder, task, folds)
         if system.runs:
             systems.append(system)
     if not systems:
@@ -146,7 +146,14 @@ def _check_tested_once(folds: dict[str, Fold], task: TaskData) -> None:
                 )
 
 
-def _read_system(folder: Path, task: TaskData, folds: dict[str, Fold]) -> SystemResults:
+def read_system(folder: Path, task: TaskData, folds: dict[str, Fold]) -> SystemResults:
+    """Read the runs of one system; for arguments and errors see `read_results`.
+
+    Args:
+        folder: exp/<task>/<system>.
+        task: the task that it was trained for.
+        folds: of the task, by name in the order of testing.
+    """
     runs, missing = [], []
     for seed_dir in folder.glob("seed_*"):
         seed = _seed(seed_dir)

@@ -36,7 +36,7 @@ def summarise(results: Results, seed: int) -> dict[str, Any]:
     """
     task = results.task
     lines = [f"{utt} {task.utt2emo[utt]}" for utt in results.utterances]
-    return _jsonable(
+    return jsonable(
         {
             "classes": task.classes,
             "folds": {name: _describe_fold(fold, task) for name, fold in results.folds.items()},
@@ -75,12 +75,13 @@ def _describe(system: SystemResults) -> dict[str, Any]:
         "selected_epochs": sorted({train["selected_epoch"] for train in trains}),
         "selection": trains[0]["selection"],
         "config_digest": trains[0]["config_digest"],
-        "trained_with": _distinct([train["versions"] for train in trains]),
+        "trained_with": distinct([train["versions"] for train in trains]),
         "trained_at": sorted({train["git_revision"] for train in trains}),
     }
 
 
-def _distinct(values: list[dict]) -> list[dict]:
+def distinct(values: list[dict]) -> list[dict]:
+    """Return each value once, in the order of the first."""
     return [value for number, value in enumerate(values) if value not in values[:number]]
 
 
@@ -113,18 +114,18 @@ def _score(
     uar_by_seed = metrics.uar(pooled)
     by_fold = _uar_by_fold(results, confusions)
     fold_uars = np.array(list(by_fold.values()))
-    by_speaker = _mean(metrics.uar(confusions))  # (P,)
+    by_speaker = mean(metrics.uar(confusions))  # (P,)
     count = confusions.sum((2, 3)).max(0)  # (P,) utterances of a speaker, in the fullest seed
-    recalls = _mean(metrics.class_recalls(pooled))
+    recalls = mean(metrics.class_recalls(pooled))
     return {
-        name: _as_dict(speaker_interval(confusions, metric, np.random.default_rng(seed)))
+        name: as_dict(speaker_interval(confusions, metric, np.random.default_rng(seed)))
         for name, metric in metrics.METRICS.items()
     } | {
         "uar_by_seed": dict(zip(map(str, system.seeds), uar_by_seed, strict=True)),
-        "uar_seed_sd": _sd(uar_by_seed),
+        "uar_seed_sd": sd(uar_by_seed),
         "uar_by_fold": by_fold,
-        "uar_fold_mean": _mean(fold_uars),
-        "uar_fold_sd": _sd(fold_uars),
+        "uar_fold_mean": mean(fold_uars),
+        "uar_fold_sd": sd(fold_uars),
         "by_speaker": {
             speaker: {
                 "uar": by_speaker[p],
@@ -143,7 +144,7 @@ def _uar_by_fold(results: Results, confusions: np.ndarray) -> dict[str, float]:
     """Return the mean UAR over seeds for each fold that some seed has: (S, P, K, K) counts."""
     owners = [{results.task.utt2spk[u] for u in fold.test} for fold in results.folds.values()]
     tested = [[p for p, s in enumerate(results.speakers) if s in own] for own in owners]
-    scores = [_mean(metrics.uar(confusions[:, p].sum(1))) for p in tested]
+    scores = [mean(metrics.uar(confusions[:, p].sum(1))) for p in tested]
     return {
         name: float(uar)
         for name, uar in zip(results.folds, scores, strict=True)
@@ -157,34 +158,35 @@ def _difference(
     pair = confusions[name], confusions[control]
     interval = paired_difference(*pair, metrics.uar, np.random.default_rng(seed))
     num_speakers = int(shared_speakers(*pair).sum())
-    return {"system": name, "control": control, "num_speakers": num_speakers} | _as_dict(interval)
+    return {"system": name, "control": control, "num_speakers": num_speakers} | as_dict(interval)
 
 
-def _as_dict(interval: Interval) -> dict[str, float]:
+def as_dict(interval: Interval) -> dict[str, float]:
+    """Return an interval as metrics.json has it."""
     return {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
+def mean(values: np.ndarray) -> np.ndarray:
     """Mean over the first axis of what is not NaN: seeds or folds that have the thing at all."""
     there = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(there, values, 0).sum(0) / there.sum(0)
 
 
-def _sd(values: np.ndarray) -> float:
+def sd(values: np.ndarray) -> float:
     """Standard deviation (n - 1) of what is not NaN; NaN for fewer than two values."""
     values = values[~np.isnan(values)]
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
-def _jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """Turn NumPy values into plain ones and NaN, which JSON lacks, into None."""
     if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
+        return {key: jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
+        return [jsonable(item) for item in value]
     if isinstance(value, (np.ndarray, np.generic)):
-        return _jsonable(value.tolist())
+        return jsonable(value.tolist())
     if isinstance(value, float) and math.isnan(value):
         return None
     return value

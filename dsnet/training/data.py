@@ -14,8 +14,16 @@ from dsnet.training.frames import FrameStore
 from dsnet.training.loop import FoldData
 
 
-def load_store(feats_dir: Path, utt_ids: Iterable[str], device: torch.device) -> FrameStore:
+def load_store(
+    feats_dir: Path, utt_ids: Iterable[str], device: torch.device, root: Path | str = ""
+) -> FrameStore:
     """Load the features of some utterances.
+
+    Args:
+        feats_dir: folder of stage 1.
+        utt_ids: in the order of the store.
+        device: of the network.
+        root: the recipe folder that the features belong to; empty: the current one.
 
     Raises:
         FeatureError: an utterance without features, or archives that are not whole.
@@ -28,7 +36,7 @@ def load_store(feats_dir: Path, utt_ids: Iterable[str], device: torch.device) ->
             f"{feats_dir}: no features of {len(missing)} of {len(utt_ids)} utterances, first: "
             f"{', '.join(missing[:10])}; run --stage 1"
         )
-    matrices = read_all(feats_dir / "feats.scp", utt_ids)
+    matrices = read_all(feats_dir / "feats.scp", utt_ids, root)
     return FrameStore({utt: int(num_frames[utt]) for utt in utt_ids}, matrices, device)
 
 

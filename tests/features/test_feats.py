@@ -34,6 +34,17 @@ def test_read_all_reads_each_in_archive_order(scp):
         assert matrix.dtype == np.float32
 
 
+def test_features_of_another_recipe(scp, tmp_path, monkeypatch):
+    """Paths in feats.scp are relative to the recipe that they belong to."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    ((utt_id, matrix),) = read_all("../feats.scp", ["u3"], root="..")
+    assert utt_id == "u3"
+    np.testing.assert_array_equal(matrix, MATRICES["u3"])
+    with pytest.raises(FeatureError, match="no such archive, seen from .*elsewhere"):
+        list(read_all("../feats.scp", ["u3"]))
+
+
 def test_utterance_without_features(scp):
     with pytest.raises(FeatureError, match="no features of 2 of 3 utterances, first: x, y; run"):
         list(read_all(scp, ["x", "u1", "y"]))

@@ -27,6 +27,22 @@ def test_a_folder_is_relative_to_where_the_user_stands(recipe):
     assert done.stdout == "data/corpus\n"  # below the recipe: the same from wherever it is typed
 
 
+def test_another_recipe_is_seen_from_beside_it(recipe):
+    """--train and --test name folders in egs/, from wherever they are typed."""
+    recipe.write('echo "$train|$test"\n')
+    text = recipe.script.read_text()
+    recipe.script.write_text(text.replace("nj=2\n", "nj=2\ntrain=\ntest=\n"))
+    egs = recipe.folder.parent
+    done = recipe.run("--train", "egs/one/", "--test", str(egs / "two"), cwd=egs.parent)
+    assert done.stdout == "../one|../two\n"
+    done = recipe.run("--train", "../one", "--test=two", cwd=egs / "toy")
+    assert done.stdout == "../one|two\n"
+    assert recipe.ok("--train", "one") == f"{recipe.where}/one|\n"  # not in egs/
+    recipe.script.write_text(recipe.script.read_text().replace("$train|$test", "$command"))
+    done = recipe.run("--train", "../one", "--test", "/big disk/two", cwd=egs / "toy")
+    assert done.stdout == "bash egs/toy/run.sh --train egs/one --test FOLDER\n"
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -1,0 +1,114 @@
+"""Shared classes: what the tasks of several recipes have in common, and answers in those classes.
+
+Axes: N utterances, M classes of a recipe's task, K shared classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dsnet.errors import ConfigError
+
+
+@dataclass
+class RecipeClasses:
+    """How one recipe's classes are seen.
+
+    `task` is the recipe's conf/<task>.yaml. Every class of it is either a key of `label_map` or in
+    `ignored_labels`; another one is an error, so that no utterance goes missing unseen.
+    """
+
+    task: str = ""
+    label_map: dict[str, str] = field(default_factory=dict)  # class of the task to shared class
+    ignored_labels: list[str] = field(default_factory=list)
+
+
+@dataclass
+class SharedClasses:
+    """`classes` fixes the order of the shared classes; every recipe has all of them."""
+
+    classes: list[str] = field(default_factory=list)
+    recipes: dict[str, RecipeClasses] = field(default_factory=dict)
+
+    def check(self) -> None:
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes must be two or more different names, found {self.classes}")
+        for name, recipe in self.recipes.items():
+            where = f"recipes.{name}"
+            if not recipe.task:
+                raise ValueError(f"{where}: no task; give the name of its conf/<task>.yaml")
+            unknown = sorted(set(recipe.label_map.values()) - set(self.classes))
+            if unknown:
+                raise ValueError(f"{where}.label_map leads to {unknown}, not among the classes")
+            unmapped = sorted(set(self.classes) - set(recipe.label_map.values()))
+            if unmapped:
+                raise ValueError(
+                    f"{where}.label_map: no class leads to {unmapped}; a class that a recipe lacks "
+                    "is not shared"
+                )
+            both = sorted(set(recipe.label_map) & set(recipe.ignored_labels))
+            if both:
+                raise ValueError(f"{where}: {both} stand in label_map and in ignored_labels")
+
+    def of(self, recipe: str) -> RecipeClasses:
+        """Return how a recipe's classes are seen.
+
+        Raises:
+            ConfigError: it is not named; says what to add.
+        """
+        if recipe not in self.recipes:
+            raise ConfigError(
+                f"these shared classes do not name the recipe '{recipe}' (they name "
+                f"{', '.join(self.recipes) or 'none'}); choose another --task, or add to 'recipes' "
+                "in egs/cross_corpus/conf/<task>.yaml:\n"
+                f"  {recipe}: {{task: NAME, label_map: {{CLASS: SHARED CLASS, ...}}, "
+                "ignored_labels: [CLASS, ...]}"
+            )
+        return self.recipes[recipe]
+
+    def matrix(self, recipe: str, task_classes: Sequence[str]) -> np.ndarray:
+        """Return (M, K): 1 where a class of the recipe's task is part of a shared class.
+
+        The row of an ignored class is zero, so `posteriors @ matrix` sums the probabilities of the
+        classes that make up each shared one, and what was given to an ignored class is lost.
+
+        Raises:
+            ConfigError: the recipe or one of its classes is not declared, or a declared class is
+                not one of the task.
+        """
+        declared = self.of(recipe)
+        both = {*declared.label_map, *declared.ignored_labels}
+        undeclared = [name for name in task_classes if name not in both]
+        if undeclared:
+            raise ConfigError(
+                f"recipes.{recipe}: class '{undeclared[0]}' of its task {declared.task} is neither "
+                "in label_map nor in ignored_labels; add it to one of them"
+            )
+        strange = sorted(both - set(task_classes))
+        if strange:
+            raise ConfigError(
+                f"recipes.{recipe}: '{strange[0]}' is no class of its task {declared.task}, which "
+                f"has {', '.join(task_classes)}"
+            )
+        return np.array(
+            [[declared.label_map.get(name) == shared for shared in self.classes]
+             for name in task_classes],
+            dtype=float,
+        )  # fmt: skip
+
+
+def shared_answers(posteriors: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the shared class with the highest sum of probabilities: (N, M), (M, K) -> (N,), (N,).
+
+    Returns:
+        Shared class indices, and whether the sums are all zero, so that the first class is an
+        answer by chance: an ignored class has all the probability that six decimals can show.
+    """
+    sums = posteriors @ matrix
+    return sums.argmax(1), sums.max(1) == 0
+
+
+def shared_labels(labels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Return shared class indices, -1 for ignored classes: (N,) task class indices -> (N,)."""
+    return np.where(matrix.any(1), matrix.argmax(1), -1)[labels]

@@ -1,0 +1,105 @@
+"""What a model's posteriors on another corpus depend on, as digests: is a result still current?"""
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from dsnet.config import config_digest, load
+from dsnet.cross_corpus.recipe import Recipe
+from dsnet.errors import DsnetError, ScoringError
+from dsnet.features.feats import FeatsInfo
+from dsnet.files import digest
+from dsnet.folds.task_data import TaskData
+from dsnet.systems.config import SystemConfig
+from dsnet.training.loop import MODEL
+
+T = TypeVar("T")
+
+
+class Inputs:
+    """The files of recipes as they are now, each read once: a matrix needs them many times."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple, object] = {}
+
+    def task(self, recipe: Recipe) -> TaskData:
+        """Return the recipe's task.
+
+        Raises:
+            FoldError: stage 2 has not ended there.
+        """
+        return self._once(TaskData.load, recipe.task_dir)
+
+    def of(self, train: Recipe, test: Recipe, system: str, seed: int, fold: str) -> dict[str, str]:
+        """Return digests of all that the posteriors of one model on `test` are computed from.
+
+        The shared classes are not among it, since posteriors are kept in the model's own classes.
+
+        Raises:
+            DsnetError: something of it is missing or broken.
+        """
+        return {
+            f"the model of {train.name}": self._once(
+                _file_digest, train.fold_dir(system, seed, fold) / MODEL
+            ),
+            f"conf/{system}.yaml of {train.name}": self._config(train, system),
+            f"folds, labels or references of {train.name}": self.task(train).digest,
+            f"features of {train.name}": self._features(train),
+            f"utterances, speakers or classes of {test.name}": self._utterances(test),
+            f"features of {test.name}": self._features(test),
+        }
+
+    def changes(
+        self, stored: dict[str, str], train: Recipe, test: Recipe, system: str, seed: int, fold: str
+    ) -> str:
+        """Say what has changed since `stored` was returned by `of`; '' if nothing has."""
+        try:
+            now = self.of(train, test, system, seed, fold)
+        except DsnetError as error:
+            return str(error)
+        changed = [what for what, value in now.items() if stored.get(what) != value]
+        return f"changed since: {', '.join(changed)}" if changed else ""
+
+    def own_changes(self, recipe: Recipe, system: str, seed: int, fold: str) -> str:
+        """Say why a recipe's own test posteriors may not be those of its model now; '' if they are.
+
+        Raises:
+            DsnetError: something of the recipe is missing or broken.
+        """
+        path = recipe.fold_dir(system, seed, fold) / "train.json"
+        trained = json.loads(path.read_text(encoding="utf-8"))
+        if trained["config_digest"] != self._config(recipe, system):
+            return f"conf/{system}.yaml changed since it was trained"
+        if trained["features_digest"] != self._features(recipe):
+            return "the features changed since it was trained"
+        # The marker of stage 4 says which training its posteriors are of (utils/once.py).
+        marker = recipe.folder / ".done" / f"4-infer.{recipe.task}.{system}.{seed}.json"
+        read = json.loads(marker.read_text(encoding="utf-8"))["reads"] if marker.is_file() else {}
+        now = sha256(path.read_bytes()).hexdigest()[:16]
+        if read.get(str(path.relative_to(recipe.folder))) != now:
+            return "the test posteriors may be of an earlier model"
+        return ""
+
+    def _config(self, recipe: Recipe, system: str) -> str:
+        return config_digest(self._once(load, recipe.config(system), SystemConfig))
+
+    def _features(self, recipe: Recipe) -> str:
+        return self._once(FeatsInfo.load, recipe.feats_dir).digest
+
+    def _utterances(self, recipe: Recipe) -> str:
+        task = self.task(recipe)
+        return digest(f"{u} {task.utt2spk[u]} {task.utt2emo[u]}" for u in sorted(task.utt2emo))
+
+    def _once(self, read: Callable[..., T], *args) -> T:
+        key = (read, *args)
+        if key not in self._known:
+            self._known[key] = read(*args)
+        return self._known[key]
+
+
+def _file_digest(path: Path) -> str:
+    if not path.is_file():
+        raise ScoringError(f"{path} is no longer there")
+    return digest([path.read_bytes()])
