@@ -98,15 +98,9 @@ class SharedClasses:
         )  # fmt: skip
 
 
-def shared_answers(posteriors: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Choose the shared class with the highest sum of probabilities: (N, M), (M, K) -> (N,), (N,).
-
-    Returns:
-        Shared class indices, and whether the sums are all zero, so that the first class is an
-        answer by chance: an ignored class has all the probability that six decimals can show.
-    """
-    sums = posteriors @ matrix
-    return sums.argmax(1), sums.max(1) == 0
+def shared_answers(posteriors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Return the shared class with the highest sum of probabilities: (N, M), (M, K) -> (N,)."""
+    return (posteriors @ matrix).argmax(1)
 
 
 def shared_labels(labels: np.ndarray, matrix: np.ndarray) -> np.ndarray:

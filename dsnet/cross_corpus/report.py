@@ -134,7 +134,6 @@ def _section(
         "Recall of each class, mean over models (on the diagonal pooled over folds, mean over "
         "seeds):",
         _recalls(summary, matrix),
-        _undecided(summary, matrix),
         *(figure_md(figure) for figure in figures),
     ]
 
@@ -180,22 +179,6 @@ def _problems(matrix: dict[str, Any], task_name: str) -> str:
                 f"not there: {named}{', ...' if len(cell['missing']) > 10 else ''}"
             )
     return "\n".join(["**Not complete**:", "", *lines]) if lines else ""
-
-
-def _undecided(summary: dict[str, Any], matrix: dict[str, Any]) -> str:
-    """Count the answers by chance; an empty text if there is none."""
-    named = ", ".join(
-        f"trained on {cell['train']}, tested on {cell['test']}: {cell['undecided']}"
-        for cell in _in_order(matrix)
-        if cell.get("undecided")
-    )
-    if not named:
-        return ""
-    return (
-        "Answers whose probability is zero, to six decimals, for every shared class, since an "
-        f"ignored class has it all; they count as {summary['classes'][0]} (all models together): "
-        f"{named}."
-    )
 
 
 def _command(matrix: dict[str, Any], cell: dict[str, Any], task_name: str) -> str:

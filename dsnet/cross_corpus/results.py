@@ -32,7 +32,6 @@ class Model:
     fold: str
     train: dict[str, Any]  # its train.json
     counts: np.ndarray  # (P, K, K)
-    undecided: int  # answers by chance, see `shared_answers`
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def _read_pair(folder: Path, system: str, shared: SharedClasses, inputs: Inputs)
             about["seed"],
             about["fold"],
             _read_json(train.fold_dir(system, about["seed"], about["fold"]) / "train.json"),
-            *_count(path / "posteriors.tsv", train, test, utts, shared, inputs),
+            _count(path / "posteriors.tsv", train, test, utts, shared, inputs),
         )
         for path, about in abouts.items()
     ]
@@ -155,8 +154,8 @@ def _read_diagonal(recipe: Recipe, system: str, shared: SharedClasses, inputs: I
     models = []
     for run in results.runs:
         path = run.folder / "test" / "posteriors.tsv"
-        counted = _count(path, recipe, recipe, run.utt_ids, shared, inputs)
-        models.append(Model(run.seed, run.fold, run.train, *counted))
+        counts = _count(path, recipe, recipe, run.utt_ids, shared, inputs)
+        models.append(Model(run.seed, run.fold, run.train, counts))
     return Cell(recipe, recipe, results.seeds, models, results.missing)
 
 
@@ -167,8 +166,8 @@ def _count(
     expected: Sequence[str],
     shared: SharedClasses,
     inputs: Inputs,
-) -> tuple[np.ndarray, int]:
-    """Count a model's answers by speaker of the tested recipe, (P, K, K), and those by chance."""
+) -> np.ndarray:
+    """Count a model's answers by speaker of the tested recipe: (P, K, K)."""
     answering, tested = inputs.task(train), inputs.task(test)
     utt_ids, posteriors = read_posteriors(path, answering.classes)
     if sorted(utt_ids) != sorted(expected):
@@ -178,14 +177,15 @@ def _count(
         )
     index = np.array([tested.classes.index(tested.utt2emo[utt]) for utt in utt_ids])
     labels = shared_labels(index, shared.matrix(test.name, tested.classes))
-    answers, undecided = shared_answers(posteriors, shared.matrix(train.name, answering.classes))
+    answers = shared_answers(posteriors, shared.matrix(train.name, answering.classes))
     owners = np.array([tested.utt2spk[utt] for utt in utt_ids])
-    counts = [
-        confusion_matrix(labels[chosen], answers[chosen], len(shared.classes))
-        for speaker in speakers(tested)
-        for chosen in [(owners == speaker) & (labels >= 0)]
-    ]
-    return np.stack(counts), int((undecided & (labels >= 0)).sum())
+    return np.stack(
+        [
+            confusion_matrix(labels[chosen], answers[chosen], len(shared.classes))
+            for speaker in speakers(tested)
+            for chosen in [(owners == speaker) & (labels >= 0)]
+        ]
+    )
 
 
 def speakers(task: TaskData) -> list[str]:

@@ -88,7 +88,6 @@ def _score(cell: Cell, shared: SharedClasses, seed: int) -> dict[str, Any]:
             "missing": [{"seed": s, "fold": fold} for s, fold in cell.missing],
             "utterances": int(apart.sum((1, 2, 3)).max()),
             "speakers": int(tested.sum()),
-            "undecided": sum(model.undecided for model in cell.models),
             "uar_model_mean": mean(uar_by_model),
             "uar_model_sd": sd(uar_by_model),
         }

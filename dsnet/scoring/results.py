@@ -24,7 +24,7 @@ TRAIN_KEYS = (
     "kind", "fold", "seed", "num_parameters", "selection", "selected_epoch", "seconds_per_epoch",
     "config_digest", "task_digest", "versions", "git_revision",
 )  # fmt: skip
-SUM_TOLERANCE = 1e-4  # of probabilities written with 6 decimals
+SUM_TOLERANCE = 1e-4  # of probabilities written with 6 digits
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def write_predictions(
     """Write posteriors.tsv (a header, then probabilities) and embeddings.npz, by utterance id."""
     order = sorted(range(len(utt_ids)), key=lambda i: utt_ids[i])
     posteriors = predictions.logits.double().softmax(1)
-    rows = [[utt_ids[i], *(f"{p:.6f}" for p in posteriors[i].tolist())] for i in order]
+    rows = [[utt_ids[i], *(f"{p:.6g}" for p in posteriors[i].tolist())] for i in order]
     lines = ["\t".join(row) + "\n" for row in [["utt_id", *classes], *rows]]
     write_text(folder / "posteriors.tsv", "".join(lines))
     arrays = {name: x[order].numpy() for name, x in predictions.embeddings.items()}
