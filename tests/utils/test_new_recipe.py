@@ -60,7 +60,7 @@ def check(recipe):
     checks = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(checks)
     checks.EGS = recipe.parent
-    checks.test_run_sh_is_short_and_documents_its_options(recipe)
+    checks.test_run_sh_is_short_and_documents_its_options(recipe / "run.sh")
     checks.test_stages_are_the_same_everywhere(recipe)
     configs = sorted((recipe / "conf").glob("*.yaml"))
     assert [p.name for p in configs if checks.schema(p) is TaskConfig] == ["emotion.yaml"]
