@@ -49,6 +49,19 @@ def test_good_corpus(corpus, tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "m" / "dropped.txt").exists()
 
 
+def test_the_corpus_is_only_read(corpus, tmp_path, monkeypatch):
+    def listing():
+        return {p: (p.stat().st_size, p.stat().st_mtime_ns) for p in [corpus, *corpus.rglob("*")]}
+
+    for path in corpus.iterdir():
+        path.chmod(0o444)
+    corpus.chmod(0o555)  # root may write all the same, so compare too
+    before = listing()
+    run(monkeypatch, corpus, tmp_path / "m")
+    assert listing() == before
+    corpus.chmod(0o755)
+
+
 def test_bad_audio_stops_or_is_dropped_and_counted(corpus, tmp_path, monkeypatch, capsys):
     for i in range(12):
         (corpus / f"bad{i:02d}-N.wav").write_bytes(b"")
