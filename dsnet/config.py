@@ -16,9 +16,10 @@ from dsnet.files import digest
 T = TypeVar("T")
 
 
-def load(path: Path | str, schema: type[T]) -> T:
+def load(path: Path | str, schema: type[T], changes: str = "") -> T:
     """Read a YAML file into a new `schema`; keys that it leaves out keep their defaults.
 
+    `changes` alter what the file says: `key=value,section.key=value`, values as in YAML.
     A dataclass may define `check(self)` to raise ValueError for values that do not fit together;
     those of nested dataclasses run too.
 
@@ -37,17 +38,33 @@ def load(path: Path | str, schema: type[T]) -> T:
         given = {}
     if not isinstance(given, dict):
         raise ConfigError(f"{path}: expected 'key: value' lines, found {type(given).__name__}")
-    _check_keys(given, schema, str(path), "")
+    where = f"{path}, changed by {changes}" if changes else str(path)
+    for change in filter(None, changes.split(",")):
+        _apply(change, given, where)
+    _check_keys(given, schema, where, "")
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(given))
         config = OmegaConf.to_object(merged)
     except ConfigKeyError as error:
-        raise ConfigError(f"{path}: {error.msg}") from error
+        raise ConfigError(f"{where}: {error.msg}") from error
     except OmegaConfBaseException as error:
-        where = f"'{error.full_key}': " if error.full_key else ""
-        raise ConfigError(f"{path}: {where}{str(error).splitlines()[0]}") from error
-    _run_checks(config, str(path))
+        key = f"'{error.full_key}': " if error.full_key else ""
+        raise ConfigError(f"{where}: {key}{str(error).splitlines()[0]}") from error
+    _run_checks(config, where)
     return config
+
+
+def _apply(change: str, given: dict, where: str) -> None:
+    """Set one `section.key=value` in what a file says."""
+    keys, equals, value = change.partition("=")
+    if not equals:
+        raise ConfigError(f"{where}: expected key=value, found '{change}'")
+    *sections, key = keys.split(".")
+    for section in sections:
+        given = given.setdefault(section, {})
+        if not isinstance(given, dict):
+            raise ConfigError(f"{where}: '{section}' of '{keys}' is a value; it has no keys")
+    given[key] = yaml.safe_load(value)
 
 
 def _check_keys(given: dict, schema: type, path: str, prefix: str) -> None:

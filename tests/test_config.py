@@ -27,10 +27,10 @@ class Outer:
 
 @pytest.fixture
 def read(tmp_path):
-    def read(text):
+    def read(text, changes=""):
         path = tmp_path / "system.yaml"
         path.write_text(text, encoding="utf-8")
-        return load(path, Outer)
+        return load(path, Outer, changes)
 
     return read
 
@@ -39,6 +39,29 @@ def test_given_values_stand_and_the_rest_are_defaults(read):
     config = read("inner: {learning_rate: 1e-4}\nlabel_map: {N: neutral, Ä: angry}")
     assert config == Outer("a", Inner(1e-4, []), {"N": "neutral", "Ä": "angry"})
     assert read("") == Outer()
+
+
+def test_changes_come_on_top(read):
+    text = "kind: b\ninner: {names: [x], learning_rate: 0.1}"
+    config = read(text, "inner.learning_rate=1e-3,label_map.N=neutral")
+    assert config == Outer("b", Inner(1e-3, ["x"]), {"N": "neutral"})
+    assert config_digest(config) == config_digest(
+        read("kind: b\ninner: {names: [x], learning_rate: 1e-3}\nlabel_map: {N: neutral}")
+    )
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ("inner.leraning_rate=1", "changed by inner.*'inner.leraning_rate'; did you mean 'learn"),
+        ("kind", "expected key=value, found 'kind'"),
+        ("kind.x=1", "'kind' of 'kind.x' is a value"),
+        ("inner.learning_rate=0", "inner.learning_rate must be above 0"),
+    ],
+)
+def test_a_wrong_change_is_named(read, changes, message):
+    with pytest.raises(ConfigError, match=f"system.yaml.*{message}"):
+        read("kind: b", changes)
 
 
 @pytest.mark.parametrize(

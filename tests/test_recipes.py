@@ -17,7 +17,7 @@ from dsnet.task import TaskConfig
 EGS = Path(__file__).parents[1] / "egs"
 RUN_SH = sorted(EGS.glob("*/run.sh"))
 RECIPES = sorted(p.parents[1] for p in EGS.glob("*/conf/fbank.yaml"))  # those of a corpus
-CONFIGS = sorted(p for recipe in RECIPES for p in (recipe / "conf").glob("*.yaml"))
+CONFIGS = sorted(p for f in [EGS, *RECIPES] for p in (f / "conf").glob("*.yaml"))
 
 
 def schema(path):

@@ -22,7 +22,6 @@ from dsnet.files import write_text
 
 EGS = Path(__file__).resolve().parents[1] / "egs"
 TASK = "emotion"
-CONFIGS = ("fbank", "base_small", "base_matched_small", "dsnet_small")
 
 PREPARE = '''\
 #!/usr/bin/env python3
@@ -117,8 +116,7 @@ def write_recipe(name: str, table: Table | None) -> None:
     made = Path(tempfile.mkdtemp(dir=EGS, prefix=".new-"))
     try:
         (made / "conf").mkdir()
-        for config in CONFIGS:
-            shutil.copyfile(EGS / "emodb" / "conf" / f"{config}.yaml", made / f"conf/{config}.yaml")
+        shutil.copyfile(EGS / "emodb/conf/fbank.yaml", made / "conf/fbank.yaml")
         if table:
             found = [(row.facts["speaker"], row.facts["emotion"]) for row in table.rows]
             task = draft_task(found, name)

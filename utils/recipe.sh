@@ -69,6 +69,20 @@ fold_names() {
   echo "${chosen[*]}"
 }
 
+# system_config NAME: the YAML file of a system, the recipe's own or the one that all share; what
+# stands behind an @ in the name changes keys of it (dsnet/systems/config.py reads the same).
+system_config() {
+  local path
+  for path in conf/"${1%%@*}".yaml ../conf/"${1%%@*}".yaml; do
+    [[ ! -f $path ]] || { echo "$path"; return; }
+  done
+  die "no system '${1%%@*}' in conf/ or ../conf/; there are: $(known_systems)"
+}
+
+known_systems() {
+  grep -l '^kind:' conf/*.yaml ../conf/*.yaml | sed 's|.*/||; s|[.]yaml$||' | sort -u | paste -sd ' '
+}
+
 # fold_files DIR FILE...: set `files` to each FILE in DIR/fold_<name> of each fold in $folds.
 fold_files() {
   local dir=$1 name file

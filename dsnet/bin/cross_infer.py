@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-from dsnet import config as configs
 from dsnet.bin import run
 from dsnet.cross_corpus.inputs import Inputs
 from dsnet.cross_corpus.recipe import Recipe
@@ -20,7 +19,7 @@ from dsnet.environment import choose_device, git_revision, versions
 from dsnet.errors import ConfigError
 from dsnet.features.feats import FeatsInfo, read_all
 from dsnet.files import locked, write_text
-from dsnet.systems.config import SystemConfig
+from dsnet.systems.catalog import load_system_config
 from dsnet.training.checkpoint import load_system
 from dsnet.training.data import load_store
 from dsnet.training.inference import predict, write_predictions
@@ -56,7 +55,7 @@ def main() -> None:
 
 def infer(args: argparse.Namespace, train: Recipe, test: Recipe, fold: str, folder: Path) -> None:
     device = choose_device(args.device)
-    config = configs.load(train.config(args.system), SystemConfig)
+    config = load_system_config(args.system, train.folder)
     inputs = Inputs()
     train_task, test_task = inputs.task(train), inputs.task(test)
     read = inputs.of(train, test, args.system, args.seed, fold)

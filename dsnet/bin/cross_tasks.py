@@ -16,7 +16,7 @@ from dsnet.files import read_lines
 def main() -> None:
     """Parse, check, print."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--system", required=True, help="systems, such as 'base dsnet'")
+    parser.add_argument("--systems", required=True, help="systems, such as 'base dsnet'")
     parser.add_argument("--seeds", required=True, help="seeds, such as '1 2'")
     parser.add_argument("--folds", default="", help="folds of the training recipe; empty: all")
     parser.add_argument("--feats", default="fbank", help="name of the features (%(default)s)")
@@ -37,7 +37,7 @@ def main() -> None:
     for recipe in (train, test):
         recipe.require_folds()
     folds = args.folds.split() or read_lines(train.task_dir / "folds")
-    train.require_models(args.system.split(), args.seeds.split(), folds)
+    train.require_models(args.systems.split(), args.seeds.split(), folds)
     print(train.task, test.task)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from dsnet import config as configs
 from dsnet.environment import choose_device
 from dsnet.errors import ConfigError
+from dsnet.systems.catalog import load_system_config
 from dsnet.systems.config import SystemConfig
 
 
@@ -17,7 +17,7 @@ class Job:
     """One fold of one system and seed, and where its files are."""
 
     config: SystemConfig
-    system: str  # name of the config file
+    system: str  # its name
     fold: str
     seed: int
     device: torch.device
@@ -33,7 +33,7 @@ def parse_job(description: str) -> Job:
         ConfigError: a config, fold or device that is not there.
     """
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
-    parser.add_argument("--config", type=Path, required=True, help="conf/<system>.yaml")
+    parser.add_argument("--system", required=True, help="such as dsnet, or dsnet@losses.alpha=1")
     parser.add_argument("--folds", required=True, help="fold names, such as '03 08 09'")
     parser.add_argument("--job", type=int, default=1, help="which fold, from 1 (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
@@ -49,8 +49,8 @@ def parse_job(description: str) -> Job:
     fold = folds[args.job - 1]
     torch.set_num_threads(args.num_threads)
     return Job(
-        config=configs.load(args.config, SystemConfig),
-        system=args.config.stem,
+        config=load_system_config(args.system),
+        system=args.system,
         fold=fold,
         seed=args.seed,
         device=choose_device(args.device),

@@ -6,13 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from dsnet.config import config_digest, load
+from dsnet.config import config_digest
 from dsnet.cross_corpus.recipe import Recipe
 from dsnet.errors import DsnetError, ScoringError
 from dsnet.features.feats import FeatsInfo
 from dsnet.files import digest
 from dsnet.folds.task_data import TaskData
-from dsnet.systems.config import SystemConfig
+from dsnet.systems.catalog import load_system_config
 from dsnet.training.loop import MODEL
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Inputs:
             f"the model of {train.name}": self._once(
                 _file_digest, train.fold_dir(system, seed, fold) / MODEL
             ),
-            f"conf/{system}.yaml of {train.name}": self._config(train, system),
+            f"config of {system} of {train.name}": self._config(train, system),
             f"folds, labels or references of {train.name}": self.task(train).digest,
             f"features of {train.name}": self._features(train),
             f"utterances, speakers or classes of {test.name}": self._utterances(test),
@@ -71,7 +71,7 @@ class Inputs:
         path = recipe.fold_dir(system, seed, fold) / "train.json"
         trained = json.loads(path.read_text(encoding="utf-8"))
         if trained["config_digest"] != self._config(recipe, system):
-            return f"conf/{system}.yaml changed since it was trained"
+            return f"the config of {system} changed since it was trained"
         if trained["features_digest"] != self._features(recipe):
             return "the features changed since it was trained"
         # The marker of stage 4 says which training its posteriors are of (utils/once.py).
@@ -83,7 +83,7 @@ class Inputs:
         return ""
 
     def _config(self, recipe: Recipe, system: str) -> str:
-        return config_digest(self._once(load, recipe.config(system), SystemConfig))
+        return config_digest(self._once(load_system_config, system, recipe.folder))
 
     def _features(self, recipe: Recipe) -> str:
         return self._once(FeatsInfo.load, recipe.feats_dir).digest

@@ -32,10 +32,6 @@ class Recipe:
     def exp_dir(self) -> Path:
         return self.folder / "exp" / self.task
 
-    def config(self, system: str) -> Path:
-        """Return the path of a system's config."""
-        return self.folder / "conf" / f"{system}.yaml"
-
     def fold_dir(self, system: str, seed: int | str, fold: str) -> Path:
         """Return the folder of one model."""
         return self.exp_dir / system / f"seed_{seed}" / f"fold_{fold}"
@@ -64,11 +60,10 @@ class Recipe:
             ConfigError: it has not; says what to run.
         """
         for system in systems:
-            if not self.config(system).is_file():
-                there = [s for s in self._trained() if self.config(s).is_file()]
+            if not (self.exp_dir / system).is_dir():
                 raise ConfigError(
-                    f"{self.config(system)}: no such system; egs/{self.name} has trained for "
-                    f"{self.task}: {', '.join(there) or 'none'}"
+                    f"{self.exp_dir / system}: no such system; egs/{self.name} has trained for "
+                    f"{self.task}: {', '.join(self._trained()) or 'none'}"
                 )
         wanted = [
             self.fold_dir(system, seed, fold) / name
@@ -77,7 +72,7 @@ class Recipe:
             for fold in folds
             for name in ("model.pt", "train.json")
         ]
-        options = ["--system", " ".join(systems), "--seeds", " ".join(seeds)]
+        options = ["--systems", " ".join(systems), "--seeds", " ".join(seeds)]
         self._require(wanted, self.command(*options, "--stop-stage", "3"))
 
     def _trained(self) -> list[str]:

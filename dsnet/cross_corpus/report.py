@@ -183,7 +183,7 @@ def _problems(matrix: dict[str, Any], task_name: str) -> str:
 
 def _command(matrix: dict[str, Any], cell: dict[str, Any], task_name: str) -> str:
     words = ["bash", "egs/cross_corpus/run.sh", "--train", f"egs/{cell['train']}"]
-    words += ["--test", f"egs/{cell['test']}", "--task", task_name, "--system", matrix["system"]]
+    words += ["--test", f"egs/{cell['test']}", "--task", task_name, "--systems", matrix["system"]]
     words += ["--seeds", " ".join(map(str, cell["seeds"]))]
     if matrix["target_statistics"] != "none":
         words += ["--target-statistics", matrix["target_statistics"]]

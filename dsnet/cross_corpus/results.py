@@ -137,7 +137,7 @@ def _read_pair(folder: Path, system: str, shared: SharedClasses, inputs: Inputs)
 
 def _read_diagonal(recipe: Recipe, system: str, shared: SharedClasses, inputs: Inputs) -> Cell:
     """Read what the recipe's own stage 4 left for each fold's test speakers."""
-    again = f"run: {recipe.command('--system', system, '--stage', '3')}"
+    again = f"run: {recipe.command('--systems', system, '--stage', '3')}"
     try:
         task = inputs.task(recipe)
         folds = {name: task.fold(name) for name in task.fold_names}

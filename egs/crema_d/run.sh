@@ -19,7 +19,7 @@
 #   --force (false)           redo what is done
 #   --task (6class)           classes, folds and references: conf/<task>.yaml
 #   --feats (fbank)           features: conf/<feats>.yaml
-#   --system (dsnet_small)    conf/<system>.yaml; several in quotes
+#   --systems (dsnet_small)   conf/<system>.yaml or ../conf/<system>.yaml; several in quotes
 #   --seeds (1)               several in quotes
 #   --folds ()                such as "group1 group2"; empty: all
 #   --nj (2)                  parallel jobs of stage 1
@@ -38,7 +38,7 @@ stop_stage=5
 force=false
 task=6class
 feats=fbank
-system=dsnet_small
+systems=dsnet_small
 seeds=1
 folds=
 nj=2
@@ -87,22 +87,23 @@ once "folds.$task" --reads conf/"$task".yaml data/"$feats"/cuts.jsonl.gz \
 stage 3 "train"
 folds=$(fold_names data/"$task")
 num_folds=$(wc -w <<< "$folds")
-for name in $system; do
+for name in $systems; do
+  config=$(system_config "$name")
   for seed in $seeds; do
     exp=exp/$task/$name/seed_$seed
     fold_files "$exp" train.json model.pt
-    once "train.$task.$name.$seed" --reads conf/"$name".yaml data/"$feats"/feats.json data/"$task" \
+    once "train.$task.$name.$seed" --reads "$config" data/"$feats"/feats.json data/"$task" \
       --writes "${files[@]}" \
       -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
       JOB=1:"$num_folds" "$exp"/log/train.JOB.log \
-      python -m dsnet.bin.train --config conf/"$name".yaml --folds "$folds" --job JOB \
+      python -m dsnet.bin.train --system "$name" --folds "$folds" --job JOB \
       --seed "$seed" --device "$device" --num-threads "$num_threads" \
       data/"$task" data/"$feats" "$exp"
   done
 done
 
 stage 4 "infer"
-for name in $system; do
+for name in $systems; do
   for seed in $seeds; do
     exp=exp/$task/$name/seed_$seed
     fold_files "$exp" train.json
@@ -112,7 +113,7 @@ for name in $system; do
       --writes "${files[@]}" \
       -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
       JOB=1:"$num_folds" "$exp"/log/infer.JOB.log \
-      python -m dsnet.bin.infer --config conf/"$name".yaml --folds "$folds" --job JOB \
+      python -m dsnet.bin.infer --system "$name" --folds "$folds" --job JOB \
       --seed "$seed" --device "$device" --num-threads "$num_threads" \
       data/"$task" data/"$feats" "$exp"
   done

@@ -19,7 +19,7 @@
 #   --force (false)           redo what is done
 #   --task (4class)           shared classes: conf/<task>.yaml
 #   --feats (fbank)           features of both recipes: data/<feats>
-#   --system (dsnet_small)    systems that the first recipe has trained; several in quotes
+#   --systems (dsnet_small)   systems that the first recipe has trained; several in quotes
 #   --seeds (1)               several in quotes
 #   --folds ()                folds of the first recipe whose models are scored; empty: all
 #   --target-statistics (none)   corpus or speaker: before scoring, the target's log-mels get the
@@ -38,7 +38,7 @@ stop_stage=5
 force=false
 task=4class
 feats=fbank
-system=dsnet_small
+systems=dsnet_small
 seeds=1
 folds=
 target_statistics=none
@@ -55,7 +55,7 @@ results_dir=
 parse_options "$@"
 
 stage 2 "shared classes and audit"
-tasks=$(python -m dsnet.bin.cross_tasks --system "$system" --seeds "$seeds" --folds "$folds" \
+tasks=$(python -m dsnet.bin.cross_tasks --systems "$systems" --seeds "$seeds" --folds "$folds" \
   --feats "$feats" conf/"$task".yaml "$train" "$test")
 read -r train_task test_task <<< "$tasks"
 folds=$(fold_names "$train/data/$train_task")
@@ -69,7 +69,7 @@ once "audit.$task.${pair/\//--}" --reads conf/"$task".yaml "${inputs[@]}" \
   conf/"$task".yaml "$train" "$test" data/"$task/$pair"/audit.json
 
 stage 4 "infer"
-for name in $system; do
+for name in $systems; do
   for seed in $seeds; do
     fold_files "$train/exp/$train_task/$name/seed_$seed" model.pt
     models=("${files[@]}")
@@ -89,7 +89,7 @@ done
 stage 5 "score"
 results_dir=${results_dir:-exp/results/$task}
 diagonal=()  # the recipes' own test posteriors, where they are there already
-for name in $system; do
+for name in $systems; do
   for own in "$train/exp/$train_task/$name" "$test/exp/$test_task/$name"; do
     [[ ! -d $own ]] || diagonal+=("$own")
   done

@@ -39,7 +39,7 @@ def check(tmp_path, monkeypatch, capsys):
         (here.parent / name / "data" / f"{name}_task" / "folds").write_text("a\nb\n")
 
     def run(train="../one", test="../two", system="base", seeds="1 2", folds=""):
-        options = ["--system", system, "--seeds", seeds, "--folds", folds]
+        options = ["--systems", system, "--seeds", seeds, "--folds", folds]
         monkeypatch.setattr(sys, "argv", ["cross_tasks", *options, "shared.yaml", train, test])
         main()
         return capsys.readouterr().out
@@ -78,7 +78,7 @@ def test_models_are_missing(check):
     with pytest.raises(ConfigError) as error:
         check()
     assert "seed_2/fold_b/model.pt is missing (1 of 8 files" in str(error.value)
-    command = "bash egs/one/run.sh --task one_task --system base --seeds '1 2' --stop-stage 3"
+    command = "bash egs/one/run.sh --task one_task --systems base --seeds '1 2' --stop-stage 3"
     assert command in str(error.value)
     assert check(seeds="1") and check(folds="a")  # what is asked for is there
     assert check("../two", "../one")  # the tested recipe needs no models

@@ -149,7 +149,7 @@ def test_the_diagonal_is_what_the_recipe_itself_scores(inferred, shared):
         (compute_features_again, "two", "features of two"),
         (edit_references, "one", "folds, labels or references of one"),
         (edit_labels, "two", "utterances, speakers or classes of two"),
-        (edit_config, "one", "conf/tiny.yaml of one"),
+        (edit_config, "one", "config of tiny of one"),
         (delete_model, "one", "is no longer there"),
     ],
 )
@@ -164,7 +164,7 @@ def test_a_change_of_what_it_was_computed_from(inferred, shared, change, of, wha
     [
         (train_again, "fold b: the test posteriors may be of an earlier model"),
         (delete_marker, "the test posteriors may be of an earlier model"),
-        (edit_config, "conf/tiny.yaml changed since it was trained"),
+        (edit_config, "the config of tiny changed since it was trained"),
         (compute_features_again, "the features changed since it was trained"),
         (edit_references, "its folds, labels or references have changed since"),
         (delete_posteriors, "not tested on itself"),
@@ -232,5 +232,5 @@ def test_an_outdated_cell_on_the_page(inferred, shared):
     assert (
         "- trained on one, tested on two: no figures: seed 1, fold b: changed since: the model of "
         "one. Run: `bash egs/cross_corpus/run.sh --train egs/one --test egs/two --task shared "
-        "--system tiny --seeds 1`"
+        "--systems tiny --seeds 1`"
     ) in text

@@ -42,7 +42,7 @@ class Recipe:
         (self.folder / "conf" / "tiny.yaml").write_text(TINY)
 
     def command(self, *options: str) -> list[str]:
-        given = ["--system", "tiny", "--folds", "f1 m1", *options]
+        given = ["--systems", "tiny", "--folds", "f1 m1", *options]
         return ["bash", str(self.folder / "run.sh"), *given]
 
     def run(self, *options: str, check: bool = True) -> subprocess.CompletedProcess:

@@ -58,7 +58,7 @@ class Project:
 
     def run(self, name: str, *options: str, check: bool = True) -> subprocess.CompletedProcess:
         done = subprocess.run(
-            ["bash", f"egs/{name}/run.sh", "--system", "tiny", *options],
+            ["bash", f"egs/{name}/run.sh", "--systems", "tiny", *options],
             env=self.env,
             cwd=self.egs.parent,
             capture_output=True,
@@ -191,7 +191,8 @@ def test_what_was_not_run_is_named_with_its_command(copied):
     shutil.rmtree(copied.egs / "one" / "exp" / "4class" / "tiny" / "seed_1" / "fold_f2")
     done = copied.score("one", "two", check=False)
     assert "fold_f2/model.pt is missing (2 of 6 files" in done.stderr
-    assert "bash egs/one/run.sh --task 4class --system tiny --seeds 1 --stop-stage 3" in done.stderr
+    again = "bash egs/one/run.sh --task 4class --systems tiny --seeds 1 --stop-stage 3"
+    assert again in done.stderr
     (copied.egs / "two" / "data" / "4class" / "task.json").unlink()
     done = copied.score("one", "two", check=False)
     assert "bash egs/two/run.sh --task 4class --stop-stage 2" in done.stderr

@@ -46,7 +46,7 @@ def test_the_run_ends_with_a_table_and_figures(finished):
     assert re.search(r"^tiny +dsnet ", done.stdout, re.MULTILINE)
     results = recipe.folder / "exp" / "results" / "4class"
     text = (results / "RESULTS.md").read_text()
-    assert "bash " in text and "--system tiny" in text
+    assert "bash " in text and "--systems tiny" in text
     for figure in re.findall(r"\]\((figures/[^)]+)\)", text):
         assert (results / figure).read_bytes().startswith(b"\x89PNG")
 
@@ -145,4 +145,4 @@ def test_a_failing_job_shows_its_log_and_how_to_go_on(copied):
     done = recipe.run(check=False)
     assert done.returncode != 0
     assert "expected finite" in done.stderr and "Lower train.learning_rate" in done.stderr
-    assert re.search(r"go on with: bash .*--system tiny .*--stage 3", done.stderr)
+    assert re.search(r"go on with: bash .*--systems tiny .*--stage 3", done.stderr)
