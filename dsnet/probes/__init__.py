@@ -1,0 +1,1 @@
+"""Probes: what a network's embeddings hold, and whether its parts are disentangled."""

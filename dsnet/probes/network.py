@@ -1,0 +1,130 @@
+"""All probes of one network: what <fold>/probes.json holds.
+
+Reads <fold>/{train,dev,test}/embeddings.npz and, where the system can swap parts, the network.
+
+Axes: N utterances of training speakers, M of held-out speakers, D embedding.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsnet.errors import ScoringError
+from dsnet.folds.task_data import TaskData
+from dsnet.probes.classifiers import answer
+from dsnet.probes.labels import Labels, pose_all
+from dsnet.probes.similarity import MIN_UTTERANCES, compare
+from dsnet.probes.swap import Recombine, swap_test
+from dsnet.scoring.results import read_posteriors
+
+PARTS = ("h", "s", "e")
+RANDOM_SEED = 0  # of permutations and pairs
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Utterances of one or two parts of a fold, and their named (N, D) embeddings."""
+
+    utt_ids: list[str]
+    arrays: dict[str, np.ndarray]
+
+
+def read_embeddings(path: Path, expected: list[str]) -> Embeddings:
+    """Read the parts h, s and e that a system has.
+
+    Args:
+        path: embeddings.npz of stage 4.
+        expected: the utterances that should be in it, in any order.
+
+    Raises:
+        ScoringError: no such file, other utterances, or an embedding that is not finite.
+    """
+    if not path.is_file():
+        raise ScoringError(f"{path}: no such file; run --stage 4")
+    with np.load(path) as stored:
+        utt_ids = stored["utt_ids"].tolist()
+        arrays = {part: stored[part] for part in PARTS if part in stored.files}
+    if sorted(utt_ids) != sorted(expected):
+        strange = sorted(set(utt_ids) ^ set(expected)) or ["one that stands there twice"]
+        raise ScoringError(
+            f"{path}: {len(utt_ids)} utterances, expected the {len(expected)} of the fold; they "
+            f"differ in {strange[0]}. The folds have changed: rerun from stage 3"
+        )
+    for part, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ScoringError(f"{path}: '{part}' is not finite; rerun stages 3 and 4")
+    return Embeddings(utt_ids, arrays)
+
+
+def probe_network(
+    fold_dir: Path, task: TaskData, fold_name: str, labels: Labels, recombine: Recombine | None
+) -> dict[str, Any]:
+    """Probe every part of one network.
+
+    Args:
+        fold_dir: folder of the network.
+        task: that it was trained for.
+        fold_name: the fold that it leaves out.
+        labels: of the task's utterances.
+        recombine: of the network, in evaluation mode; None if it cannot put parts together.
+
+    Returns:
+        `targets`: for each target what a guess would score, None if it cannot be asked here;
+        `parts`: for each part and target the scores of each probe; `similarity` of s and e and
+        `swap`: None for systems without these parts, or where they cannot be computed.
+
+    Raises:
+        ScoringError: files of stage 4 that are missing or do not fit the fold.
+    """
+    fold = task.fold(fold_name)
+    train, dev, test = (
+        read_embeddings(fold_dir / part / "embeddings.npz", utts)
+        for part, utts in fold.parts().items()
+    )
+    held_out = Embeddings(
+        dev.utt_ids + test.utt_ids,
+        {part: np.concatenate([dev.arrays[part], test.arrays[part]]) for part in test.arrays},
+    )
+    questions = pose_all(train.utt_ids, held_out.utt_ids, labels)
+
+    def probe(part: str, target: str) -> dict[str, dict[str, float]] | None:
+        question = questions[target]
+        if question is None:
+            return None
+        known = held_out if target == "speaker" else train
+        return answer(question, known.arrays[part], held_out.arrays[part])
+
+    rng = np.random.default_rng(RANDOM_SEED)
+    similarity = swap = None
+    if {"s", "e"} <= set(held_out.arrays) and len(held_out.utt_ids) >= MIN_UTTERANCES:
+        s, e = held_out.arrays["s"], held_out.arrays["e"]
+        similarity = compare(s, e, rng)
+        if recombine is not None:
+            decisions = np.concatenate(
+                [
+                    _decisions(fold_dir / name / "posteriors.tsv", side.utt_ids, task.classes)
+                    for name, side in (("dev", dev), ("test", test))
+                ]
+            )
+            swap = swap_test(recombine, s, e, decisions, rng)
+    return {
+        "num_train": len(train.utt_ids),
+        "num_held_out": len(held_out.utt_ids),
+        "targets": {name: q.describe() if q else None for name, q in questions.items()},
+        "parts": {
+            part: {target: probe(part, target) for target in questions} for part in held_out.arrays
+        },
+        "similarity": similarity,
+        "swap": swap,
+    }
+
+
+def _decisions(path: Path, utt_ids: list[str], classes: list[str]) -> np.ndarray:
+    if not path.is_file():
+        raise ScoringError(f"{path}: no such file; run --stage 4")
+    there, posteriors = read_posteriors(path, classes)
+    if there != utt_ids:
+        raise ScoringError(f"{path}: not the utterances of embeddings.npz beside it; rerun stage 4")
+    return posteriors.argmax(1)
