@@ -90,7 +90,7 @@ def _matrices(
     pairs: Iterable[tuple[SupervisionSegment, Recording]], config: FbankConfig
 ) -> Iterator[tuple[str, np.ndarray]]:
     for segment, recording in tqdm(pairs, "fbank", unit=" utterances", disable=None):
-        samples = torch.from_numpy(_decode(segment, recording))
+        samples = torch.from_numpy(decode(segment, recording))
         samples = resample(
             samples,
             recording.sampling_rate,
@@ -103,7 +103,7 @@ def _matrices(
             raise FeatureError(f"utterance '{segment.id}': {error}") from error
 
 
-def _decode(segment: SupervisionSegment, recording: Recording) -> np.ndarray:
+def decode(segment: SupervisionSegment, recording: Recording) -> np.ndarray:
     source = recording.sources[0].source
     samples = read_samples(
         source,

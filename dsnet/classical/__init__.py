@@ -1,0 +1,1 @@
+"""Reference systems without a network: openSMILE functionals and a linear SVM."""
