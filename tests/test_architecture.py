@@ -11,7 +11,9 @@ ROOT = Path(dsnet.__file__).parent
 LAYERS = {
     "bin": 10,
     "cross_corpus": 9,
+    "probes": 9,
     "training": 8,
+    "classical": 8,
     "scoring": 7,
     "systems": 6,
     "models": 5,
@@ -21,6 +23,7 @@ LAYERS = {
     "corpus": 3,
     "task": 2,
     "config": 2,
+    "posteriors": 2,
     "environment": 1,
     "files": 1,
     "errors": 0,

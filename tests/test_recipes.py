@@ -39,7 +39,7 @@ def name(path):
 @pytest.mark.parametrize("run_sh", RUN_SH, ids=name)
 def test_run_sh_is_short_and_documents_its_options(run_sh):
     text = run_sh.read_text()
-    assert len(text.splitlines()) <= 150
+    assert len(text.splitlines()) <= 160
     header, rest = text.split("\n\n", 1)
     defaults = rest.split("parse_options")[0]
     options = re.findall(r"^([a-z_]+)=", defaults, re.MULTILINE)
@@ -80,18 +80,21 @@ def test_feature_configs_load(path):
 def test_every_system_takes_a_step(path):
     torch.manual_seed(0)
     config = load(path, SystemConfig)
-    system = build_system(config, 4)
-    feats, neutral = torch.randn(2, 3, 64, config.encoder.num_bins)
+    system = build_system(config, 4, 5)
+    feats, neutral, unlabelled = torch.randn(3, 3, 64, config.encoder.num_bins)
     lengths = None if config.input.mode != "variable" else torch.tensor([64, 40, 20])
     targets, paired = torch.eye(4)[[0, 1, 3]], torch.ones(3, dtype=torch.bool)
+    speakers = torch.eye(5)[[0, 4, 4]]
     moved = []
 
     def update(loss, group):
         loss.backward()
         moved.extend(p for p in system.parameter_groups()[group] if p.grad is not None)
 
-    losses = system.step(Batch(feats, lengths, targets, neutral, lengths, paired), update)
+    batch = Batch(feats, lengths, targets, neutral, lengths, paired, speakers, unlabelled, lengths)
+    losses = system.step(batch, update)
     assert torch.isfinite(losses["loss"])
     assert {id(p) for p in moved} == {id(p) for p in system.parameters()}
-    logits = system.eval()(feats, lengths).logits
+    reference = (neutral, lengths) if system.neutral_at_inference else ()
+    logits = system.eval()(feats, lengths, *reference).logits
     assert logits.shape == (3, 4) and torch.isfinite(logits).all()

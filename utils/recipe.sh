@@ -83,6 +83,12 @@ known_systems() {
   grep -l '^kind:' conf/*.yaml ../conf/*.yaml | sed 's|.*/||; s|[.]yaml$||' | sort -u | paste -sd ' '
 }
 
+# time_left: say how many trainings are left and how long they take.
+time_left() {
+  (( _stage < stage )) || python3 -ES "$DSNET_ROOT"/utils/time_left.py \
+    exp/"$task" "$systems" "$seeds" "$folds" "$fold_jobs"
+}
+
 # fold_files DIR FILE...: set `files` to each FILE in DIR/fold_<name> of each fold in $folds.
 fold_files() {
   local dir=$1 name file

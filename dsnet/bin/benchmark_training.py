@@ -11,17 +11,16 @@ from statistics import median
 
 import torch
 
-from dsnet import config as configs
 from dsnet.bin import run
 from dsnet.environment import choose_device
-from dsnet.systems.config import SystemConfig
+from dsnet.systems.catalog import load_system_config
 from dsnet.training.data import load_training_data
 from dsnet.training.loop import Trainer
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--config", type=Path, action="append", required=True, help="repeatable")
+    parser.add_argument("--systems", required=True, help="such as 'dsnet dsnet_variable'")
     parser.add_argument("--fold", required=True)
     parser.add_argument("--steps", type=int, default=5, help="of each config (%(default)s)")
     parser.add_argument("--device", default="auto")
@@ -31,11 +30,11 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.num_threads)
     device = choose_device(args.device)
-    data = load_training_data(args.task_dir, args.feats_dir, args.fold, device)
-    trainers = {
-        path.stem: Trainer(configs.load(path, SystemConfig), data, 1, Path())
-        for path in args.config
-    }
+    trainers = {}
+    for name in args.systems.split():
+        config = load_system_config(name)
+        data = load_training_data(args.task_dir, args.feats_dir, args.fold, device, config)
+        trainers[name] = Trainer(config, data, 1, Path())
     seconds = {name: [] for name in trainers}
     epochs = {name: steps(trainer) for name, trainer in trainers.items()}
     for number in range(args.steps + 1):
@@ -63,7 +62,7 @@ def steps(trainer: Trainer):
     generator = torch.Generator().manual_seed(0)
     trainer.system.train()
     while True:
-        for batch in trainer.train_set.epoch(generator, trainer.system.needs_neutral):
+        for batch in trainer.train_set.epoch(generator, trainer.system):
             trainer.system.step(batch, trainer.update)
             yield
 

@@ -2,7 +2,8 @@
 
 Writes posteriors.tsv (in the classes of the training recipe), embeddings.npz and, last, cross.json
 (what they were computed from) into <seed_dir>/fold_<name>/. No label of the target is read; its
-audio is used beyond the utterance at hand only if --target-statistics says so.
+audio is used beyond the utterance at hand only if --target-statistics says so, or if the system
+declares that it needs a neutral clip of the speaker.
 """
 
 import argparse
@@ -19,10 +20,13 @@ from dsnet.environment import choose_device, git_revision, versions
 from dsnet.errors import ConfigError
 from dsnet.features.feats import FeatsInfo, read_all
 from dsnet.files import locked, write_text
+from dsnet.posteriors import write_posteriors
+from dsnet.systems import side_information
 from dsnet.systems.catalog import load_system_config
+from dsnet.training.calibration import SpeakerCalibration
 from dsnet.training.checkpoint import load_system
 from dsnet.training.data import load_store
-from dsnet.training.inference import predict, write_predictions
+from dsnet.training.inference import first_references, predict, write_embeddings
 from dsnet.training.loop import MODEL
 
 
@@ -68,15 +72,26 @@ def infer(args: argparse.Namespace, train: Recipe, test: Recipe, fold: str, fold
         device,
     )
     utt_ids = sorted(test_task.utt2emo)
-    store = load_store(test.feats_dir, utt_ids, device, test.folder)
+    speakers = dict(test_task.utt2spk)
+    if system.neutral_at_inference:  # references need not be utterances of the task
+        firsts = first_references(utt_ids, test_task.references)
+        speakers |= {reference: speakers[utt] for utt, reference in firsts.items()}
+    clips = {}
+    if config.input.calibrate != "none":
+        clips = {utt: test_task.clips(utt) for utt in sorted(speakers)}
+        speakers |= {clip: speakers[utt] for utt, own in clips.items() for clip in own}
+    store = load_store(test.feats_dir, sorted(speakers), device, test.folder)
     if args.target_statistics != "none":
         heard = read_all(train.feats_dir / "feats.scp", train_task.fold(fold).train, train.folder)
-        groups = group_utterances(args.target_statistics, test_task.utt2spk)
+        groups = group_utterances(args.target_statistics, speakers)
         match(store, groups, moments(matrix for _, matrix in heard))
     finished = folder / "cross.json"
     finished.unlink(missing_ok=True)
-    predictions = predict(system, store, utt_ids, config.input)
-    write_predictions(folder, utt_ids, train_task.classes, predictions)
+    calibration = SpeakerCalibration(store, clips, config.input.clips) if clips else None
+    predictions = predict(system, store, utt_ids, test_task.references, config.input, calibration)
+    write_embeddings(folder, utt_ids, predictions)
+    path = folder / "posteriors.tsv"
+    write_posteriors(path, utt_ids, train_task.classes, predictions.posteriors)
     about = {
         "train": train.name,
         "train_task": train.task,
@@ -87,6 +102,7 @@ def infer(args: argparse.Namespace, train: Recipe, test: Recipe, fold: str, fold
         "seed": args.seed,
         "fold": fold,
         "target_statistics": args.target_statistics,
+        "side_information": side_information(config),
         "inputs": read,
         "device": str(device),
         "versions": versions(),

@@ -1,4 +1,4 @@
-"""Stage 5: score every system of a task; write RESULTS.md, metrics.json and figures."""
+"""Stage 5: score every system of a task; write RESULTS.md, metrics.json, figures and the ledger."""
 
 import argparse
 import json
@@ -9,15 +9,21 @@ from dsnet.config import load
 from dsnet.errors import ScoringError
 from dsnet.files import write_text
 from dsnet.folds.task_data import TaskData
+from dsnet.probes.summary import HEADER as PROBES_HEADER
+from dsnet.probes.summary import probe_rows, read_probes
+from dsnet.scoring import ledger
 from dsnet.scoring.figures import draw_figures
 from dsnet.scoring.provenance import Provenance
-from dsnet.scoring.report import HEADER, results_md, system_rows
+from dsnet.scoring.report import results_md
 from dsnet.scoring.results import read_results
+from dsnet.scoring.sections import probes_md, stale_md
+from dsnet.scoring.staleness import select
 from dsnet.scoring.summary import summarise
+from dsnet.scoring.system_tables import SHORT_HEADER, short_rows
 from dsnet.scoring.tables import terminal_table
 from dsnet.task import TaskConfig
 
-BOOTSTRAP_SEED = 0
+RANDOM_SEED = 0  # of bootstrap and permutation tests
 
 
 def main() -> None:
@@ -25,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("task_config", help="such as conf/4class.yaml")
     parser.add_argument("task_dir", help="folder of stage 2, such as data/4class")
-    parser.add_argument("exp_dir", help="folder with a folder a system, such as exp/4class")
+    parser.add_argument("exp_dir", type=Path, help="with a folder a system, such as exp/4class")
     parser.add_argument("--results-dir", type=Path, default=Path(), help="where to write")
     parser.add_argument("--command", required=True, help="the command to print in the report")
     parser.add_argument("--recipe", required=True, help="the name to print, such as emodb")
@@ -38,15 +44,23 @@ def main() -> None:
             f"{args.task_dir}: made for the classes {', '.join(task.classes)}, but "
             f"{args.task_config} has {', '.join(config.classes)}; rerun from stage 2"
         )
-    results = read_results(args.exp_dir, task)
-    summary = summarise(results, BOOTSTRAP_SEED)
+    read = read_results(args.exp_dir, task)
+    lines = ledger.update(args.results_dir / ledger.NAME, read)
+    results, stale = select(lines, read, args.exp_dir, recipe=Path())
+    probed = [args.exp_dir / system.name for system in results.systems]
+    probed = [folder for folder in probed if any(folder.glob("seed_*/fold_*/probes.json"))]
+    probes = read_probes(probed, task.digest)
+    summary = summarise(results, RANDOM_SEED) | {"probes": probes}
     figures = draw_figures(results, summary, args.results_dir / "figures")
-    task_name = Path(args.task_config).stem
+    sections = probes_md(PROBES_HEADER, probe_rows(probes)) + stale_md(stale)
     provenance = Provenance.here(args.command)
-    report = results_md(summary, config, args.recipe, task_name, provenance, figures)
+    names = args.recipe, Path(args.task_config).stem
+    report = results_md(summary, config, *names, provenance, figures, sections)
     write_text(args.results_dir / "metrics.json", json.dumps(summary, indent=1) + "\n")
     write_text(args.results_dir / "RESULTS.md", report)
-    print(terminal_table(HEADER, system_rows(summary, "all")))
+    print(terminal_table(SHORT_HEADER, short_rows(summary)))
+    if stale:
+        print(f"{len(stale)} stale runs are left out; the page lists them")
     print(f"{args.results_dir / 'RESULTS.md'}: tables, intervals and figures")
 
 

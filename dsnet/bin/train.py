@@ -2,7 +2,8 @@
 
 Writes into <seed_dir>/fold_<name>/: model.pt (the selected weights), log.jsonl (an entry an epoch),
 tensorboard/, train.json (last: what was trained, how and how well it validates), and, while it
-lasts, checkpoint.pt. Test utterances are not read.
+lasts, checkpoint.pt. Test utterances are read only for a system that declares it (side_information
+in train.json), and never their labels.
 """
 
 import json
@@ -14,9 +15,11 @@ from tqdm import tqdm
 from dsnet.bin import run
 from dsnet.bin.job import Job, parse_job
 from dsnet.files import locked, write_text
+from dsnet.systems import side_information
 from dsnet.training.curves import CurveWriter
 from dsnet.training.data import load_training_data
 from dsnet.training.loop import MODEL, Trainer
+from dsnet.training.resources import machine, peak_memory
 
 
 def main() -> None:
@@ -26,7 +29,7 @@ def main() -> None:
 
 
 def train(job: Job) -> None:
-    data = load_training_data(job.task_dir, job.feats_dir, job.fold, job.device)
+    data = load_training_data(job.task_dir, job.feats_dir, job.fold, job.device, job.config)
     trainer = Trainer(job.config, data, job.seed, job.folder)
     finished = job.folder / "train.json"
     if finished.exists() and (job.folder / MODEL).exists():
@@ -66,9 +69,12 @@ def train(job: Job) -> None:
 
         progress = trainer.run(report)
     selected = progress.history[trainer.selected_epoch - 1]
+    seconds = sum(entry["seconds"] for entry in progress.history)  # those before a kill too
     about = {
         "system": job.system,
         "kind": job.config.kind,
+        "side_information": side_information(job.config),
+        "given_utterances": data.given,
         **trainer.identity,
         "num_parameters": trainer.num_parameters,
         "inference_parameters": trainer.system.inference_parameters(),
@@ -78,7 +84,10 @@ def train(job: Job) -> None:
         "selection": job.config.train.select,
         "selected_epoch": trainer.selected_epoch,
         "dev_uar": selected["dev"]["uar"],
-        "seconds_per_epoch": sum(e["seconds"] for e in progress.history) / progress.epoch,
+        "seconds": seconds,
+        "seconds_per_epoch": seconds / progress.epoch,
+        **peak_memory(job.device),
+        "machine": machine(job.device),
         "device": str(job.device),
         **trainer.provenance,
         "command": shlex.join(sys.argv),

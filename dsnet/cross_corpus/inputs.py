@@ -12,6 +12,7 @@ from dsnet.errors import DsnetError, ScoringError
 from dsnet.features.feats import FeatsInfo
 from dsnet.files import digest
 from dsnet.folds.task_data import TaskData
+from dsnet.systems import find_system
 from dsnet.systems.catalog import load_system_config
 from dsnet.training.loop import MODEL
 
@@ -40,7 +41,7 @@ class Inputs:
         Raises:
             DsnetError: something of it is missing or broken.
         """
-        return {
+        inputs = {
             f"the model of {train.name}": self._once(
                 _file_digest, train.fold_dir(system, seed, fold) / MODEL
             ),
@@ -50,6 +51,10 @@ class Inputs:
             f"utterances, speakers or classes of {test.name}": self._utterances(test),
             f"features of {test.name}": self._features(test),
         }
+        config = self._once(load_system_config, system, train.folder)
+        if find_system(config).neutral_at_inference:
+            inputs[f"neutral references of {test.name}"] = self._references(test)
+        return inputs
 
     def changes(
         self, stored: dict[str, str], train: Recipe, test: Recipe, system: str, seed: int, fold: str
@@ -91,6 +96,10 @@ class Inputs:
     def _utterances(self, recipe: Recipe) -> str:
         task = self.task(recipe)
         return digest(f"{u} {task.utt2spk[u]} {task.utt2emo[u]}" for u in sorted(task.utt2emo))
+
+    def _references(self, recipe: Recipe) -> str:
+        references = self.task(recipe).references
+        return digest(" ".join([u, *references[u]]) for u in sorted(references))
 
     def _once(self, read: Callable[..., T], *args) -> T:
         key = (read, *args)

@@ -24,6 +24,7 @@ class TaskData:
         references: neutral references of each utterance, best first; never itself, may be empty.
             They need not be utterances of the task.
         reference_utterances: the neutral utterances that serve some utterance as reference.
+        neutral2spk: speaker of every neutral utterance to choose from, in file order.
         digest: identifies classes, utterances, folds and references as the files are now.
     """
 
@@ -34,6 +35,7 @@ class TaskData:
     fold_names: list[str]
     references: dict[str, list[str]]
     reference_utterances: set[str]
+    neutral2spk: dict[str, str]
     digest: str
 
     @classmethod
@@ -53,10 +55,11 @@ class TaskData:
                 f"{task_dir}: utt2emo and utt2spk differ in {len(strange)} utterances, "
                 f"such as {strange[0]}; run the recipe with --stage 2"
             )
+        neutral2spk = _read_map(task_dir / "neutral2spk")
         references, reference_utterances = read_references(
             task_dir,
             utt2spk,
-            _read_map(task_dir / "neutral2spk"),
+            neutral2spk,
             task["references"]["fallback_speakers"],
         )
         return cls(
@@ -67,8 +70,20 @@ class TaskData:
             fold_names=_read_fold_names(task_dir),
             references=references,
             reference_utterances=reference_utterances,
+            neutral2spk=neutral2spk,
             digest=task_digest(task_dir, task["classes"]),
         )
+
+    def clips(self, utt: str) -> list[str]:
+        """Return neutral utterances of an utterance's speaker: its references, then the others.
+
+        Never the utterance itself. It may be a neutral one that is not of the task.
+        """
+        speaker = self.utt2spk.get(utt) or self.neutral2spk[utt]
+        own = [clip for clip, spk in self.neutral2spk.items() if spk == speaker]
+        return [
+            clip for clip in dict.fromkeys([*self.references.get(utt, []), *own]) if clip != utt
+        ]
 
     def fold(self, name: str) -> Fold:
         """Read the train, dev and test utterances of a fold.

@@ -12,7 +12,7 @@ from dsnet.systems.system import Output, System
 class Base(System):
     """classifier(encoder(x)), trained by cross entropy alone."""
 
-    def __init__(self, config: SystemConfig, num_classes: int):
+    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
         super().__init__(config.losses.label_smoothing)
         self.encoder = build_encoder(config.encoder)
         self.classifier = Classifier(
@@ -31,7 +31,7 @@ class BaseMatched(System):
     what DSNet gains over it is not width.
     """
 
-    def __init__(self, config: SystemConfig, num_classes: int):
+    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
         super().__init__(config.losses.label_smoothing)
         self.encoder = build_encoder(config.encoder)
         self.to_emotion = Translator(config.encoder.embed_dim)

@@ -1,7 +1,7 @@
 """Finds the config of a system by its name: the recipe's own, or the one that all recipes share.
 
-    dsnet                                a file dsnet.yaml in the recipe's conf/, else in egs/conf/
-    dsnet@losses.alpha=1,train.max_epochs=20   the same with some keys changed
+dsnet                                a file dsnet.yaml in the recipe's conf/, else in egs/conf/
+dsnet@losses.alpha=1,train.max_epochs=20   the same with some keys changed
 """
 
 from pathlib import Path

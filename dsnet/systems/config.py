@@ -17,29 +17,44 @@ class InputConfig:
     variable: utterances keep their length, batches are padded and masked; in training longer ones
     are cropped at random to `max_frames`.
     crop: in training always `max_frames` frames, cropped at random or repeated; otherwise whole.
+
+    calibrate none (published), or neutral: log-mels are shifted and scaled by neutral clips of the
+    same speaker, in training by 1 to 5 that are drawn anew each time, otherwise by the first
+    `clips`, the references at first; an utterance never calibrates itself.
     """
 
     mode: str = "fixed"
     max_frames: int = 600
+    calibrate: str = "none"
+    clips: int = 3
 
     def check(self) -> None:
         if self.mode not in ("fixed", "variable", "crop"):
             raise ValueError(f"input.mode is '{self.mode}'; allowed: fixed, variable, crop")
         if self.max_frames < MIN_FRAMES:
             raise ValueError(f"input.max_frames must be {MIN_FRAMES} or more")
+        if self.calibrate not in ("none", "neutral"):
+            raise ValueError(f"input.calibrate is '{self.calibrate}'; allowed: none, neutral")
+        if self.clips < 1:
+            raise ValueError(f"input.clips must be 1 or more, found {self.clips}")
 
 
 @dataclass
 class LossConfig:
-    """Weights of DSNet's losses beside the cross entropy, and what the classifier sees.
+    """Weights of the losses beside the cross entropy; a system refuses changes of another's.
 
-    The classifier sees alpha * s + e.
+    similarity, difference, reconstruction, alpha: dsnet, whose classifier sees alpha * s + e.
+    adversary: dat and dat_transductive, of the reversed gradient; menan, of the encoder's term.
+    guard: isnet, of the cross entropy that keeps the reference encoder from collapsing.
+    label_smoothing: of every system's cross entropy.
     """
 
     similarity: float = 1.0
     difference: float = 1.0
     reconstruction: float = 1.0
     alpha: float = 0.0
+    adversary: float = 1.0
+    guard: float = 1.0
     label_smoothing: float = 0.0
 
 

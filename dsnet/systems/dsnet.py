@@ -10,23 +10,23 @@ Source: Chen and Zhang, doi 10.1007/s12204-024-2724-1.
 """
 
 import torch
-from torch import Tensor
-from torch.nn.functional import pad
+from torch import Tensor, nn
 
 from dsnet.losses.calibration import difference, reconstruction, similarity
 from dsnet.models.encoder import build_encoder
 from dsnet.models.heads import Classifier, Decoder
 from dsnet.models.translator import Translator
 from dsnet.systems.config import SystemConfig
-from dsnet.systems.system import Batch, Output, System
+from dsnet.systems.system import Batch, Output, System, join
 
 
 class DSNet(System):
     """The published system; loss weights and alpha are config. No neutral clip at inference."""
 
     needs_neutral = True
+    loss_keys = ("similarity", "difference", "reconstruction", "alpha")
 
-    def __init__(self, config: SystemConfig, num_classes: int):
+    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
         super().__init__(config.losses.label_smoothing)
         self.weights = config.losses
         self.encoder = build_encoder(config.encoder)
@@ -44,38 +44,31 @@ class DSNet(System):
         s, e = self.to_irrelevant(h), self.to_emotion(h)
         return Output(self.classifier(self.weights.alpha * s + e), {"h": h, "s": s, "e": e})
 
-    def inference_parameters(self) -> int:
-        unused = [self.decoder] + ([self.to_irrelevant] if self.weights.alpha == 0 else [])
-        return super().inference_parameters() - sum(
-            p.numel() for part in unused for p in part.parameters()
-        )
+    def recombine(self, s: Tensor, e: Tensor) -> Output:
+        """Classify what the decoder makes of two parts, (B, D) each, also of two utterances."""
+        return self._parts(self.decoder(torch.cat([s, e], 1)))
+
+    def training_parts(self) -> list[nn.Module]:
+        return [self.decoder] + ([self.to_irrelevant] if self.weights.alpha == 0 else [])
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        # Both branches in one pass, so that batch norm treats them alike, as it will in evaluation.
-        h, r = self.encoder(*join(batch)).chunk(2)
+        pair = join(batch.feats, batch.lengths, batch.neutral_feats, batch.neutral_lengths)
+        h, r = self.encoder(*pair).chunk(2)
         output = self._parts(h)
         h, s, e, r = (x.float() for x in (h, output.embeddings["s"], output.embeddings["e"], r))
         paired = batch.has_neutral
         terms = {
-            "task": self.task_loss(output.logits, batch.targets),
-            "similarity": similarity(s[paired], r[paired]) if paired.any() else s.sum() * 0,
-            "difference": difference(s, e),
-            "reconstruction": reconstruction(self.decoder(torch.cat([s, e], 1)).float(), h),
+            "similarity": self.similarity(s, r, batch) if paired.any() else s.sum() * 0,
+            "difference": self.difference(s, e),
+            "reconstruction": self.reconstruction(self.decoder(torch.cat([s, e], 1)).float(), h),
         }
-        total = (
-            terms["task"]
-            + self.weights.similarity * terms["similarity"]
-            + self.weights.difference * terms["difference"]
-            + self.weights.reconstruction * terms["reconstruction"]
-        )
-        return {"loss": total, **terms}
+        task = self.task_loss(output.logits, batch.targets)
+        total = task + sum(getattr(self.weights, name) * term for name, term in terms.items())
+        return {"loss": total, "task": task, **terms}
 
+    def similarity(self, s: Tensor, r: Tensor, batch: Batch) -> Tensor:
+        """Compare s with neutral embeddings r, (B, D) each, of which some utterance has one."""
+        return similarity(s[batch.has_neutral], r[batch.has_neutral])
 
-def join(batch: Batch) -> tuple[Tensor, Tensor | None]:
-    """Return the utterances and behind them their neutral references: (2B, T, F), (2B,) or None."""
-    branches = [batch.feats, batch.neutral_feats]
-    if batch.lengths is None:
-        return torch.cat(branches), None
-    frames = max(x.shape[1] for x in branches)
-    padded = [pad(x, (0, 0, 0, frames - x.shape[1])) for x in branches]
-    return torch.cat(padded), torch.cat([batch.lengths, batch.neutral_lengths])
+    difference = staticmethod(difference)
+    reconstruction = staticmethod(reconstruction)

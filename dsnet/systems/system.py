@@ -2,19 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 
 @dataclass
 class Batch:
-    """B utterances on the device of the network.
+    """B utterances of S training speakers on the device of the network.
 
     feats: (B, T, F) log-mels; lengths: (B,) frames before padding, None if there is no padding.
     targets: (B, K) class probabilities: one and zeros, unless augmentation mixed utterances.
     neutral_feats, neutral_lengths: one neutral utterance of each speaker, for systems with
     `needs_neutral`; has_neutral: (B,) bool, false where the speaker has no other neutral utterance.
+    speaker_targets: (B, S) speaker probabilities, mixed as the targets are.
+    unlabelled_feats, unlabelled_lengths: (B, T, F) and (B,), other utterances, of whom nothing else
+    is known, for systems with `needs_unlabelled`.
     """
 
     feats: Tensor
@@ -23,6 +28,9 @@ class Batch:
     neutral_feats: Tensor | None = None
     neutral_lengths: Tensor | None = None
     has_neutral: Tensor | None = None
+    speaker_targets: Tensor | None = None
+    unlabelled_feats: Tensor | None = None
+    unlabelled_lengths: Tensor | None = None
 
 
 @dataclass
@@ -37,9 +45,22 @@ Update = Callable[[Tensor, str], None]
 
 
 class System(nn.Module):
-    """Base of the systems; the training loop uses nothing else of them."""
+    """Base of the systems; training and inference use nothing else of them.
 
-    needs_neutral = False
+    A system declares what it is given beside labelled training utterances:
+    needs_neutral: a neutral utterance of the same speaker with every training utterance.
+    neutral_at_inference: one at validation and test too; `forward` then takes neutral_feats and
+    neutral_lengths as third and fourth argument.
+    needs_unlabelled: audio of the validation and test speakers, in training.
+    side_information: what a prediction rests on beyond the utterance itself, for result tables.
+    loss_keys: the keys of LossConfig that it uses beside `label_smoothing`.
+    """
+
+    needs_neutral: ClassVar[bool] = False
+    neutral_at_inference: ClassVar[bool] = False
+    needs_unlabelled: ClassVar[bool] = False
+    side_information: ClassVar[str] = "none"
+    loss_keys: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, label_smoothing: float = 0.0):
         super().__init__()
@@ -53,9 +74,13 @@ class System(nn.Module):
         """Return what each optimiser updates; systems that alternate have several groups."""
         return {"all": list(self.parameters())}
 
+    def training_parts(self) -> list[nn.Module]:
+        """Return the parts that a prediction does without."""
+        return []
+
     def inference_parameters(self) -> int:
         """Return how many parameters a prediction needs."""
-        return sum(p.numel() for p in self.parameters())
+        return count(self) - sum(count(part) for part in self.training_parts())
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return named scalar losses; "loss" is the one to minimise."""
@@ -78,3 +103,26 @@ class System(nn.Module):
 
     def task_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         return cross_entropy(logits.float(), targets, label_smoothing=self.label_smoothing)
+
+
+def count(module: nn.Module) -> int:
+    """Return the number of parameters."""
+    return sum(p.numel() for p in module.parameters())
+
+
+def join(
+    feats: Tensor, lengths: Tensor | None, other_feats: Tensor, other_lengths: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Return utterances and others behind them, for one pass: (2B, T, F), (2B,) or None.
+
+    One pass lets batch norm treat both alike, as it will in evaluation.
+
+    Args:
+        feats, other_feats: (B, T, F); T may differ if there are lengths.
+        lengths, other_lengths: (B,) frames before padding, or None for both.
+    """
+    if lengths is None:
+        return torch.cat([feats, other_feats]), None
+    frames = max(feats.shape[1], other_feats.shape[1])
+    padded = [pad(x, (0, 0, 0, frames - x.shape[1])) for x in (feats, other_feats)]
+    return torch.cat(padded), torch.cat([lengths, other_lengths])

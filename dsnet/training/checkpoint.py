@@ -15,7 +15,7 @@ from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig
 from dsnet.systems.system import System
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -44,7 +44,9 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
         raise TrainingError(f"{path}: not a checkpoint of this toolkit: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise TrainingError(f"{path}: expected checkpoint format {FORMAT}, found {found}")
+        raise TrainingError(
+            f"{path}: expected checkpoint format {FORMAT}, found {found}; train again (--stage 3)"
+        )
     return content
 
 
@@ -76,7 +78,7 @@ def load_system(
             f"{path}: trained with {' and '.join(differing)} than are asked for now; "
             "train again (--stage 3)"
         )
-    system = build_system(config, len(classes))
+    system = build_system(config, len(classes), content["num_speakers"])
     system.load_state_dict(content["model"])
     return system.to(device)
 

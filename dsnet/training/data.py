@@ -10,7 +10,11 @@ from dsnet.errors import FeatureError
 from dsnet.features.fbank import FbankConfig
 from dsnet.features.feats import FeatsInfo, read_all
 from dsnet.folds.task_data import TaskData
+from dsnet.systems import find_system
+from dsnet.systems.config import SystemConfig
+from dsnet.training.calibration import SpeakerCalibration
 from dsnet.training.frames import FrameStore
+from dsnet.training.inference import first_references
 from dsnet.training.loop import FoldData
 
 
@@ -41,29 +45,57 @@ def load_store(
 
 
 def load_training_data(
-    task_dir: Path, feats_dir: Path, fold_name: str, device: torch.device
+    task_dir: Path, feats_dir: Path, fold_name: str, device: torch.device, config: SystemConfig
 ) -> FoldData:
-    """Load the training and validation parts of a fold, and the references of the former.
+    """Load the training and validation parts of a fold, and what the system needs beside them.
+
+    Test audio is read only for a system with `needs_unlabelled`, test labels never.
 
     Raises:
         FoldError, FeatureError: stage 1 or 2 is missing, or its files do not fit together.
+        TrainingError: utterances of any part lack the neutral clip that the system needs.
     """
     task, info = TaskData.load(task_dir), FeatsInfo.load(feats_dir)
-    fold = task.fold(fold_name)
+    fold, system = task.fold(fold_name), find_system(config)
     trained = set(fold.train)  # a fold may leave utterances of its training speakers out
     references = {
         utt: [ref for ref in task.references[utt] if ref in trained or ref not in task.utt2spk]
         for utt in fold.train
     }
     wanted = {*fold.train, *fold.dev, *(ref for refs in references.values() for ref in refs)}
+    given = set()
+    if system.neutral_at_inference:
+        # all parts, since an hour of training is too late to hear of it
+        first_references([*fold.train, *fold.dev, *fold.test], task.references)
+        references |= {utt: task.references[utt] for utt in fold.dev}
+        wanted |= set(first_references(fold.dev, references).values())
+        given |= set(first_references([*fold.dev, *fold.test], task.references).values())
+    clips = {}
+    if config.input.calibrate == "neutral":
+        clips = {utt: task.clips(utt) for utt in sorted(wanted)}
+        for utt in clips.keys() - set(fold.dev):
+            clips[utt] = [
+                clip for clip in clips[utt] if clip in trained or clip not in task.utt2spk
+            ]
+        wanted |= {clip for own in clips.values() for clip in own}
+        given |= {
+            clip for u in [*fold.dev, *fold.test] for clip in task.clips(u)[: config.input.clips]
+        }
+    unlabelled = [*fold.dev, *fold.test] if system.needs_unlabelled else []
+    wanted |= set(unlabelled)
     index = {name: i for i, name in enumerate(task.classes)}
+    store = load_store(feats_dir, sorted(wanted), device)
     return FoldData(
         name=fold_name,
-        store=load_store(feats_dir, sorted(wanted), device),
+        store=store,
         train=list(fold.train),
         dev=list(fold.dev),
         labels={utt: index[task.utt2emo[utt]] for utt in [*fold.train, *fold.dev]},
+        speakers={utt: task.utt2spk[utt] for utt in fold.train},
         references=references,
+        unlabelled=unlabelled,
+        given=sorted(given),
+        calibration=SpeakerCalibration(store, clips, config.input.clips) if clips else None,
         classes=task.classes,
         fbank=FbankConfig(**info.config),
         digest=task.digest,

@@ -30,6 +30,7 @@ from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig, TrainConfig
 from dsnet.training import checkpoint
 from dsnet.training.batches import TrainingSet
+from dsnet.training.calibration import SpeakerCalibration
 from dsnet.training.frames import FrameStore
 from dsnet.training.inference import predict
 
@@ -40,18 +41,27 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 @dataclass
 class FoldData:
-    """What training may see of a fold: training and validation utterances, never test ones."""
+    """What training may see of a fold; of test utterances nothing unless the system declares it."""
 
     name: str
     store: FrameStore
     train: list[str]
     dev: list[str]
     labels: dict[str, int]  # of train and dev
-    references: dict[str, list[str]]  # of train
+    speakers: dict[str, str]  # of train
+    references: dict[str, list[str]]  # of train; of dev too if the system needs one at inference
+    unlabelled: list[str]  # utterances of dev and test if the system needs their audio, else none
+    given: list[str]  # neutral utterances of dev and test that the system is given at inference
+    calibration: SpeakerCalibration | None  # of train and dev, if the input is calibrated
     classes: list[str]
     fbank: FbankConfig
     digest: str  # of the task's folds, labels and references
     features_digest: str
+
+    @property
+    def train_speakers(self) -> list[str]:
+        """Return the names of the training speakers; a speaker index is a position in it."""
+        return sorted(set(self.speakers.values()))
 
 
 @dataclass
@@ -77,15 +87,19 @@ class Trainer:
         self.config, self.data, self.seed, self.folder = config, data, seed, folder
         self.device = data.store.device
         torch.manual_seed(epoch_seed(seed, data.name, 0))
-        self.system = build_system(config, len(data.classes)).to(self.device)
+        speakers = {name: i for i, name in enumerate(data.train_speakers)}
+        self.system = build_system(config, len(data.classes), len(speakers)).to(self.device)
         self.train_set = TrainingSet(
             data.store,
             data.train,
             [data.labels[u] for u in data.train],
             len(data.classes),
+            [speakers[data.speakers[u]] for u in data.train],
             [data.references[u] for u in data.train],
+            data.unlabelled,
             config,
             data.fbank,
+            data.calibration,
         )
         train = config.train
         self.optimizers = {
@@ -169,7 +183,7 @@ class Trainer:
         self.system.train()
         totals: dict[str, Tensor] = {}
         count = 0
-        for batch in self.train_set.epoch(generator, self.system.needs_neutral):
+        for batch in self.train_set.epoch(generator, self.system):
             with self._precision():
                 losses = self.system.step(batch, self.update)
             for name, value in losses.items():
@@ -211,7 +225,14 @@ class Trainer:
         data = self.data
         labels = torch.tensor([data.labels[u] for u in data.dev])
         with self._precision():
-            logits = predict(self.system, data.store, data.dev, self.config.input).logits
+            logits = predict(
+                self.system,
+                data.store,
+                data.dev,
+                data.references,
+                self.config.input,
+                data.calibration,
+            ).logits
         decisions = logits.argmax(1)
         return {
             "loss": float(cross_entropy(logits, labels)),
@@ -225,6 +246,7 @@ class Trainer:
             **self.provenance,
             "config": dataclasses.asdict(self.config),
             "classes": self.data.classes,
+            "num_speakers": len(self.data.train_speakers),
             "epoch": self.progress.epoch,
         }
         if selected:  # before the checkpoint: a run killed between the two redoes this epoch

@@ -21,6 +21,8 @@
 #   --feats (fbank)           features: conf/<feats>.yaml
 #   --systems (dsnet_small)   conf/<system>.yaml or ../conf/<system>.yaml; several in quotes
 #   --seeds (1)               several in quotes
+#   --classical ()            SVMs on openSMILE functionals: "compare_svm egemaps_svm" (see README)
+#   --ensembles ()            such as "dsnet_small dsnet_small+compare_svm": of all their seeds
 #   --folds ()                such as "03 08"; empty: all
 #   --nj (2)                  parallel jobs of stage 1
 #   --fold-jobs (2)           parallel jobs of stages 3 and 4, each with
@@ -40,6 +42,8 @@ task=7class
 feats=fbank
 systems=dsnet_small
 seeds=1
+classical=
+ensembles=
 folds=
 nj=2
 fold_jobs=2
@@ -92,6 +96,7 @@ for name in $systems; do
   for seed in $seeds; do
     exp=exp/$task/$name/seed_$seed
     fold_files "$exp" train.json model.pt
+    time_left
     once "train.$task.$name.$seed" --reads "$config" data/"$feats"/feats.json data/"$task" \
       --writes "${files[@]}" \
       -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
@@ -108,15 +113,36 @@ for name in $systems; do
     exp=exp/$task/$name/seed_$seed
     fold_files "$exp" train.json
     trained=("${files[@]}")
-    fold_files "$exp" {dev,test}/posteriors.tsv
+    fold_files "$exp" {train,dev,test}/embeddings.npz {dev,test}/posteriors.tsv
+    inferred=("${files[@]}")
     once "infer.$task.$name.$seed" --reads data/"$feats"/feats.json data/"$task" "${trained[@]}" \
-      --writes "${files[@]}" \
+      --writes "${inferred[@]}" \
       -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
       JOB=1:"$num_folds" "$exp"/log/infer.JOB.log \
       python -m dsnet.bin.infer --system "$name" --folds "$folds" --job JOB \
       --seed "$seed" --device "$device" --num-threads "$num_threads" \
       data/"$task" data/"$feats" "$exp"
+    fold_files "$exp" probes.json
+    once "probe.$task.$name.$seed" --reads data/"$task" "${trained[@]}" "${inferred[@]}" \
+      --writes "${files[@]}" -- python -m dsnet.bin.probe --folds "$folds" data/"$task" "$exp"
   done
+done
+for name in $classical; do
+  once "functionals.${name%%_*}" --reads data/manifests/{recordings,supervisions}.jsonl.gz \
+    --writes data/opensmile/"${name%%_*}".npz \
+    -- python -m dsnet.bin.compute_functionals --set "${name%%_*}" --nj "$nj" \
+    data/manifests data/opensmile
+  fold_files exp/"$task"/"$name"/seed_1 train.json {dev,test}/posteriors.tsv
+  once "classical.$task.$name" --reads data/opensmile/"${name%%_*}".npz data/"$task" \
+    --writes "${files[@]}" -- python -m dsnet.bin.classical --system "$name" --folds "$folds" \
+    data/"$task" data/opensmile exp/"$task"
+done
+for members in $ensembles; do
+  IFS=+ read -ra names <<< "$members"
+  fold_files exp/"$task"/ensemble_of_"$members"/seed_1 train.json {dev,test}/posteriors.tsv
+  once "ensemble.$task.$members" --reads data/"$task" "${names[@]/#/exp/$task/}" \
+    --writes "${files[@]}" -- python -m dsnet.bin.combine --systems "${members//+/ }" --folds "$folds" \
+    data/"$task" exp/"$task"
 done
 
 stage 5 "score"

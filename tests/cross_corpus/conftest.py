@@ -122,11 +122,12 @@ class Toy:
             "features_digest": FeatsInfo.load(self.path / "data" / "fbank").digest,
             "task_digest": self.task.digest,
         }
-        system = build_system(config, len(self.classes))
+        system = build_system(config, len(self.classes), 1)
         with torch.no_grad():
             for weight in system.parameters():
                 weight.add_(0.3 * torch.randn(weight.shape))
         content = {"config": dataclasses.asdict(config), "classes": self.classes, "epoch": 1}
+        content["num_speakers"] = 1
         checkpoint.save(
             self.fold_dir(fold) / "model.pt", about | content | {"model": system.state_dict()}
         )

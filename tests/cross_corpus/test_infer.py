@@ -32,7 +32,7 @@ def infer(toys, run_program, tmp_path):
 def test_each_utterance_equals_the_network_run_by_hand(toys, infer, tmp_path):
     found = infer()
     config = load(toys["one"].path / "conf" / "tiny.yaml", SystemConfig)
-    system = build_system(config, 4)
+    system = build_system(config, 4, 1)
     system.load_state_dict(checkpoint.load(toys["one"].fold_dir("a") / "model.pt")["model"])
     feats = toys["two"].read_features()
     assert sorted(found) == sorted(feats) and len(found) == 18
@@ -91,3 +91,28 @@ def test_a_model_of_earlier_features_is_refused_and_the_result_stays(toys, infer
     with pytest.raises(TrainingError, match="trained with other features than are asked for now"):
         infer()
     assert (tmp_path / "exp" / "fold_a" / "cross.json").exists()  # stage 5 sees what changed
+
+
+def test_neutral_clips_are_those_of_the_targets_speakers(toys, infer, tmp_path):
+    one, two = toys["one"], toys["two"]
+    config = one.path / "conf" / "tiny.yaml"
+    config.write_text(config.read_text().replace("kind: base", "kind: dsc"))
+    one.write_model("a")
+    feats = two.read_features()
+    with pytest.raises(TrainingError, match="3 of 18 .*first: a-rest-1, b-rest-1, c-rest-1"):
+        infer()  # each serves its speaker alone
+    references = {s: [f"{s}-rest-2", f"{s}-rest-1"] for s in "abc"}
+    lines = "".join(f"{s} {' '.join(r)}\n" for s, r in references.items())
+    (two.task_dir / "spk2neutral").write_text(lines)
+    found = infer()
+    system = build_system(load(config, SystemConfig), 4, 1).eval()
+    system.load_state_dict(checkpoint.load(one.fold_dir("a") / "model.pt")["model"])
+    for utt, posteriors in found.items():
+        (reference, *_) = (r for r in references[utt[0]] if r != utt)
+        clips = [torch.from_numpy(feats[name].copy())[None] for name in (utt, reference)]
+        with torch.inference_mode():
+            logits = system(clips[0], None, clips[1], None).logits
+        np.testing.assert_allclose(posteriors, logits.softmax(1)[0], atol=1e-4)
+    about = json.loads((tmp_path / "exp" / "fold_a" / "cross.json").read_text())
+    assert about["side_information"] == "1 neutral clip of the speaker at inference"
+    assert "neutral references of two" in about["inputs"]

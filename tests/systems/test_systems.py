@@ -1,24 +1,14 @@
-"""The systems: sizes as counted by hand, and what each loss may touch."""
+"""What all systems have in common, and the sizes and losses of base and dsnet."""
 
 import pytest
 import torch
 
 from dsnet.errors import ConfigError
-from dsnet.models.encoder import EncoderConfig
 from dsnet.systems import SYSTEMS, build_system
 from dsnet.systems.config import LossConfig, SystemConfig
-from dsnet.systems.system import Batch
+from dsnet.systems.system import join
 
-
-def small(kind, **losses):
-    encoder = EncoderConfig(num_bins=20, channels=[3, 4, 5, 6], embed_dim=8)
-    return SystemConfig(kind=kind, encoder=encoder, losses=LossConfig(**losses))
-
-
-def a_batch(has_neutral=(True, True, True, True)):
-    feats, neutral = torch.randn(2, 4, 32, 20).unbind()
-    targets = torch.eye(3)[[0, 1, 2, 0]]
-    return Batch(feats, None, targets, neutral, None, torch.tensor(has_neutral))
+DISCRIMINATOR = 257 * 256  # its first layer; the second has 257 an output
 
 
 def count(module):
@@ -27,7 +17,7 @@ def count(module):
 
 def test_published_dsnet_has_the_published_size():
     torch.manual_seed(0)
-    system = build_system(SystemConfig(kind="dsnet"), 4)
+    system = build_system(SystemConfig(kind="dsnet"), 4, 8)
     # a gated layer i -> o with bottleneck b = i / 2 has (i + 1) b + (b + 1) i + (i + 1) o
     gated = [
         (i + 1) * (i // 2) + (i // 2 + 1) * i + (i + 1) * o for i, o in ((256, 128), (128, 256))
@@ -40,30 +30,43 @@ def test_published_dsnet_has_the_published_size():
 
 
 def test_base_matched_is_dsnets_path_to_a_prediction():
-    matched = build_system(SystemConfig(kind="base_matched"), 4)
-    assert count(matched) == build_system(SystemConfig(kind="dsnet"), 4).inference_parameters()
+    matched = build_system(SystemConfig(kind="base_matched"), 4, 8)
+    assert count(matched) == build_system(SystemConfig(kind="dsnet"), 4, 8).inference_parameters()
 
 
-def test_total_loss_is_the_weighted_sum():
-    torch.manual_seed(0)
-    system = build_system(small("dsnet", similarity=2.0, difference=3.0, reconstruction=5.0), 3)
-    x = system.losses(a_batch())
+@pytest.mark.parametrize(
+    "kind, training_only",
+    [
+        ("dat", DISCRIMINATOR + 257 * 8),
+        ("dat_transductive", DISCRIMINATOR + 257 * 2),
+        ("menan", DISCRIMINATOR + 257 * 8),
+        ("isnet", 4_570_336 + DISCRIMINATOR + 257 * 8),
+        ("dsc", 0),
+    ],
+)
+def test_what_a_prediction_does_without(kind, training_only):
+    system = build_system(SystemConfig(kind=kind), 4, 8)
+    assert count(system) - system.inference_parameters() == training_only
+
+
+def test_total_loss_is_the_weighted_sum(make_system, make_batch):
+    system = make_system("dsnet", similarity=2.0, difference=3.0, reconstruction=5.0)
+    x = system.losses(make_batch())
     wanted = x["task"] + 2 * x["similarity"] + 3 * x["difference"] + 5 * x["reconstruction"]
     torch.testing.assert_close(x["loss"], wanted)
 
 
-def test_auxiliary_losses_reach_the_encoder_and_leave_the_classifier_alone():
-    system = build_system(small("dsnet"), 3)
-    losses = system.losses(a_batch())
+def test_auxiliary_losses_reach_the_encoder_and_leave_the_classifier_alone(make_system, make_batch):
+    system = make_system("dsnet")
+    losses = system.losses(make_batch())
     (losses["similarity"] + losses["difference"] + losses["reconstruction"]).backward()
     assert system.encoder.blocks[0].conv.weight.grad.abs().sum() > 0
     assert all(p.grad is None for p in system.classifier.parameters())
 
 
-def test_an_utterance_without_reference_is_left_out_of_the_similarity():
-    torch.manual_seed(0)
-    system = build_system(small("dsnet"), 3).eval()
-    batch = a_batch(has_neutral=(True, False, True, True))
+def test_an_utterance_without_reference_is_left_out_of_the_similarity(make_system, make_batch):
+    system = make_system("dsnet").eval()
+    batch = make_batch(has_neutral=(True, False, True, True))
     before = system.losses(batch)["similarity"]
     batch.neutral_feats[1] += 100
     torch.testing.assert_close(system.losses(batch)["similarity"], before)
@@ -71,9 +74,8 @@ def test_an_utterance_without_reference_is_left_out_of_the_similarity():
     assert system.losses(batch)["similarity"] == 0
 
 
-def test_alpha_lets_the_irrelevant_part_into_the_decision():
-    torch.manual_seed(0)
-    without, full = (build_system(small("dsnet", alpha=a), 3).eval() for a in (0.0, 1.0))
+def test_alpha_lets_the_irrelevant_part_into_the_decision(make_system):
+    without, full = (make_system("dsnet", alpha=a).eval() for a in (0.0, 1.0))
     full.load_state_dict(without.state_dict())
     feats = torch.randn(2, 32, 20)
     parts = full(feats).embeddings
@@ -83,22 +85,59 @@ def test_alpha_lets_the_irrelevant_part_into_the_decision():
 
 
 @pytest.mark.parametrize("kind", SYSTEMS)
-def test_a_step_lowers_the_loss_of_its_batch(kind):
-    torch.manual_seed(0)
-    system = build_system(small(kind), 3)
-    optimizer = torch.optim.Adam(system.parameters(), 0.01)
+def test_steps_lower_the_task_loss_of_their_batch(make_system, make_batch, take_steps, kind):
+    system = make_system(kind)
+    for part in system.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+    losses = [x["task"].item() for x in take_steps(system, make_batch(), 30)]
+    assert losses[-1] < losses[0]
 
-    def update(loss, group):
-        assert group == "all"
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
 
-    batch = a_batch()
-    losses = [system.step(batch, update)["loss"].item() for _ in range(30)]
-    assert sum(losses[-5:]) < sum(losses[:5])
+@pytest.mark.parametrize("kind", SYSTEMS)
+def test_every_parameter_belongs_to_one_optimiser(make_system, kind):
+    system = make_system(kind)
+    grouped = [id(p) for group in system.parameter_groups().values() for p in group]
+    assert sorted(grouped) == sorted(id(p) for p in system.parameters())
+
+
+@pytest.mark.parametrize("kind", ["dat", "dat_transductive", "dsc", "menan", "isnet"])
+def test_encoder_and_classifier_start_from_the_weights_of_base(make_system, kind):
+    """So that under one seed systems differ by what they do, not by where they begin."""
+    base, other = make_system("base").state_dict(), make_system(kind).state_dict()
+    assert all(torch.equal(weight, other[name]) for name, weight in base.items())
+
+
+def test_what_a_prediction_rests_on_is_declared():
+    declared = {kind: system.side_information for kind, system in SYSTEMS.items()}
+    assert declared.pop("dsc") == "1 neutral clip of the speaker at inference"
+    assert declared.pop("dat_transductive") == "unlabelled audio of the test speakers in training"
+    assert set(declared.values()) == {"none"}
+    for system in SYSTEMS.values():
+        needs = system.neutral_at_inference or system.needs_unlabelled
+        assert needs == (system.side_information != "none")
 
 
 def test_unknown_kind_names_the_known_ones():
-    with pytest.raises(ConfigError, match="known systems: base, base_matched, dsnet"):
-        build_system(SystemConfig(kind="dnset"), 3)
+    with pytest.raises(ConfigError, match="known systems: base, base_matched, dat, .*dsnet"):
+        build_system(SystemConfig(kind="dnset"), 3, 2)
+
+
+@pytest.mark.parametrize(
+    "kind, losses, message",
+    [
+        ("base", {"adversary": 0.5}, "losses.adversary is 0.5, which kind 'base' does not use"),
+        ("menan", {"similarity": 0.0}, "its keys are label_smoothing, adversary. Remove it"),
+    ],
+)
+def test_a_loss_key_of_another_system_is_refused(kind, losses, message):
+    with pytest.raises(ConfigError, match=message):
+        build_system(SystemConfig(kind=kind, losses=LossConfig(**losses)), 3, 2)
+
+
+def test_join_pads_the_shorter_side():
+    feats, lengths = join(
+        torch.ones(1, 2, 1), torch.tensor([2]), 2 * torch.ones(1, 3, 1), torch.tensor([3])
+    )
+    assert feats[:, :, 0].tolist() == [[1, 1, 0], [2, 2, 2]]
+    assert lengths.tolist() == [2, 3]

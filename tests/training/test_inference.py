@@ -1,19 +1,62 @@
-"""What stage 4 writes, read back as stage 5 reads it."""
+"""What stage 4 computes and writes, read back as stage 5 reads it."""
 
 import numpy as np
+import pytest
 import torch
 
+from dsnet.errors import TrainingError
+from dsnet.posteriors import write_posteriors
 from dsnet.scoring.results import read_posteriors
-from dsnet.training.inference import Predictions, write_predictions
+from dsnet.systems import build_system
+from dsnet.training.inference import Predictions, predict, write_embeddings
 
 
 def test_small_probabilities_keep_their_order(tmp_path):
     """Scored in fewer classes, a network that is certain of one that is not asked for still has an
     answer."""
     logits = torch.tensor([[40.0, 1.0, 3.0], [0.0, 0.0, 0.0]])
-    write_predictions(tmp_path, ["u2", "u1"], ["x", "y", "z"], Predictions(logits, {}))
+    posteriors = Predictions(logits, {}).posteriors
+    write_posteriors(tmp_path / "posteriors.tsv", ["u2", "u1"], ["x", "y", "z"], posteriors)
     utt_ids, posteriors = read_posteriors(tmp_path / "posteriors.tsv", ["x", "y", "z"])
     assert utt_ids == ["u1", "u2"]
     np.testing.assert_allclose(posteriors[0], 1 / 3, rtol=1e-5)
     # exp(-39) and exp(-37), beside which exp(0) is all of the sum
     np.testing.assert_allclose(posteriors[1, 1:], np.exp([-39.0, -37.0]), rtol=1e-4)
+
+
+def test_embeddings_are_found_by_utterance(tmp_path):
+    embeddings = {"h": torch.tensor([[2.0, 2.0], [1.0, 1.0]])}
+    write_embeddings(tmp_path, ["u2", "u1"], Predictions(torch.zeros(2, 3), embeddings))
+    stored = np.load(tmp_path / "embeddings.npz")
+    assert stored["utt_ids"].tolist() == ["u1", "u2"]
+    assert stored["h"].tolist() == [[1, 1], [2, 2]]
+
+
+@pytest.mark.parametrize("mode", ["fixed", "variable"])
+def test_a_system_with_neutral_clips_gets_the_first_reference(fold, make_config, mode):
+    torch.manual_seed(0)
+    config = make_config("dsc", mode)
+    system = build_system(config, 3, 3)
+    found = predict(system, fold.store, fold.dev, fold.references, config.input, batch_size=3)
+    for i, utt in enumerate(fold.dev):
+        clips = []
+        for name in (utt, fold.references[utt][0]):
+            position = fold.store.positions([name])
+            if mode == "fixed":
+                clips += [fold.store.fixed(position, 48), None]
+            else:
+                clips += [*fold.store.variable(position, 16)]
+        with torch.inference_mode():
+            torch.testing.assert_close(found.logits[i], system(*clips).logits[0])
+    swapped = {utt: references[::-1] for utt, references in fold.references.items()}
+    other = predict(system, fold.store, fold.dev, swapped, config.input)
+    assert not torch.allclose(found.logits, other.logits, atol=1e-6)
+
+
+def test_an_utterance_without_the_reference_that_it_needs_is_named(fold, make_config):
+    system, missing = build_system(make_config("dsc"), 3, 3), fold.dev[2]
+    fold.references[missing] = []
+    with pytest.raises(TrainingError, match=f"1 of 7 .*first: {missing}.*all_utterances"):
+        predict(system, fold.store, fold.dev, fold.references, make_config().input)
+    base = build_system(make_config("base"), 3, 3)
+    predict(base, fold.store, fold.dev, {}, make_config().input)  # does not look

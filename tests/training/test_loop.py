@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dsnet.errors import TrainingError
-from dsnet.models.augment import AugmentConfig
+from dsnet.systems import SYSTEMS
 from dsnet.training import checkpoint
 from dsnet.training.inference import predict
 from dsnet.training.loop import MODEL, Trainer, epoch_seed
@@ -30,12 +30,19 @@ def train(config, fold, folder, stop_after_epoch=None, seed=1):
     return trainer.run(report)
 
 
+AUGMENT = {"tempo": 0.2, "vocal_tract": 0.1, "gain": 1.0, "time_masks": 1}
+
+
 @pytest.mark.parametrize(
-    "schedule, select, mode", [("plateau", "best", "variable"), ("one_cycle", "last", "crop")]
+    "kind, schedule, select, mode",
+    [("dsnet", "plateau", "best", "variable")]
+    + [(kind, "one_cycle", "last", "crop") for kind in SYSTEMS],
 )
-def test_a_resumed_run_ends_with_the_same_bits(fold, make_config, tmp_path, schedule, select, mode):
-    config = make_config(mode=mode, schedule=schedule, select=select, patience=1)
-    config.augment = AugmentConfig(tempo=0.2, vocal_tract=0.1, gain=1.0, time_masks=1)
+def test_a_resumed_run_ends_with_the_same_bits(
+    fold, make_config, tmp_path, kind, schedule, select, mode
+):
+    augment = AUGMENT | {"mixup": 0.3 if mode == "crop" else 0.0}
+    config = make_config(kind, mode, 8, augment, schedule=schedule, select=select, patience=1)
     whole = train(config, fold, tmp_path / "whole")
     for epoch in (1, 3):
         with pytest.raises(Killed):
@@ -96,7 +103,7 @@ def test_logged_losses_are_means_over_utterances(fold, make_config, tmp_path, mo
 def test_gradient_norm_is_clipped(fold, make_config, tmp_path):
     trainer = Trainer(make_config(kind="base", max_grad_norm=0.01), fold, 1, tmp_path)
     trainer.train_set.config.train.batch_size = 21
-    batch = next(iter(trainer.train_set.epoch(torch.Generator(), False)))
+    batch = next(iter(trainer.train_set.epoch(torch.Generator(), trainer.system)))
     trainer.system.step(batch, trainer.update)
     norm = torch.stack([p.grad.norm() for p in trainer.system.parameters()]).norm()
     assert norm == pytest.approx(0.01, rel=1e-3)
@@ -107,6 +114,19 @@ def test_a_loss_that_is_not_finite_stops_with_advice(fold, make_config, tmp_path
     with pytest.raises(TrainingError, match=r"epoch 1.*Lower train.learning_rate"):
         train(make_config(), fold, tmp_path)
     assert not (tmp_path / MODEL).exists()
+
+
+def test_the_number_of_speakers_is_that_of_the_training_part(fold, make_config, tmp_path):
+    fold.speakers = {utt: f"speaker {i % 5}" for i, utt in enumerate(fold.train)}
+    config = make_config("menan", max_epochs=1)
+    trainer = Trainer(config, fold, 1, tmp_path)
+    assert fold.train_speakers == [f"speaker {i}" for i in range(5)]
+    assert trainer.system.speaker_classifier[-1].out_features == 5
+    train(config, fold, tmp_path)
+    asked = (config, fold.classes, "task", "features")
+    loaded = checkpoint.load_system(tmp_path / MODEL, *asked, device="cpu")
+    # each of 21 utterances was seen once, 5 of the first speaker and 4 of the others
+    assert (loaded.utterances_seen - 1).tolist() == [5, 4, 4, 4, 4]
 
 
 def test_the_loop_learns(fold, make_config, tmp_path):
@@ -146,8 +166,8 @@ def test_a_torn_checkpoint_is_an_error_that_names_it(tmp_path):
 def test_predictions_come_in_the_order_asked_for(fold, make_config, tmp_path):
     trainer = Trainer(make_config(), fold, 1, tmp_path)
     ids = fold.train + fold.dev
-    together = predict(trainer.system, fold.store, ids, trainer.config.input, batch_size=8)
+    together = predict(trainer.system, fold.store, ids, {}, trainer.config.input, batch_size=8)
     for i, utt in enumerate(ids):
-        alone = predict(trainer.system, fold.store, [utt], trainer.config.input)
+        alone = predict(trainer.system, fold.store, [utt], {}, trainer.config.input)
         torch.testing.assert_close(together.logits[i : i + 1], alone.logits)
         torch.testing.assert_close(together.embeddings["e"][i : i + 1], alone.embeddings["e"])

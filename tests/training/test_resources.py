@@ -1,0 +1,27 @@
+"""What a run took, against what the kernel says."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from dsnet.training.resources import machine, peak_memory
+
+STATUS = Path("/proc/self/status")
+
+
+@pytest.mark.skipif(not STATUS.is_file(), reason="not Linux")
+def test_peak_memory_is_in_bytes_and_never_falls():
+    block = bytearray(os.urandom(1) * 200_000_000)
+    peak = peak_memory(torch.device("cpu"))
+    del block
+    (line,) = (x for x in STATUS.read_text().splitlines() if x.startswith("VmHWM:"))
+    assert peak.keys() == {"peak_memory_bytes"}
+    assert peak["peak_memory_bytes"] == pytest.approx(1024 * int(line.split()[1]), rel=0.02)
+    assert peak["peak_memory_bytes"] > 200_000_000
+
+
+def test_the_machine_is_named():
+    model, cores = machine(torch.device("cpu")).rsplit(", ", 1)
+    assert cores == f"{os.cpu_count()} cores" and len(model) > 3
