@@ -1,0 +1,49 @@
+"""Ensembles: geometric means by hand, each run at its temperature, systems of equal weight."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from dsnet.scoring.ensembles import combine
+from dsnet.scoring.probabilities import fit_temperature
+
+
+def draw(count, seed, sharpness=1.0):
+    """Return posteriors from which the labels were drawn, with their logits times `sharpness`."""
+    rng = np.random.default_rng(seed)
+    logits = 2 * rng.normal(size=(count, 3))
+    labels = np.array([rng.choice(3, p=p) for p in softmax(logits, axis=1)])
+    return logits, softmax(sharpness * logits, axis=1), labels
+
+
+def test_copies_of_one_run_are_that_run_at_its_temperature():
+    logits, posteriors, labels = draw(400, 0)
+    dev, test = combine({"a": [(posteriors, posteriors[:5])] * 2}, labels)
+    expected = softmax(logits / fit_temperature(posteriors, labels), axis=1)
+    assert dev == pytest.approx(expected, abs=1e-9)
+    assert test == pytest.approx(expected[:5], abs=1e-9)
+
+
+def test_how_sure_a_member_is_does_not_matter():
+    """Ten times the logits are the same knowledge, said louder."""
+    _, quiet, labels = draw(400, 0)
+    _, loud, _ = draw(400, 0, sharpness=10)
+    other = draw(400, 1)[1]
+    one = combine({"a": [(quiet, quiet)], "b": [(other, other)]}, labels)
+    two = combine({"a": [(loud, loud)], "b": [(other, other)]}, labels)
+    assert one[1] == pytest.approx(two[1], abs=1e-3)
+
+
+def test_systems_weigh_the_same_however_many_seeds():
+    _, a, labels = draw(300, 0)
+    b = draw(300, 1)[1]
+    few = combine({"a": [(a, a)], "b": [(b, b)]}, labels)[1]
+    many = combine({"a": [(a, a)] * 3, "b": [(b, b)]}, labels)[1]
+    assert few == pytest.approx(many, abs=1e-9)
+
+
+def test_a_posterior_that_was_rounded_to_zero_decides_nothing_alone():
+    dev = np.full((3, 3), 0.1) + 0.7 * np.eye(3)
+    sure, test = np.array([[1.0, 0.0, 0.0]]), np.array([[0.2, 0.7, 0.1]])
+    _, combined = combine({"a": [(dev, sure), (dev, test)]}, np.arange(3))
+    assert np.isfinite(combined).all() and combined.sum() == pytest.approx(1)
