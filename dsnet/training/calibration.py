@@ -19,6 +19,22 @@ LEAST_DEVIATION = 0.5  # nats, so that a bin of silence is not blown up
 MOST_DRAWN = 5  # clips in training
 
 
+def require_clips(clips: Mapping[str, Sequence[str]]) -> None:
+    """Make sure that every utterance can be calibrated.
+
+    Raises:
+        TrainingError: some have no clip.
+    """
+    without = [utt for utt, own in clips.items() if not own]
+    if without:
+        raise TrainingError(
+            f"{len(without)} of {len(clips)} utterances have no neutral clip of their speaker "
+            f"beside themselves, by which input.calibrate goes; first: "
+            f"{', '.join(without[:10])}. Set references.if_missing to all_utterances in the "
+            "task's config (stage 2), or input.calibrate to none"
+        )
+
+
 class SpeakerCalibration:
     """What the neutral clips of the speakers of a store are like, and utterances in their light."""
 
@@ -33,14 +49,7 @@ class SpeakerCalibration:
         Raises:
             TrainingError: an utterance without any clip.
         """
-        without = [utt for utt, own in clips.items() if not own]
-        if without:
-            raise TrainingError(
-                f"{len(without)} of {len(clips)} utterances have no neutral clip of their speaker "
-                f"beside themselves, by which input.calibrate goes; first: "
-                f"{', '.join(without[:10])}. Set references.if_missing to all_utterances in the "
-                "task's config (stage 2), or input.calibrate to none"
-            )
+        require_clips(clips)
         self.count = count
         names = sorted({clip for own in clips.values() for clip in own})
         place = {name: i for i, name in enumerate(names)}

@@ -12,7 +12,7 @@ from dsnet.features.feats import FeatsInfo, read_all
 from dsnet.folds.task_data import TaskData
 from dsnet.systems import find_system
 from dsnet.systems.config import SystemConfig
-from dsnet.training.calibration import SpeakerCalibration
+from dsnet.training.calibration import SpeakerCalibration, require_clips
 from dsnet.training.frames import FrameStore
 from dsnet.training.inference import first_references
 from dsnet.training.loop import FoldData
@@ -63,6 +63,8 @@ def load_training_data(
         for utt in fold.train
     }
     wanted = {*fold.train, *fold.dev, *(ref for refs in references.values() for ref in refs)}
+    unlabelled = [*fold.dev, *fold.test] if system.needs_unlabelled else []
+    wanted |= set(unlabelled)
     given = set()
     if system.neutral_at_inference:
         # all parts, since an hour of training is too late to hear of it
@@ -72,17 +74,15 @@ def load_training_data(
         given |= set(first_references([*fold.dev, *fold.test], task.references).values())
     clips = {}
     if config.input.calibrate == "neutral":
+        unseen = {utt: task.clips(utt) for utt in [*fold.dev, *fold.test]}
+        require_clips(unseen)
+        given |= {clip for own in unseen.values() for clip in own[: config.input.clips]}
         clips = {utt: task.clips(utt) for utt in sorted(wanted)}
-        for utt in clips.keys() - set(fold.dev):
+        for utt in clips.keys() - unseen.keys():
             clips[utt] = [
                 clip for clip in clips[utt] if clip in trained or clip not in task.utt2spk
             ]
         wanted |= {clip for own in clips.values() for clip in own}
-        given |= {
-            clip for u in [*fold.dev, *fold.test] for clip in task.clips(u)[: config.input.clips]
-        }
-    unlabelled = [*fold.dev, *fold.test] if system.needs_unlabelled else []
-    wanted |= set(unlabelled)
     index = {name: i for i, name in enumerate(task.classes)}
     store = load_store(feats_dir, sorted(wanted), device)
     return FoldData(

@@ -97,7 +97,7 @@ def write_stages():
         )
         build_task(task, corpus, folder / "task")
         rng = np.random.default_rng(0)
-        matrices = {s.id: rng.normal(size=(20, NUM_BINS)).astype(np.float32) for s in corpus}
+        matrices = {s.id: rng.normal(12, 2, (20, NUM_BINS)).astype(np.float32) for s in corpus}
         kaldiio.save_ark(str(folder / "feats.ark"), matrices, scp=str(folder / "feats.scp"))
         write_text(folder / "utt2num_frames", "".join(f"{s.id} 20\n" for s in corpus))
         config = dataclasses.asdict(FbankConfig(num_mel_bins=NUM_BINS))
