@@ -16,17 +16,18 @@ from dsnet.files import digest
 T = TypeVar("T")
 
 
-def load(path: Path | str, schema: type[T], changes: str = "") -> T:
+def load(path: Path | str, schema: type[T]) -> T:
     """Read a YAML file into a new `schema`; keys that it leaves out keep their defaults.
 
-    `changes` alter what the file says: `key=value,section.key=value`, values as in YAML.
-    A dataclass may define `check(self)` to raise ValueError for values that do not fit together;
+    conf/name@key=value,section.key=value.yaml is conf/name.yaml with some keys changed, values as
+    in YAML. A dataclass may define `check(self)` to raise ValueError for values that do not fit together;
     those of nested dataclasses run too.
 
     Raises:
         ConfigError: no such file, no valid YAML, unknown key, wrong type, missing or unfit value.
     """
-    path = Path(path)
+    where = str(path)
+    path, changes = split_changes(Path(path))
     if not path.is_file():
         there = ", ".join(p.stem for p in sorted(path.parent.glob("*.yaml"))) or "none"
         raise ConfigError(f"{path}: no such config; configs beside it: {there}")
@@ -38,8 +39,7 @@ def load(path: Path | str, schema: type[T], changes: str = "") -> T:
         given = {}
     if not isinstance(given, dict):
         raise ConfigError(f"{path}: expected 'key: value' lines, found {type(given).__name__}")
-    where = f"{path}, changed by {changes}" if changes else str(path)
-    for change in filter(None, changes.split(",")):
+    for change in changes:
         _apply(change, given, where)
     _check_keys(given, schema, where, "")
     try:
@@ -52,6 +52,12 @@ def load(path: Path | str, schema: type[T], changes: str = "") -> T:
         raise ConfigError(f"{where}: {key}{str(error).splitlines()[0]}") from error
     _run_checks(config, where)
     return config
+
+
+def split_changes(path: Path) -> tuple[Path, list[str]]:
+    """Return the file that a path with changes in its name stands for, and the changes."""
+    name, _, changes = path.stem.partition("@")
+    return path.with_name(f"{name}{path.suffix}"), [c for c in changes.split(",") if c]
 
 
 def _apply(change: str, given: dict, where: str) -> None:

@@ -75,14 +75,21 @@ def parse(args, defaults):
             hint = f"did you mean {option(close[0])}?" if close else "there are:"
             hint = hint if close else " ".join([hint, *map(option, defaults)])
             raise OptionError(f"unknown option {typed}; {hint}")
-        if not equals:
-            if not args or args[0].startswith("--"):
+        if not equals and defaults[name] in ("true", "false") and not given_value(args):
+            value = "true"
+        elif not equals:
+            if not given_value(args):
                 raise OptionError(f"option {typed} needs {wanted(name, defaults[name])[1]}")
             value = args.pop(0)
         pattern, meaning = wanted(name, defaults[name])
         if not re.fullmatch(pattern, value, re.DOTALL):
             raise OptionError(f"option {typed} needs {meaning}, not '{value}'")
         yield name, value
+
+
+def given_value(args) -> bool:
+    """Say whether the next word is a value and not another option."""
+    return bool(args) and not args[0].startswith("--")
 
 
 def wanted(name: str, default: str):

@@ -10,6 +10,7 @@ files=()   # what fold_files has found
 _stage=   # number and title of the stage that run.sh is in
 _title=
 _resume="bash $0 --stage"
+_run_sh=$(realpath -- "$0")
 _child=   # process of the step that runs
 
 log() { printf '%(%F %T)T %s\n' -1 "$*"; }
@@ -67,6 +68,25 @@ fold_names() {
     [[ " ${all[*]} " == *" $name "* ]] || die "no fold '$name' in $1/folds; it has: ${all[*]}"
   done
   echo "${chosen[*]}"
+}
+
+# ablation ARGS...: run the recipe with the user's options for every line of ../conf/ablation.txt,
+# put the results into one table, and end.
+ablation() {
+  local changes names variant folders=() top=${results_dir:-exp/results/$task.ablation}
+  while read -r changes names; do
+    [[ $changes != "" && $changes != "#"* ]] || continue
+    variant=$task
+    [[ $changes == - ]] || variant=$task@$changes
+    log "ablation: $variant: $names"
+    # of an option that is given twice the last value counts; we are in the recipe's folder now
+    bash "$_run_sh" "$@" --ablation false --corpus-dir "$corpus_dir" --task "$variant" \
+      --systems "$names" --results-dir "$top/$variant" < /dev/null || exit "$?"
+    [[ " ${folders[*]} " == *" $top/$variant "* ]] || folders+=("$top/$variant")
+  done < ../conf/ablation.txt
+  (( stop_stage < 5 )) || python -m dsnet.bin.ablation --recipe "$recipe" --command "$command" \
+    --results-dir "$top" --baseline dsnet_small "${folders[@]}"
+  exit 0
 }
 
 # system_config NAME: the YAML file of a system, the recipe's own or the one that all share; what

@@ -12,7 +12,7 @@ from dsnet.systems.config import SystemConfig
 
 
 def system_config_path(name: str, recipe: Path = Path()) -> Path:
-    """Return the YAML file of a system; what stands behind an @ in its name does not matter.
+    """Return the path of a system's config, to be read by dsnet.config.load.
 
     Args:
         name: of the system.
@@ -25,7 +25,7 @@ def system_config_path(name: str, recipe: Path = Path()) -> Path:
     folders = [recipe / "conf", recipe / ".." / "conf"]
     for folder in folders:
         if (folder / f"{base}.yaml").is_file():
-            return folder / f"{base}.yaml"
+            return folder / f"{name}.yaml"
     there = sorted({p.stem for f in folders for p in f.glob("*.yaml") if _is_system(p)})
     raise ConfigError(
         f"no system '{base}' in {folders[0]} or {folders[1]}; there are: {', '.join(there)}"
@@ -38,7 +38,7 @@ def load_system_config(name: str, recipe: Path = Path()) -> SystemConfig:
     Raises:
         ConfigError: no such file, or one that is not valid.
     """
-    return load(system_config_path(name, recipe), SystemConfig, name.partition("@")[2])
+    return load(system_config_path(name, recipe), SystemConfig)
 
 
 def _is_system(path: Path) -> bool:

@@ -23,6 +23,7 @@
 #   --seeds (1)               several in quotes
 #   --classical ()            SVMs on openSMILE functionals: "compare_svm egemaps_svm" (see README)
 #   --ensembles ()            such as "dsnet_small dsnet_small+compare_svm": of all their seeds
+#   --ablation (false)        train and score the variants of ../conf/ablation.txt instead
 #   --folds ()                such as "Ses01F Ses01M"; empty: all
 #   --nj (2)                  parallel jobs of stage 1
 #   --fold-jobs (2)           parallel jobs of stages 3 and 4, each with
@@ -44,6 +45,7 @@ systems=dsnet_small
 seeds=1
 classical=
 ensembles=
+ablation=false
 folds=
 nj=2
 fold_jobs=2
@@ -60,6 +62,7 @@ allow_count_mismatch=false
 # shellcheck source=utils/recipe.sh
 . "$DSNET_ROOT/utils/recipe.sh"
 parse_options "$@"
+[[ $ablation == false ]] || ablation "$@"
 
 stage 0 "prepare"
 once manifests --reads "$corpus_dir" local/prepare.py \
@@ -67,7 +70,7 @@ once manifests --reads "$corpus_dir" local/prepare.py \
   -- python local/prepare.py "$corpus_dir" data/manifests --drop-bad-audio "$drop_bad_audio"
 
 # Stages 0 (counts) to 5 read the same in every recipe.
-once "gate.$task" --reads conf/"$task".yaml data/manifests/supervisions.jsonl.gz \
+once "gate.$task" --reads conf/"${task%%@*}".yaml data/manifests/supervisions.jsonl.gz \
   --writes data/manifests/gate."$task".json \
   -- python -m dsnet.bin.check_gate --allow-count-mismatch "$allow_count_mismatch" \
   conf/"$task".yaml data/manifests data/manifests/gate."$task".json
@@ -84,7 +87,7 @@ once "$feats" --reads conf/"$feats".yaml data/manifests/{recordings,supervisions
   data/manifests data/"$feats"
 
 stage 2 "folds and neutral references"
-once "folds.$task" --reads conf/"$task".yaml data/"$feats"/cuts.jsonl.gz \
+once "folds.$task" --reads conf/"${task%%@*}".yaml data/"$feats"/cuts.jsonl.gz \
   --writes data/"$task"/task.json \
   -- python -m dsnet.bin.make_folds conf/"$task".yaml data/"$feats" data/"$task"
 
@@ -147,7 +150,7 @@ done
 
 stage 5 "score"
 results_dir=${results_dir:-exp/results/$task}
-once "score.$task" --reads conf/"$task".yaml data/"$task" exp/"$task" \
+once "score.$task" --reads conf/"${task%%@*}".yaml data/"$task" exp/"$task" \
   --writes "$results_dir"/RESULTS.md \
   -- python -m dsnet.bin.score --recipe "$recipe" --command "$command" --results-dir "$results_dir" \
   conf/"$task".yaml data/"$task" exp/"$task"

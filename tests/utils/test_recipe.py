@@ -43,6 +43,40 @@ def test_another_recipe_is_seen_from_beside_it(recipe):
     assert done.stdout == "bash egs/toy/run.sh --train egs/one --test FOLDER\n"
 
 
+def test_a_flag_needs_no_value(recipe):
+    recipe.write('echo "$force|$nj|$command"\n')
+    assert recipe.ok("--force").startswith("true|2|")
+    assert recipe.ok("--force", "--nj", "3").startswith("true|3|")
+    assert recipe.ok("--force", "false").startswith("false|")
+
+
+def test_the_last_of_equal_options_counts(recipe):
+    """The ablation adds its own options behind those of the user."""
+    recipe.write('echo "$nj"\n')
+    assert recipe.ok("--nj", "3", "--nj", "4") == "4\n"
+
+
+def test_ablation_runs_the_recipe_for_every_line(recipe):
+    """What one call of the recipe is told, a line each; the table is another test's."""
+    conf = recipe.folder.parent / "conf"
+    conf.mkdir()
+    (conf / "ablation.txt").write_text("# a comment\n- one two@a=1\nx.y=3 one\n\n")
+    recipe.write(
+        "stage 5 score\n"
+        '[[ $ablation == true ]] || { echo "$task|$systems|$results_dir|$seeds"; exit 0; }\n'
+        'stop_stage=4; ablation "$@"\n'
+    )
+    text = recipe.script.read_text()
+    more = "seeds=1\nablation=false\ntask=4class\nsystems=\nresults_dir=\n"
+    recipe.script.write_text(text.replace("seeds=1\n", more))
+    out = recipe.ok("--ablation", "--seeds", "1 2").splitlines()
+    top = "exp/results/4class.ablation"
+    assert [line for line in out if "|" in line] == [
+        f"4class|one two@a=1|{top}/4class|1 2",
+        f"4class@x.y=3|one|{top}/4class@x.y=3|1 2",
+    ]
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
