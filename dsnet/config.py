@@ -20,8 +20,8 @@ def load(path: Path | str, schema: type[T]) -> T:
     """Read a YAML file into a new `schema`; keys that it leaves out keep their defaults.
 
     conf/name@key=value,section.key=value.yaml is conf/name.yaml with some keys changed, values as
-    in YAML. A dataclass may define `check(self)` to raise ValueError for values that do not fit together;
-    those of nested dataclasses run too.
+    in YAML. A dataclass may define `check(self)` to raise ValueError for values that do not fit
+    together; those of nested dataclasses run too.
 
     Raises:
         ConfigError: no such file, no valid YAML, unknown key, wrong type, missing or unfit value.

@@ -11,8 +11,8 @@ from sklearn.manifold import TSNE
 
 from dsnet.errors import ScoringError
 from dsnet.folds.task_data import TaskData
-from dsnet.scoring.plotting import COLOURS, MARKERS, WIDTH, Figure, new_canvas, save
-from dsnet.scoring.results import SystemResults
+from dsnet.scoring.plotting import COLOURS, MARKERS, WIDTH, Figure, file_stem, new_canvas, save
+from dsnet.scoring.runs import Run, SystemResults
 
 MIN_UTTERANCES = 10  # with fewer there are no neighbourhoods to show
 PARTS = ("e", "s")
@@ -75,17 +75,17 @@ def layout(embeddings: np.ndarray) -> np.ndarray:
 
 
 def draw_map(
-    system: SystemResults, points: EmbeddingMap, classes: list[str], folder: Path
+    system: SystemResults, run: Run, points: EmbeddingMap, classes: list[str], folder: Path
 ) -> Figure:
     """Draw both maps, once by emotion and once by speaker.
 
     Args:
-        system: whose first run the map is of.
+        system: whose run it is.
+        run: the network that the map is of.
         points: from `embedding_map` of that run.
         classes: all emotions, in the order of their colours.
         folder: figures/.
     """
-    run = system.runs[0]
     canvas = new_canvas(WIDTH, 7.2)
     grid = canvas.subplots(2, 2)
     speakers = sorted(set(points.speakers))
@@ -123,9 +123,10 @@ def draw_map(
         "not in training (t-SNE)",
         fontsize=11,
     )
-    save(canvas, folder / f"embeddings_{system.name}.png")
+    name = f"embeddings_{file_stem(system.name)}.png"
+    save(canvas, folder / name)
     return Figure(
-        f"embeddings_{system.name}.png",
+        name,
         f"Map of the embeddings of {system.name}",
         f"The validation and test utterances of fold {run.fold}, seed {run.seed} (speakers "
         f"{', '.join(speakers)}), neighbours placed near each other by t-SNE: if the parts are "

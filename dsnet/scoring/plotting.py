@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito, which people with colour-blindness tell apar
 than theirs, to be seen on white. Markers repeat what colours say.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,11 @@ class Figure:
     caption: str
 
 
+def file_stem(system: str) -> str:
+    """Return a system's name as part of a file name that is a link as it stands."""
+    return re.sub(r"[^\w.-]", "-", system)
+
+
 def new_canvas(width: float, height: float) -> Canvas:
     """Return an empty figure; sizes in inches."""
     # A figure of its own, not pyplot's: no global state, no window, always the Agg renderer.
@@ -44,3 +50,25 @@ def tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+def draw_chance(axes: Axes, num_classes: int) -> None:
+    """Draw a horizontal line at the UAR of a guess, in percent."""
+    axes.axhline(100 / num_classes, color="0.4", linewidth=1, linestyle="--", label="guessing")
+
+
+def legend_below(canvas: Canvas, columns: int = 4) -> None:
+    """Put one legend for all axes below them, each label once."""
+    found = {
+        label: handle
+        for axes in canvas.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    canvas.legend(
+        found.values(),
+        found.keys(),
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+    )

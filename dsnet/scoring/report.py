@@ -1,4 +1,4 @@
-"""RESULTS.md and the table for the terminal, from the numbers of `summarise`.
+"""RESULTS.md, from the numbers of `summarise`.
 
 Scores are shown in percent with one decimal; a dash stands for what does not exist.
 """
@@ -6,48 +6,20 @@ Scores are shown in percent with one decimal; a dash stands for what does not ex
 from typing import Any
 
 from dsnet.folds.protocols import in_words
+from dsnet.scoring import system_tables as tables
+from dsnet.scoring.differences import CONTROL
 from dsnet.scoring.plotting import Figure
 from dsnet.scoring.provenance import Provenance
-from dsnet.scoring.summary import CONTROL
-from dsnet.scoring.tables import DASH, count, ends, interval, markdown_table, percent, span
+from dsnet.scoring.summary import ALL, WITHOUT
+from dsnet.scoring.tables import DASH, markdown_table, percent, span
 from dsnet.task import TaskConfig
 
-HEADER = [
-    "system", "kind", "parameters", "seeds × folds", "UAR pooled [95 %]",
-    "UAR mean ± sd over folds", "sd over seeds", "WAR", "macro F1", "weighted F1", "s/epoch",
-]  # fmt: skip
 _POLICIES = {
     "first": "the first {count} in file order",
     "random": "{count} at random (seed {seed})",
     "longest": "the longest {count}",
     "same_text": "{count} for each utterance, of the same sentence where there is one",
 }
-
-
-def system_rows(summary: dict[str, Any], scoring: str) -> list[list[str]]:
-    """Return the cells of the system table under HEADER, a row a system.
-
-    Args:
-        summary: from `summarise`.
-        scoring: "all" or "without_references".
-    """
-    rows = []
-    for name, scores in summary[scoring]["systems"].items():
-        facts = summary["systems"][name]
-        rows.append(
-            [
-                name,
-                facts["kind"],
-                " to ".join(count(n) for n in ends(facts["num_parameters"])),
-                _runs(facts, len(summary["folds"])),
-                interval(scores["uar"]),
-                f"{percent(scores['uar_fold_mean'])} ± {percent(scores['uar_fold_sd'])}",
-                percent(scores["uar_seed_sd"]),
-                *(percent(scores[m]["estimate"]) for m in ("war", "macro_f1", "weighted_f1")),
-                f"{facts['seconds_per_epoch']:.1f}",
-            ]
-        )
-    return rows
 
 
 def results_md(
@@ -57,6 +29,7 @@ def results_md(
     task_name: str,
     provenance: Provenance,
     figures: list[Figure],
+    sections: list[str],
 ) -> str:
     """Return the text of RESULTS.md.
 
@@ -67,28 +40,41 @@ def results_md(
         task_name: name of the task, such as 7class.
         provenance: where and by which command.
         figures: what lies in figures/ beside the file.
+        sections: more to stand before the figures, such as probes and stale results.
     """
     parts = [
         f"# Results: {recipe}, {task_name}",
         "Written by stage 5 of the recipe; a change by hand is lost at the next run.",
         _protocol(summary, config),
         "## Systems",
-        markdown_table(HEADER, system_rows(summary, "all")),
+        markdown_table(tables.SYSTEMS_HEADER, tables.system_rows(summary)),
+        _two_headlines(summary, config),
         _how_to_read(summary),
         _missing(summary),
-        "## Without the reference utterances",
-        _without_references(summary, config),
         *_differences(summary),
-        "## Recall of each class",
-        "Percent of the utterances of a class that were recognised, pooled over folds, mean over "
-        "seeds.",
-        _recalls(summary),
+        *_calibration(summary),
+        "## Spread, and recall of each class",
+        "Over all test utterances: UAR of each fold, then mean and deviation; pooled UAR of each "
+        "seed, then its deviation; percent of the utterances of a class that were recognised, mean "
+        "over seeds.",
+        markdown_table(
+            [*tables.SPREAD_HEADER, *summary["classes"]],
+            [
+                [*spread, *recalls[1:]]
+                for spread, recalls in zip(
+                    tables.spread_rows(summary), tables.recall_rows(summary), strict=True
+                )
+            ],
+        ),
         "## UAR of each fold",
-        "Percent, mean over seeds, over the classes that the fold's test speakers have.",
+        f"Over all test utterances, mean over seeds, over the classes that the fold's test "
+        f"speakers have{_of_main(summary)}.",
         _folds(summary),
-        "## Worst speaker",
-        "The speaker with the lowest UAR, mean over seeds.",
-        _worst_speakers(summary),
+        "## Cost",
+        "Mean over runs of the seconds; the largest peak memory; an SVM's epoch is one C. "
+        f"Trained on: {_machines(summary)}.",
+        markdown_table(tables.COST_HEADER, tables.cost_rows(summary)),
+        *sections,
         "## Figures",
         *(figure_md(figure) for figure in figures),
         "## How this was made",
@@ -114,10 +100,10 @@ def _protocol(summary: dict[str, Any], config: TaskConfig) -> str:
         *_selection(summary["systems"]),
         "Test utterances take no part in that choice.",
     ]
-    transductive = [n for n, facts in summary["systems"].items() if "transductive" in facts["kind"]]
+    transductive = [n for n, facts in summary["systems"].items() if facts["transductive"]]
     if transductive:
         sentences.append(
-            f"{' and '.join(transductive)}: trained with the audio of the test speakers, without "
+            f"{' and '.join(transductive)}: made with the audio of the test speakers, without "
             "its labels; not to be compared with the others as equals."
         )
     if config.folds.validation == "paired_speaker":
@@ -129,23 +115,47 @@ def _protocol(summary: dict[str, Any], config: TaskConfig) -> str:
 
 
 def _selection(systems: dict[str, Any]) -> list[str]:
-    last = [name for name, facts in systems.items() if facts["selection"] == "last"]
-    best = [name for name in systems if name not in last]
-    sentences = []
-    if best:
-        named = ", ".join(
-            f"{name} ({span(systems[name]['selected_epochs'])} of {span(systems[name]['epochs'])})"
-            for name in best
+    """Say what was chosen by validation; systems of which the same is said are named together."""
+    groups: dict[str, list[str]] = {}
+    for name, facts in systems.items():
+        if facts["kind"].startswith("svm"):
+            words = "C is chosen by validation UAR"
+        elif facts["selection"] == "last":
+            words = f"The last epoch ({span(facts['epochs'])}) is tested"
+        elif facts["selection"] == "best":
+            chosen, total = span(facts["selected_epochs"]), span(facts["epochs"])
+            words = f"The epoch with the best validation UAR ({chosen} of {total}) is tested"
+        else:  # a combination
+            continue
+        groups.setdefault(words, []).append(name)
+    return [f"{words} for {', '.join(names)}." for words, names in groups.items()]
+
+
+def _two_headlines(summary: dict[str, Any], config: TaskConfig) -> str:
+    without, references = summary[WITHOUT], config.references
+    total = summary[ALL]["num_utterances"]
+    policy = _POLICIES[references.policy].format(count=references.count, seed=references.seed)
+    text = (
+        "**Two headline figures, each bold in its column.** A system that hears nothing but the "
+        "utterance needs no enrolment: it is scored on all test utterances. One that is given "
+        "more of the speaker is scored without the clips, since it knows them, and is to be "
+        "compared with the others in that column only. The clips are the neutral utterances that "
+        f"may serve as a speaker's reference (native label {references.native_label}; {policy}) "
+        "and all that were given to any system of this page; the same are left out for every "
+        f"system: {total - without['num_utterances']} of {total}. WAR, macro F1 and worst speaker "
+        "(UAR, mean over seeds) belong to the bold figure; parameters are those needed for "
+        "inference."
+    )
+    if without["absent_classes"]:
+        text += (
+            f" **No {' and no '.join(without['absent_classes'])} remains** without the clips, so "
+            "that UAR is over fewer classes and not to be compared with the one beside it."
         )
-        sentences.append(f"The epoch with the best validation UAR is tested for {named}.")
-    if last:
-        named = ", ".join(f"{name} ({span(systems[name]['epochs'])})" for name in last)
-        sentences.append(f"The last epoch is tested for {named}.")
-    return sentences
+    return text
 
 
 def _how_to_read(summary: dict[str, Any]) -> str:
-    scores = summary["all"]["systems"].values()
+    scores = summary[ALL]["systems"].values()
     without = any(score["uar"]["low"] is None for score in scores)
     no_interval = f" [{DASH}]: no interval, which needs two tested speakers." if without else ""
     bootstrap = summary["bootstrap"]
@@ -161,7 +171,6 @@ def _how_to_read(summary: dict[str, Any]) -> str:
 
 def _missing(summary: dict[str, Any]) -> str:
     """Name the runs that are not there; an empty text if none is missing."""
-    all_seeds = sorted({seed for facts in summary["systems"].values() for seed in facts["seeds"]})
     lines = []
     for name, facts in summary["systems"].items():
         by_seed: dict[int, list[str]] = {}
@@ -172,71 +181,53 @@ def _missing(summary: dict[str, Any]) -> str:
             f"{len(summary['folds'])} folds; not there: {', '.join(folds)}"
             for seed, folds in by_seed.items()
         ]
-        absent = sorted(set(all_seeds) - set(facts["seeds"]) - set(by_seed))
-        if absent:
-            lines.append(f"- {name}: no seed {', '.join(map(str, absent))}, which others have")
     if not lines:
         return ""
     head = "**Not complete**, so these figures do not cover the same networks or utterances:"
     return "\n".join([head, "", *lines])
 
 
-def _without_references(summary: dict[str, Any], config: TaskConfig) -> str:
-    scoring = summary["without_references"]
-    references = config.references
-    excluded = summary["all"]["num_utterances"] - scoring["num_utterances"]
-    policy = _POLICIES[references.policy].format(count=references.count, seed=references.seed)
-    text = (
-        f"The neutral utterances that may serve as a speaker's reference (native label "
-        f"{references.native_label}; {policy}) count among the test utterances above. Here the "
-        f"{excluded} of them are left out; {scoring['num_utterances']} of "
-        f"{summary['all']['num_utterances']} utterances remain."
-    )
-    if scoring["absent_classes"]:
-        text += (
-            f" **No {' and no '.join(scoring['absent_classes'])} remains**, so this UAR is over "
-            "fewer classes and not to be compared with the one above."
-        )
-    return text + "\n\n" + markdown_table(HEADER, system_rows(summary, "without_references"))
-
-
 def _differences(summary: dict[str, Any]) -> list[str]:
     """Return the section on differences, nothing if there is no control system."""
-    rows = [
-        [
-            one["system"],
-            one["control"],
-            interval(one, sign="+"),
-            interval(other, sign="+"),
-            str(one["num_speakers"]),
-        ]
-        for one, other in zip(
-            summary["all"]["differences"], summary["without_references"]["differences"], strict=True
-        )
-    ]
-    if not rows:
+    if not summary["differences"]:
         return []
-    header = ["system", "minus", "UAR points [95 %]", "without references [95 %]", "speakers"]
+    smallest = max((p["smallest_p"] or 0 for p in summary["differences"]), default=0)
     return [
         "## Difference to the matched control",
         f"Names that start with {CONTROL} are controls: about the capacity of DSNet, trained with "
-        "the classification loss alone. Both systems of a row see the same resamples of the "
-        "speakers that all their seeds have tested; where the interval holds 0, these speakers do "
-        "not tell the two apart.",
-        markdown_table(header, rows),
+        "the classification loss alone. A system is compared with the control that has the same "
+        "ending (such as _small), on its headline's utterances, over the folds that all seeds of "
+        "both have. p: two-sided permutation test that exchanges the two systems fold by fold "
+        f"(the smallest p that the folds allow is {tables.p_value(smallest)}); p (Holm): corrected "
+        "for all comparisons with that control; d_z: mean difference of the folds' UARs over its "
+        "standard deviation. The interval is a bootstrap over speakers, too narrow for few.",
+        markdown_table(tables.DIFFERENCES_HEADER, tables.difference_rows(summary)),
     ]
 
 
-def _recalls(summary: dict[str, Any]) -> str:
-    rows = [
-        [name, *(percent(scores["class_recalls"][label]) for label in summary["classes"])]
-        for name, scores in summary["all"]["systems"].items()
+def _calibration(summary: dict[str, Any]) -> list[str]:
+    if not summary["calibration"]:
+        return []
+    return [
+        "## Calibration of the probabilities",
+        "Over all test utterances, pooled over folds, mean over seeds; less is better. ECE: "
+        "expected calibration error, percent, 15 bins (a handful of utterances has one above 0 by "
+        "chance); Brier: squared distance to the label, 0 to 2; NLL: negative log likelihood, "
+        "nats. Scaled: logits divided by the temperature that makes each fold's validation labels "
+        "most likely; above 1 the system was too sure. An SVM's posteriors are a softmax of its "
+        "decision values and mean nothing before scaling.",
+        markdown_table(tables.CALIBRATION_HEADER, tables.calibration_rows(summary)),
     ]
-    return markdown_table(["system", *summary["classes"]], rows)
+
+
+def _of_main(summary: dict[str, Any]) -> str:
+    if len(summary["main_systems"]) == len(summary["systems"]):
+        return ""
+    return " (the main systems; all are in `metrics.json`)"
 
 
 def _folds(summary: dict[str, Any]) -> str:
-    systems = summary["all"]["systems"]
+    systems = {name: summary[ALL]["systems"][name] for name in summary["main_systems"]}
     rows = [
         [
             name,
@@ -250,12 +241,9 @@ def _folds(summary: dict[str, Any]) -> str:
     return markdown_table(["fold", "tests", "validates", "test utterances", *systems], rows)
 
 
-def _worst_speakers(summary: dict[str, Any]) -> str:
-    rows = []
-    for name, scores in summary["all"]["systems"].items():
-        speaker, values = min(scores["by_speaker"].items(), key=lambda item: item[1]["uar"])
-        rows.append([name, speaker, percent(values["uar"]), str(values["num_utterances"])])
-    return markdown_table(["system", "speaker", "UAR", "utterances"], rows)
+def _machines(summary: dict[str, Any]) -> str:
+    machines = {m for facts in summary["systems"].values() for m in facts["machines"]}
+    return "; ".join(sorted(machines)) or "not recorded"
 
 
 def figure_md(figure: Figure) -> str:
@@ -278,7 +266,8 @@ def _provenance(summary: dict[str, Any], provenance: Provenance) -> str:
             f"- Scored at revision {provenance.git_revision} with "
             f"{version_list(provenance.versions)}",
             f"- Date: {provenance.date}; the machine that scored has {provenance.num_cpus} CPUs",
-            "- All figures of this page and more: `metrics.json`",
+            "- Each run, with what it recognised and what it was made from: `ledger.jsonl`, from "
+            "which the tables are made; all figures of this page and more: `metrics.json`",
         ]
     )
 
@@ -286,12 +275,3 @@ def _provenance(summary: dict[str, Any], provenance: Provenance) -> str:
 def version_list(versions: dict[str, str]) -> str:
     """Return names and versions on one line."""
     return ", ".join(f"{name} {version}" for name, version in versions.items())
-
-
-def _runs(facts: dict[str, Any], num_folds: int) -> str:
-    text = f"{len(facts['seeds'])} × {num_folds}"
-    if not facts["missing"]:
-        return text
-    if len(facts["seeds"]) == 1:
-        return f"1 × {facts['num_runs']} of {num_folds} folds"
-    return f"{text}, {facts['num_runs']} of {len(facts['seeds']) * num_folds} runs"

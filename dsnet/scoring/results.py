@@ -1,14 +1,11 @@
 """Reads what training and inference left under exp/<task> and holds it against the task's folds.
 
-    exp/<task>/<system>/seed_<s>/fold_<name>/{train.json, log.jsonl, test/posteriors.tsv}
+    exp/<task>/<system>/seed_<s>/fold_<name>/{train.json, test/posteriors.tsv}
 
-Axes: N utterances, K classes, S seeds, P test speakers.
+Axes: N utterances, K classes.
 """
 
 import json
-from collections.abc import Set
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,92 +15,12 @@ from dsnet.errors import ScoringError
 from dsnet.files import read_lines
 from dsnet.folds.protocols import Fold
 from dsnet.folds.task_data import TaskData
-from dsnet.scoring.metrics import confusion_matrix
+from dsnet.scoring.runs import Results, Run, SystemResults, class_indices
 
-TRAIN_KEYS = (
-    "kind", "fold", "seed", "num_parameters", "selection", "selected_epoch", "seconds_per_epoch",
-    "config_digest", "task_digest", "versions", "git_revision",
+TRAIN_KEYS = (  # a system that has no parameters, epochs and so on may leave these out
+    "kind", "fold", "seed", "config_digest", "task_digest", "versions", "git_revision",
 )  # fmt: skip
 SUM_TOLERANCE = 1e-4  # of probabilities written with 6 digits
-
-
-@dataclass(frozen=True)
-class Run:
-    """One network: a system trained with one seed, tested on one fold."""
-
-    seed: int
-    fold: str
-    folder: Path
-    train: dict[str, Any]  # train.json
-    log: list[dict[str, Any]]  # log.jsonl, one entry an epoch
-    utt_ids: list[str]
-    labels: np.ndarray  # (N,) class indices
-    predictions: np.ndarray  # (N,) class indices
-
-    def without(self, excluded: Set[str]) -> np.ndarray:
-        """Mark the utterances that are not in `excluded`: (N,) booleans."""
-        return np.array([utt not in excluded for utt in self.utt_ids])
-
-
-@dataclass(frozen=True)
-class SystemResults:
-    """All runs of one system; `missing` names those that are not there yet."""
-
-    name: str
-    runs: list[Run]
-    missing: list[tuple[int, str]]  # (seed, fold)
-
-    @property
-    def kind(self) -> str:
-        return self.runs[0].train["kind"]
-
-    @property
-    def seeds(self) -> list[int]:
-        return sorted({run.seed for run in self.runs})
-
-    @property
-    def folds(self) -> list[str]:
-        return sorted({run.fold for run in self.runs})
-
-
-@dataclass(frozen=True)
-class Results:
-    """All systems of a task, sorted by name, and what they were tested on."""
-
-    task: TaskData
-    folds: dict[str, Fold]  # in the order of testing
-    systems: list[SystemResults]
-
-    @cached_property
-    def utterances(self) -> list[str]:
-        """The sorted utterances that the folds test."""
-        return sorted({utt for fold in self.folds.values() for utt in fold.test})
-
-    @cached_property
-    def speakers(self) -> list[str]:
-        """The sorted speakers that the folds test."""
-        return sorted({self.task.utt2spk[utt] for utt in self.utterances})
-
-    def confusions(self, system: SystemResults, excluded: Set[str] = frozenset()) -> np.ndarray:
-        """Count by seed and speaker, without the utterances in `excluded`.
-
-        Returns:
-            (S, P, K, K) counts; seeds as in `system.seeds`, speakers as in `speakers`.
-        """
-        position = {speaker: p for p, speaker in enumerate(self.speakers)}
-        num_classes = len(self.task.classes)
-        shape = (len(system.seeds), len(position), num_classes, num_classes)
-        counts = np.zeros(shape, dtype=int)
-        for run in system.runs:
-            seed = system.seeds.index(run.seed)
-            kept = run.without(excluded)
-            owners = np.array([position[self.task.utt2spk[utt]] for utt in run.utt_ids])
-            for p in np.unique(owners):
-                rows = kept & (owners == p)
-                counts[seed, p] += confusion_matrix(
-                    run.labels[rows], run.predictions[rows], num_classes
-                )
-        return counts
 
 
 def read_results(exp_dir: Path | str, task: TaskData) -> Results:
@@ -113,11 +30,11 @@ def read_results(exp_dir: Path | str, task: TaskData) -> Results:
     there must fit the task.
 
     Args:
-        exp_dir: exp/<task>.
+        exp_dir: exp/<task>; need not exist.
         task: the task that the systems were trained for.
 
     Raises:
-        ScoringError: nothing to score, or a file that does not fit; says which stage to rerun.
+        ScoringError: a file that does not fit; says which stage to rerun.
     """
     exp_dir = Path(exp_dir)
     folds = {name: task.fold(name) for name in task.fold_names}
@@ -127,11 +44,6 @@ def read_results(exp_dir: Path | str, task: TaskData) -> Results:
         system = read_system(folder, task, folds)
         if system.runs:
             systems.append(system)
-    if not systems:
-        raise ScoringError(
-            f"{exp_dir}: expected SYSTEM/seed_N/fold_NAME/test/posteriors.tsv, found none; "
-            "run stages 3 and 4"
-        )
     return Results(task, folds, systems)
 
 
@@ -195,16 +107,34 @@ def _check_one_config(folder: Path, runs: list[Run]) -> None:
 
 def _read_run(folder: Path, seed: int, name: str, fold: Fold, task: TaskData) -> Run:
     train = _read_train(folder / "train.json", seed, name, task)
-    log = _read_log(folder / "log.jsonl")
-    utt_ids, posteriors = read_posteriors(folder / "test" / "posteriors.tsv", task.classes)
-    _check_utterances(folder / "test" / "posteriors.tsv", utt_ids, fold.test)
-    index = {name: number for number, name in enumerate(task.classes)}
-    labels = np.array([index[task.utt2emo[utt]] for utt in utt_ids])
-    return Run(seed, name, folder, train, log, utt_ids, labels, posteriors.argmax(1))
+    utt_ids, posteriors = read_part(folder, "test", fold, task.classes)
+    labels = class_indices(utt_ids, task)
+    return Run(seed, name, train, utt_ids, labels, posteriors.argmax(1), folder)
+
+
+def read_part(
+    folder: Path, part: str, fold: Fold, classes: list[str]
+) -> tuple[list[str], np.ndarray]:
+    """Read the posteriors of a fold's "dev" or "test" utterances; see `read_posteriors`.
+
+    Raises:
+        ScoringError: there are none, or not of these utterances.
+    """
+    path = folder / part / "posteriors.tsv"
+    if not path.is_file():
+        raise ScoringError(f"{path}: no such file; rerun stage 4")
+    utt_ids, posteriors = read_posteriors(path, classes)
+    _check_utterances(path, utt_ids, fold.parts()[part], part)
+    return utt_ids, posteriors
 
 
 def _read_train(path: Path, seed: int, fold: str, task: TaskData) -> dict[str, Any]:
-    train = _parse_json(_text(path), path)
+    if not path.is_file():
+        raise ScoringError(f"{path}: no such file, though the fold has posteriors; rerun stage 3")
+    try:
+        train = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ScoringError(f"{path}: not valid JSON ({error}); rerun stage 3") from error
     absent = [key for key in TRAIN_KEYS if key not in train]
     if absent:
         raise ScoringError(f"{path}: no '{absent[0]}' in it; rerun stage 3")
@@ -220,24 +150,6 @@ def _read_train(path: Path, seed: int, fold: str, task: TaskData) -> dict[str, A
             "rerun from stage 3"
         )
     return train
-
-
-def _read_log(path: Path) -> list[dict[str, Any]]:
-    lines = _text(path).splitlines()
-    return [_parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise ScoringError(f"{path}: no such file, though the fold has posteriors; rerun stage 3")
-    return path.read_text(encoding="utf-8")
-
-
-def _parse_json(text: str, where: Path | str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ScoringError(f"{where}: not valid JSON ({error}); rerun stage 3") from error
 
 
 def read_posteriors(path: Path, classes: list[str]) -> tuple[list[str], np.ndarray]:
@@ -282,7 +194,7 @@ def read_posteriors(path: Path, classes: list[str]) -> tuple[list[str], np.ndarr
     return utt_ids, np.array(rows).reshape(-1, len(classes))
 
 
-def _check_utterances(path: Path, found: list[str], expected: list[str]) -> None:
+def _check_utterances(path: Path, found: list[str], expected: list[str], part: str) -> None:
     if len(set(found)) < len(found):
         twice = next(utt for utt in found if found.count(utt) > 1)
         raise ScoringError(f"{path}: utterance {twice} stands in it twice; rerun stage 4")
@@ -294,6 +206,6 @@ def _check_utterances(path: Path, found: list[str], expected: list[str]) -> None
             if utts
         ]
         raise ScoringError(
-            f"{path}: {len(found)} utterances, expected the {len(expected)} of the fold's test "
+            f"{path}: {len(found)} utterances, expected the {len(expected)} of the fold's {part} "
             f"list; {'; '.join(detail)}. The folds have changed: rerun from stage 3"
         )

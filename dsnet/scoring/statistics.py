@@ -77,9 +77,10 @@ def _interval(
     def score(speakers: np.ndarray, axis: int = -1) -> np.ndarray:
         """Pool the drawn speakers, (..., P) indices -> (...); scipy puts them on the last axis."""
         assert axis in (-1, speakers.ndim - 1)
+        times = _times_drawn(speakers)
         total = np.zeros(speakers.shape[:-1])
         for sign, confusions in signed:
-            by_seed = [metric(counts[speakers].sum(-3)) for counts in confusions]
+            by_seed = [metric(np.tensordot(times, counts, axes=1)) for counts in confusions]
             total += sign * np.nanmean(by_seed, axis=0)  # NaN: a seed lacks all that were drawn
         return total
 
@@ -90,7 +91,7 @@ def _interval(
     estimate = float(score(speakers))
     if num_speakers == 1:
         return Interval(estimate, nan, nan)
-    bytes_per_resample = signed[0][1][0].nbytes
+    bytes_per_resample = 8 * max(num_speakers, signed[0][1].shape[-1] ** 2)
     interval = bootstrap(
         (speakers,),
         score,
@@ -102,3 +103,15 @@ def _interval(
         rng=rng,
     ).confidence_interval
     return Interval(estimate, float(interval.low), float(interval.high))
+
+
+def _times_drawn(speakers: np.ndarray) -> np.ndarray:
+    """Count how often each of P speakers was drawn: (..., P) indices -> (..., P).
+
+    As float: products of integers bypass BLAS; counts stay exact.
+    """
+    num_speakers = speakers.shape[-1]
+    rows = speakers.reshape(-1, num_speakers)
+    places = (np.arange(len(rows))[:, None] * num_speakers + rows).ravel()
+    times = np.bincount(places, minlength=rows.size).astype(float)
+    return times.reshape(speakers.shape)

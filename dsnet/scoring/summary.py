@@ -4,26 +4,22 @@ Scores are fractions of 1; None stands for what does not exist, such as the devi
 """
 
 import math
-from collections.abc import Set
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from dsnet.files import digest
 from dsnet.folds.protocols import Fold
 from dsnet.folds.task_data import TaskData
 from dsnet.scoring import metrics
-from dsnet.scoring.results import Results, SystemResults
-from dsnet.scoring.statistics import (
-    LEVEL,
-    NUM_RESAMPLES,
-    Interval,
-    paired_difference,
-    shared_speakers,
-    speaker_interval,
-)
+from dsnet.scoring.calibration import pool
+from dsnet.scoring.differences import CONTROL, compare, stem
+from dsnet.scoring.runs import Results, SystemResults
+from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES, Interval, speaker_interval
 
-CONTROL = "base_matched"  # systems whose name starts so are what the others are compared with
+ALL, WITHOUT = "all", "without_references"  # scorings: every test utterance; without the clips
+NOTHING = "none"  # side_information of a system that hears the utterance alone
+MAX_MAIN = 6
 
 
 def summarise(results: Results, seed: int) -> dict[str, Any]:
@@ -31,23 +27,51 @@ def summarise(results: Results, seed: int) -> dict[str, Any]:
 
     Args:
         results: what was tested.
-        seed: of the bootstrap. Every interval starts from it, so that a system's figures do not
-            depend on which others are there, and all systems see the same resamples.
+        seed: of bootstrap and permutation tests. Each starts from it, so that a system's figures
+            do not depend on which others are there, and all systems see the same resamples.
     """
-    task = results.task
-    lines = [f"{utt} {task.utt2emo[utt]}" for utt in results.utterances]
+    task, systems = results.task, results.systems
+    excluded = {ALL: set(), WITHOUT: results.clips}
+    confusions = {
+        scoring: {system.name: results.confusions(system, clips) for system in systems}
+        for scoring, clips in excluded.items()
+    }
+    facts = {system.name: _describe(system) for system in systems}
+    headline = {name: fact["headline"] for name, fact in facts.items()}
     return jsonable(
         {
             "classes": task.classes,
             "folds": {name: _describe_fold(fold, task) for name, fold in results.folds.items()},
             "num_speakers": len(results.speakers),
-            "utterances": {"count": len(lines), "digest": digest(["\n".join(lines)])},
+            "utterances": {"count": len(results.utterances), "digest": results.utterances_digest},
             "bootstrap": {"resamples": NUM_RESAMPLES, "level": LEVEL, "seed": seed},
-            "systems": {system.name: _describe(system) for system in results.systems},
-            "all": _score_all(results, seed, set()),
-            "without_references": _score_all(results, seed, task.reference_utterances),
+            "main_systems": main_systems(list(facts)),
+            "systems": facts,
+            **{
+                scoring: _score_all(results, clips, confusions[scoring], seed)
+                for scoring, clips in excluded.items()
+            },
+            "differences": compare(confusions, headline, _fold_of_speakers(results), seed),
+            "calibration": {
+                system.name: pool([(run.seed, run.calibration) for run in system.runs])
+                for system in systems
+                if all(run.calibration for run in system.runs)
+            },
         }
     )
+
+
+def main_systems(names: Sequence[str]) -> list[str]:
+    """Choose the systems that get figures and columns of their own, controls first.
+
+    All of them up to MAX_MAIN; of more, the controls and those named dsnet..., without variants
+    (@) and combinations (+), and no more than MAX_MAIN.
+    """
+    if len(names) > MAX_MAIN:
+        plain = [name for name in names if name == stem(name)]
+        names = [name for name in plain if name.startswith((CONTROL, "dsnet"))] or plain
+    order = sorted(names, key=lambda name: (not name.startswith(CONTROL), len(name), name))
+    return order[:MAX_MAIN]
 
 
 def _describe_fold(fold: Fold, task: TaskData) -> dict[str, Any]:
@@ -61,22 +85,50 @@ def _describe_fold(fold: Fold, task: TaskData) -> dict[str, Any]:
     }
 
 
+def _fold_of_speakers(results: Results) -> np.ndarray:
+    """Return which fold tests each speaker, (P,)."""
+    owners = [{results.task.utt2spk[u] for u in fold.test} for fold in results.folds.values()]
+    return np.array(
+        [next(f for f, own in enumerate(owners) if speaker in own) for speaker in results.speakers]
+    )
+
+
 def _describe(system: SystemResults) -> dict[str, Any]:
     trains = [run.train for run in system.runs]
+
+    def all_of(key: str) -> list:
+        """Return what the runs have, sorted, each value once."""
+        return sorted({train[key] for train in trains if train.get(key) is not None})
+
+    def mean_of(key: str) -> float:
+        values = [train[key] for train in trains if train.get(key) is not None]
+        return float(np.mean(values)) if values else math.nan
+
+    side = trains[0].get("side_information")
+    num_clips = len({utt for run in system.runs for utt in run.given_utterances})
     return {
         "kind": system.kind,
-        "num_parameters": sorted({train["num_parameters"] for train in trains}),
+        "side_information": side,
+        "transductive": "transductive" in system.kind or "unlabelled audio" in (side or ""),
+        "num_given_clips": num_clips,
+        "headline": ALL if side in (NOTHING, None) and not num_clips else WITHOUT,
+        "num_parameters": all_of("num_parameters"),
+        "inference_parameters": all_of("inference_parameters"),
         "seeds": system.seeds,
         "num_folds": len(system.folds),
         "num_runs": len(system.runs),
         "missing": [{"seed": seed, "fold": fold} for seed, fold in system.missing],
-        "seconds_per_epoch": np.mean([train["seconds_per_epoch"] for train in trains]),
-        "epochs": sorted({len(run.log) for run in system.runs}),
-        "selected_epochs": sorted({train["selected_epoch"] for train in trains}),
-        "selection": trains[0]["selection"],
+        "seconds_per_epoch": mean_of("seconds_per_epoch"),
+        "seconds": mean_of("seconds"),
+        "peak_memory_bytes": max(all_of("peak_memory_bytes"), default=None),
+        "peak_gpu_bytes": max(all_of("peak_gpu_bytes"), default=None),
+        "machines": all_of("machine"),
+        "epochs": all_of("epochs"),
+        "selected_epochs": all_of("selected_epoch"),
+        "selection": trains[0].get("selection"),
         "config_digest": trains[0]["config_digest"],
         "trained_with": distinct([train["versions"] for train in trains]),
-        "trained_at": sorted({train["git_revision"] for train in trains}),
+        "trained_at": all_of("git_revision"),
     }
 
 
@@ -85,25 +137,19 @@ def distinct(values: list[dict]) -> list[dict]:
     return [value for number, value in enumerate(values) if value not in values[:number]]
 
 
-def _score_all(results: Results, seed: int, excluded: Set[str]) -> dict[str, Any]:
-    task, systems = results.task, results.systems
+def _score_all(
+    results: Results, excluded: set[str], confusions: dict[str, np.ndarray], seed: int
+) -> dict[str, Any]:
+    task = results.task
     left = [utt for utt in results.utterances if utt not in excluded]
     present = {task.utt2emo[utt] for utt in left}
-    confusions = {system.name: results.confusions(system, excluded) for system in systems}
-    controls = [name for name in confusions if name.startswith(CONTROL)]
     return {
         "num_utterances": len(left),
         "absent_classes": [name for name in task.classes if name not in present],
         "systems": {
             system.name: _score(results, system, seed, confusions[system.name])
-            for system in systems
+            for system in results.systems
         },
-        "differences": [
-            _difference(name, control, confusions, seed)
-            for control in controls
-            for name in confusions
-            if name != control
-        ],
     }
 
 
@@ -150,15 +196,6 @@ def _uar_by_fold(results: Results, confusions: np.ndarray) -> dict[str, float]:
         for name, uar in zip(results.folds, scores, strict=True)
         if not np.isnan(uar)
     }
-
-
-def _difference(
-    name: str, control: str, confusions: dict[str, np.ndarray], seed: int
-) -> dict[str, Any]:
-    pair = confusions[name], confusions[control]
-    interval = paired_difference(*pair, metrics.uar, np.random.default_rng(seed))
-    num_speakers = int(shared_speakers(*pair).sum())
-    return {"system": name, "control": control, "num_speakers": num_speakers} | as_dict(interval)
 
 
 def as_dict(interval: Interval) -> dict[str, float]:

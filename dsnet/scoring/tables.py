@@ -24,8 +24,8 @@ def ends(values: list[int]) -> list[int]:
 
 
 def span(values: list[int]) -> str:
-    """Return "smallest to largest", or the one value that there is."""
-    return " to ".join(map(str, ends(values)))
+    """Return "smallest to largest", or the one value that there is; a dash if there is none."""
+    return " to ".join(map(str, ends(values))) if values else DASH
 
 
 def percent(value: float | None, sign: str = "") -> str:

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,28 @@ def test_writes_report_metrics_and_figures(recipe, monkeypatch, capsys):
     for line in text.splitlines():
         if line.startswith("!["):
             assert (recipe / "out dir" / line.split("(")[1].rstrip(")")).is_file()
+
+
+def test_a_deleted_run_stays_on_the_page(recipe, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["score", *arguments("out")])
+    score.main()
+    before = json.loads((recipe / "out" / "metrics.json").read_text())
+    shutil.rmtree(recipe / "exp")
+    score.main()
+    assert json.loads((recipe / "out" / "metrics.json").read_text()) == before
+    assert len((recipe / "out" / "ledger.jsonl").read_text().splitlines()) == 3
+    (recipe / "conf" / "base.yaml").write_text("kind: base\n")
+    with pytest.raises(ScoringError, match="no result counts .base: its config .* changed"):
+        score.main()
+
+
+def test_a_broken_ledger_is_named(recipe, monkeypatch):
+    (recipe / "out").mkdir()
+    (recipe / "out" / "ledger.jsonl").write_text("{}\n")
+    monkeypatch.setattr(sys, "argv", ["score", *arguments("out")])
+    with pytest.raises(ScoringError, match="^out/ledger.jsonl:1: expected an object with"):
+        score.main()
+    assert not (recipe / "out" / "RESULTS.md").exists()
 
 
 def test_classes_of_config_and_task_must_be_the_same(recipe, monkeypatch):

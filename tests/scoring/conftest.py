@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ class FakeSystem:
     embeddings: tuple[str, ...] = ("h",)
     num_parameters: int = 1_234_567
     last_epoch: bool = True
+    train: dict = field(default_factory=dict)  # more of train.json, or None for what it lacks
 
 
 def write_task(task_dir: Path, utt2emo: dict[str, str], classes: list[str]) -> TaskData:
@@ -81,13 +82,18 @@ def write_system(
             train = {
                 "system": name,
                 "kind": system.kind,
+                "side_information": "none",
                 "fold": fold,
                 "seed": seed,
                 "num_parameters": system.num_parameters,
+                "inference_parameters": system.num_parameters,
                 "epochs": num_epochs,
                 "selection": "last" if system.last_epoch else "best",
                 "selected_epoch": best,
+                "seconds": 1.5 * num_epochs,
                 "seconds_per_epoch": 1.5,
+                "peak_memory_bytes": 2**30,
+                "machine": "CPU of 2 cores",
                 "dev_uar": uars[best - 1],
                 "config_digest": f"digest-of-{name}",
                 "task_digest": task.digest,
@@ -95,7 +101,7 @@ def write_system(
                 "git_revision": "0123456789ab",
                 "command": "train",
             }
-            (folder / "train.json").write_text(json.dumps(train))
+            (folder / "train.json").write_text(json.dumps(train | system.train))
 
 
 def _write_part(folder: Path, task: TaskData, utts: list[str], system: FakeSystem, rng) -> None:

@@ -1,5 +1,6 @@
 """Figures: which are drawn, how large they are, and what a map does with odd embeddings."""
 
+import re
 import shutil
 
 import numpy as np
@@ -7,29 +8,55 @@ import pytest
 from matplotlib.image import imread
 
 from dsnet.errors import ScoringError
-from dsnet.scoring import figures
 from dsnet.scoring.embeddings import embedding_map, layout
+from dsnet.scoring.figure_classes import draw_confusions
+from dsnet.scoring.figure_curves import draw_curves
+from dsnet.scoring.figure_speakers import LABEL_HEIGHT, _panels, _spread
+from dsnet.scoring.figure_systems import find_sweeps
 from dsnet.scoring.figures import draw_figures
+from dsnet.scoring.ledger import update
+from dsnet.scoring.plotting import file_stem
 from dsnet.scoring.results import read_results
+from dsnet.scoring.staleness import select
 from dsnet.scoring.summary import summarise
+
+SPEAKER = {"linear": {"estimate": 0.8, "low": 0.7, "high": 0.9}}
+PROBED = {"parts": {"e": {"speaker": SPEAKER}}, "targets": {"speaker": {"chance": 0.5}}}
 
 
 @pytest.fixture
-def results(small_task, make_exp, fake_system):
-    systems = {"base": fake_system(), "dsnet": fake_system("dsnet", embeddings=("h", "s", "e"))}
-    return read_results(make_exp(small_task, systems, seeds=1), small_task)
+def exp_dir(small_task, make_exp, fake_system):
+    parts = ("h", "s", "e")
+    systems = {
+        "base_matched": fake_system(),
+        "dsnet": fake_system("dsnet", embeddings=parts),
+        "dsnet@losses.similarity=0": fake_system("dsnet", embeddings=parts),
+        "dsnet@losses.similarity=10": fake_system("dsnet", embeddings=parts),
+    }
+    return make_exp(small_task, systems, seeds=1)
+
+
+@pytest.fixture
+def results(small_task, exp_dir, tmp_path):
+    read = read_results(exp_dir, small_task)
+    return select(update(tmp_path / "ledger.jsonl", read), read, exp_dir, tmp_path)[0]
 
 
 def test_draws_small_files_of_a_readmes_width(results, tmp_path):
-    drawn = draw_figures(results, summarise(results, 0), tmp_path / "figures")
+    summary = summarise(results, 0) | {"probes": {"dsnet": PROBED}}
+    drawn = draw_figures(results, summary, tmp_path / "figures")
     names = [figure.file_name for figure in drawn]
     assert names == [
+        "uar_by_system.png",
         "uar_by_speaker.png",
-        "confusion_base.png",
-        "learning_base.png",
-        "confusion_dsnet.png",
-        "learning_dsnet.png",
+        "sweep_dsnet_similarity.png",
+        "speaker_in_e.png",
+        "reliability.png",
+        "confusions.png",
+        "learning.png",
         "embeddings_dsnet.png",
+        "embeddings_dsnet-losses.similarity-0.png",
+        "embeddings_dsnet-losses.similarity-10.png",
     ]
     assert sorted(names) == sorted(path.name for path in (tmp_path / "figures").iterdir())
     for path in (tmp_path / "figures").iterdir():
@@ -38,26 +65,64 @@ def test_draws_small_files_of_a_readmes_width(results, tmp_path):
     assert "fold A, seed 1 (speakers A, B)" in drawn[-1].caption
 
 
+def test_curves_and_maps_are_drawn_of_what_is_there(results, exp_dir, tmp_path):
+    shutil.rmtree(exp_dir)
+    read = read_results(exp_dir, results.task)
+    gone, _ = select(update(tmp_path / "ledger.jsonl", read), read, exp_dir, tmp_path)
+    drawn = draw_figures(gone, summarise(gone, 0) | {"probes": {}}, tmp_path / "figures")
+    assert [figure.file_name for figure in drawn][-2:] == ["reliability.png", "confusions.png"]
+
+
 def test_the_same_numbers_give_the_same_bytes(results, tmp_path):
     summary = summarise(results, 0)
-    for folder in ("one", "two"):
-        figures._draw_confusion("base", summary, tmp_path / folder)
-    one, two = (tmp_path / folder / "confusion_base.png" for folder in ("one", "two"))
-    assert one.read_bytes() == two.read_bytes()
+    one, two = (
+        (tmp_path / folder / draw_confusions(summary, tmp_path / folder).file_name).read_bytes()
+        for folder in ("one", "two")
+    )
+    assert one == two
 
 
-def test_many_speakers_become_dots(results, tmp_path, monkeypatch):
-    monkeypatch.setattr(figures, "MAX_MARKS", 7)  # 4 speakers, 2 systems
-    figure = figures._draw_speakers(summarise(results, 0), tmp_path)
-    assert figure.caption.startswith("Each dot is a speaker")
+def test_sweeps_are_sorted_by_weight():
+    names = ["x@losses.alpha=10", "x@losses.alpha=0.5", "x", "x@train.max_epochs=3"]
+    (sweep,) = find_sweeps({"systems": names})
+    assert (sweep.base, sweep.key, sweep.weights) == ("x", "alpha", [0.5, 10])
+    assert sweep.names == ["x@losses.alpha=0.5", "x@losses.alpha=10"]
 
 
-def test_curves_of_different_lengths(results, tmp_path):
+def test_speakers_are_drawn_from_each_control_on():
+    main = ["base_matched", "base_matched_small", "dsnet", "dsnet_small", "dsnet_plus_small"]
+    panels = [["base_matched", "dsnet"], ["base_matched_small", "dsnet_small", "dsnet_plus_small"]]
+    assert _panels({"main_systems": main}) == panels
+    assert _panels({"main_systems": ["dsnet", "svm"]}) == [["dsnet", "svm"]]
+
+
+def test_labels_do_not_hide_each_other():
+    heights = [height for height, _ in _spread([(10, "a"), (10.5, "b"), (60, "c")])]
+    assert heights == [10, 10 + LABEL_HEIGHT, 60]
+
+
+def test_file_names_are_links():
+    for name in ("dsnet_small@losses.similarity=0,losses.alpha=1", "a+b (c)"):
+        assert re.fullmatch(r"[\w.-]+", file_stem(name))
+
+
+def test_curves_of_different_lengths_and_of_svms(results, tmp_path):
     system = results.systems[0]
-    system.runs[0].log[:] = system.runs[0].log[:2]
-    system.runs[0].train["selected_epoch"] = 1
-    figures._draw_curves(system, 4, tmp_path)
-    assert (tmp_path / "learning_base.png").is_file()
+    path = system.runs[0].folder / "log.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    for run in system.runs:
+        run.train.update(selected_epoch=1, selection="best")
+    assert draw_curves([system], 4, tmp_path).file_name == "learning.png"
+    for run in system.runs:
+        (run.folder / "log.jsonl").write_text('{"epoch": 1, "C": 0.1, "dev": {"uar": 0.5}}\n')
+    assert draw_curves([system], 4, tmp_path) is None
+
+
+def test_a_broken_log_is_named(results, tmp_path):
+    path = results.systems[0].runs[0].folder / "log.jsonl"
+    path.write_text(path.read_text() + '{"epoch"')
+    with pytest.raises(ScoringError, match="log.jsonl:6: not valid JSON.*rerun stage 3"):
+        draw_curves(results.systems, 4, tmp_path)
 
 
 def test_layout_keeps_clusters_apart_and_is_repeatable():
@@ -71,12 +136,12 @@ def test_layout_keeps_clusters_apart_and_is_repeatable():
     assert np.array_equal(positions, layout(clusters.astype(np.float32)))
 
 
-def test_collapsed_embeddings_are_one_point(results):
+def test_collapsed_embeddings_are_one_point():
     assert not layout(np.ones((20, 4), dtype=np.float32)).any()
 
 
 def test_map_needs_both_parts_and_enough_utterances(results):
-    base, dsnet = (system.runs[0].folder for system in results.systems)
+    base, dsnet = (system.runs[0].folder for system in results.systems[:2])
     assert embedding_map(base, results.task) is None
     fold = results.folds["A"]
     assert len(embedding_map(dsnet, results.task).speakers) == len(fold.dev) + len(fold.test)

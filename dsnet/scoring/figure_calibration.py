@@ -1,0 +1,53 @@
+"""Reliability diagram of the main systems, before and after the temperature."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsnet.scoring.plotting import COLOURS, WIDTH, Figure, legend_below, new_canvas, save, tidy
+
+MIN_COUNT = 10  # utterances of a bin, below which its accuracy is mostly chance
+LOOKS = {  # of calibration.VARIANTS: marker and line, colour
+    "raw": ("as it is", "o-", COLOURS[1]),
+    "scaled": ("with the temperature", "s-", COLOURS[0]),
+}
+
+
+def draw_reliability(summary: dict[str, Any], folder: Path) -> Figure:
+    """Draw accuracy by confidence, a panel a system."""
+    names = [name for name in summary["main_systems"] if name in summary["calibration"]]
+    columns = min(len(names), 3)
+    rows = -(-len(names) // columns)
+    canvas = new_canvas(WIDTH * max(columns, 2) / 3, 2.5 * rows + 0.5)
+    grid = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes, name in zip(grid, names, strict=False):
+        axes.plot([0, 100], [0, 100], "--", color="0.4", linewidth=1, label="honest")
+        for variant, (label, line, colour) in LOOKS.items():
+            bins = {key: np.array(v) for key, v in summary["calibration"][name][variant].items()}
+            there = bins["count"] >= MIN_COUNT
+            count = bins["count"][there]
+            x, y = (100 * bins[key][there] / count for key in ("confidence", "hits"))
+            axes.plot(x, y, line[1:], color=colour, linewidth=1)
+            size = 4 + 110 * count / bins["count"].sum()
+            axes.scatter(x, y, s=size, color=colour, marker=line[0], label=label)
+        axes.set_title(name, fontsize=9)
+        axes.set_xlim(0, 101)
+        axes.set_ylim(0, 101)
+        tidy(axes)
+    for axes in grid[len(names) :]:
+        axes.remove()
+    for axes in grid[-columns:][: len(names)]:
+        axes.set_xlabel("posterior in percent", fontsize=9)
+    for axes in grid[::columns]:
+        axes.set_ylabel("right, in percent", fontsize=9)
+    legend_below(canvas)
+    save(canvas, folder / "reliability.png")
+    return Figure(
+        "reliability.png",
+        "Reliability of the posteriors",
+        "Test utterances of all folds and seeds by the posterior of the recognised class: how many "
+        "of them were right. On the dashed line probabilities are what they say; below it the "
+        "system is too sure. The larger a mark, the more utterances; bins with fewer than "
+        f"{MIN_COUNT} are left out.",
+    )

@@ -1,0 +1,106 @@
+"""Figure of the learning curves of the main systems, a row a system."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from dsnet.errors import ScoringError
+from dsnet.files import read_lines
+from dsnet.scoring.plotting import (
+    COLOURS,
+    WIDTH,
+    Figure,
+    draw_chance,
+    legend_below,
+    new_canvas,
+    save,
+    tidy,
+)
+from dsnet.scoring.runs import Run, SystemResults
+
+Log = list[dict[str, Any]]  # log.jsonl, one entry an epoch
+
+
+def draw_curves(systems: Sequence[SystemResults], num_classes: int, folder: Path) -> Figure | None:
+    """Draw training loss and validation UAR of every network; None if there are no logs here."""
+    logs = {system.name: _read_logs(system) for system in systems}
+    logs = {name: pairs for name, pairs in logs.items() if pairs}
+    if not logs:
+        return None
+    canvas = new_canvas(WIDTH, 1.55 * len(logs) + 0.9)
+    grid = canvas.subplots(len(logs), 2, squeeze=False, sharex="row")
+    for (left, right), (name, pairs) in zip(grid, logs.items(), strict=True):
+        losses = [[entry["train"]["loss"] for entry in log] for _, log in pairs]
+        uars = [[100 * entry["dev"]["uar"] for entry in log] for _, log in pairs]
+        _draw_lines(left, losses)
+        _draw_lines(right, uars)
+        for uar, (run, _) in zip(uars, pairs, strict=True):
+            epoch = run.train["selected_epoch"]
+            if run.train["selection"] == "best":  # the last epoch needs no mark
+                dot = dict(color="black", markersize=3, label="epoch that was tested")
+                right.plot(epoch, uar[epoch - 1], "o", **dot)
+        draw_chance(right, num_classes)
+        left.set_ylabel(name, fontsize=8)
+        if min(map(min, losses)) >= 0:
+            left.set_ylim(bottom=0)
+        right.set_ylim(0, 100)
+        for axes in (left, right):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            tidy(axes)
+    grid[0][0].set_title("Training loss (sum of all terms)", fontsize=10)
+    grid[0][1].set_title("UAR of the validation speakers in percent", fontsize=10)
+    for axes in grid[-1]:
+        axes.set_xlabel("epoch")
+    legend_below(canvas)
+    save(canvas, folder / "learning.png")
+    return Figure(
+        "learning.png",
+        "Learning curves",
+        "A row is a system, a thin line one network of it (a fold and seed), the thick line the "
+        "mean of those still in training, as long as half of them are; a falling loss under a flat "
+        "validation UAR is overfitting. Losses of different systems have different terms.",
+    )
+
+
+def _read_logs(system: SystemResults) -> list[tuple[Run, Log]]:
+    """Read the log of each run that has one with a training loss (an SVM's has none)."""
+    pairs = []
+    for run in system.runs:
+        path = run.folder / "log.jsonl" if run.folder else None
+        if path is not None and path.is_file():
+            log = [_parse(line, path, number) for number, line in enumerate(read_lines(path), 1)]
+            if log and "train" in log[0]:
+                pairs.append((run, log))
+    return pairs
+
+
+def _parse(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ScoringError(f"{path}:{number}: not valid JSON ({error}); rerun stage 3") from error
+
+
+def _draw_lines(axes: Axes, lines: Sequence[Sequence[float]]) -> None:
+    for line in lines:
+        axes.plot(
+            range(1, len(line) + 1),
+            line,
+            color=COLOURS[0],
+            alpha=max(0.1, min(0.35, 6 / len(lines))),
+            linewidth=0.8,
+            marker="" if len(line) > 1 else ".",
+            label="one network",
+        )
+    longest = max(map(len, lines))
+    means = []
+    for epoch in range(longest):
+        values = [line[epoch] for line in lines if len(line) > epoch]
+        if 2 * len(values) >= len(lines):
+            means.append(np.mean(values))
+    axes.plot(range(1, len(means) + 1), means, color=COLOURS[1], linewidth=2.2, label="mean")
