@@ -78,7 +78,7 @@ def test_embeddings_go_with_the_posteriors(finished):
 def test_a_second_run_does_nothing(finished):
     recipe, _ = finished
     again = recipe.run()
-    assert "done in" not in again.stdout and again.stdout.count("already done") == 9
+    assert "done in" not in again.stdout and again.stdout.count("already done") == 10
 
 
 def test_a_run_killed_in_every_stage_ends_with_the_same_bits(finished, recipe):
@@ -108,27 +108,47 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(copied):
 
     tiny = conf / "tiny.yaml"
     tiny.write_text(tiny.read_text().replace("max_epochs: 3", "max_epochs: 2"))
-    train, infer, score = "train.4class.tiny.1", "infer.4class.tiny.1", "score.4class"
-    assert rerun() == [train, infer, score]
+    train, infer, probe = (f"{step}.4class.tiny.1" for step in ("train", "infer", "probe"))
+    redone = [train, infer, probe, "score.4class"]
+    assert rerun() == redone
 
     task = conf / "4class.yaml"
     task.write_text(task.read_text().replace("count: 3", "count: 2"))
     stale = recipe.run("--stage", "3", check=False)
     assert stale.returncode != 0
     assert "conf/4class.yaml changed" in stale.stderr and "--stage 0" in stale.stderr
-    assert rerun() == ["gate.4class", "folds.4class", train, infer, score]
+    assert rerun() == ["gate.4class", "folds.4class", *redone]
 
     references = recipe.folder / "data/4class/spk2neutral"
     lines = references.read_text().splitlines()
     first = lines[0].split()
     lines[0] = " ".join([first[0], *first[:0:-1]])  # the same references in another order
     references.write_text("\n".join(lines) + "\n")
-    assert rerun() == [train, infer, score]
+    assert rerun() == redone
 
     fbank = conf / "fbank.yaml"
     fbank.write_text(fbank.read_text() + "preemphasis: 0.95\n")
     # the cuts, all that the folds read, stay the same to the byte
-    assert rerun() == ["fbank.jobs", "fbank", train, infer, score]
+    assert rerun() == ["fbank.jobs", "fbank", *redone]
+
+
+def test_a_comparison_has_a_row_for_each_variant_and_ensemble(copied):
+    """Changed keys, clips at inference and an ensemble, each a system on the page."""
+    given = "tiny@input.calibrate=neutral"
+    ensemble = f"tiny+{given}"
+    done = copied.run("--systems", f"tiny {given}", "--ensembles", ensemble)
+    assert "2 of 4 trainings are done; about " in done.stdout
+    results = copied.folder / "exp" / "results" / "4class"
+    others = ("neutral1", "neutral5", "unlabelled", "own_neutral")
+    systems = ["tiny", given, *(f"{given}-{name}" for name in others), f"ensemble_of_{ensemble}"]
+    lines = [json.loads(line) for line in (results / "ledger.jsonl").read_text().splitlines()]
+    assert sorted({line["system"] for line in lines}) == sorted(systems)
+    assert len(lines) == 2 * len(systems)
+    page = (results / "RESULTS.md").read_text()
+    assert all(f"| {system} |" in page for system in systems)
+    again = copied.run("--stage", "5", "--force", "--systems", f"tiny {given}")
+    assert again.returncode == 0
+    assert len((results / "ledger.jsonl").read_text().splitlines()) == len(lines)
 
 
 def test_an_empty_folder_says_which_stage_is_missing(recipe):
