@@ -71,21 +71,21 @@ fold_names() {
 }
 
 # ablation ARGS...: run the recipe with the user's options for every line of ../conf/ablation.txt,
-# put the results into one table, and end.
+# put all results on one page, and end.
 ablation() {
-  local changes names variant folders=() top=${results_dir:-exp/results/$task.ablation}
+  local changes names folders=() top=${results_dir:-exp/results/$task.ablation}
   while read -r changes names; do
     [[ $changes != "" && $changes != "#"* ]] || continue
-    variant=$task
-    [[ $changes == - ]] || variant=$task@$changes
-    log "ablation: $variant: $names"
-    # of an option that is given twice the last value counts; we are in the recipe's folder now
-    bash "$_run_sh" "$@" --ablation false --corpus-dir "$corpus_dir" --task "$variant" \
-      --systems "$names" --results-dir "$top/$variant" < /dev/null || exit "$?"
-    [[ " ${folders[*]} " == *" $top/$variant "* ]] || folders+=("$top/$variant")
+    [[ $changes == - ]] || folders+=("$top/$task@$changes")
+    [[ $changes == - ]] && changes= || changes=@$changes
+    log "ablation: $task$changes: $names"
+    # Of an option that is given twice the last value counts; we are in the recipe's folder now.
+    bash "$_run_sh" "$@" --ablation false --corpus-dir "$corpus_dir" --task "$task$changes" \
+      --systems "$names" --results-dir "$top${changes:+/$task$changes}" < /dev/null || exit "$?"
   done < ../conf/ablation.txt
-  (( stop_stage < 5 )) || python -m dsnet.bin.ablation --recipe "$recipe" --command "$command" \
-    --results-dir "$top" --baseline dsnet_small "${folders[@]}"
+  (( stop_stage < 5 )) || python -m dsnet.bin.score --recipe "$recipe" --command "$command" \
+    --results-dir "$top" --variants "${folders[@]}" \
+    -- conf/"$task".yaml data/"$task" exp/"$task"
   exit 0
 }
 

@@ -33,6 +33,13 @@ def main() -> None:
     parser.add_argument("task_dir", help="folder of stage 2, such as data/4class")
     parser.add_argument("exp_dir", type=Path, help="with a folder a system, such as exp/4class")
     parser.add_argument("--results-dir", type=Path, default=Path(), help="where to write")
+    parser.add_argument(
+        "--variants",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="results of the same utterances under changes of the task, for the same page",
+    )
     parser.add_argument("--command", required=True, help="the command to print in the report")
     parser.add_argument("--recipe", required=True, help="the name to print, such as emodb")
     args = parser.parse_args()
@@ -46,6 +53,7 @@ def main() -> None:
         )
     read = read_results(args.exp_dir, task)
     lines = ledger.update(args.results_dir / ledger.NAME, read)
+    lines += [line for folder in args.variants for line in ledger.adopt(folder, read)]
     results, stale = select(lines, read, args.exp_dir, recipe=Path())
     probed = [args.exp_dir / system.name for system in results.systems]
     probed = [folder for folder in probed if any(folder.glob("seed_*/fold_*/probes.json"))]

@@ -21,8 +21,8 @@ CONTROL = "base_matched"
 
 
 def stem(system: str) -> str:
-    """Return what stands before @ (changed keys), - (other clips) or + (another system)."""
-    return re.split("[@+-]", system)[0]
+    """Return what stands before @ or a bracket (changes), - (other clips), + (another system)."""
+    return re.split(r"[@+-]| \(", system)[0]
 
 
 def controls_of(system: str, names: Sequence[str]) -> list[str]:

@@ -70,6 +70,29 @@ def update(path: Path, results: Results) -> list[Line]:
     return [*lines, *new]
 
 
+def adopt(folder: Path, results: Results) -> list[Line]:
+    """Return the lines of a variant of the task, its systems named after what it changes.
+
+    Args:
+        folder: results of the variant, named <task>@<changes>.
+        results: of the task; only its utterances and digest matter.
+
+    Raises:
+        ScoringError: see `read_ledger`; the variant tests other utterances.
+    """
+    changes = folder.name.partition("@")[2]
+    lines = read_ledger(folder / NAME)
+    for line in lines:
+        if line["utterances"] != results.utterances_digest:
+            raise ScoringError(
+                f"{folder / NAME}: scored on other utterances or classes than this task has, so "
+                "its results cannot stand in one table with them"
+            )
+        line["system"] = f"{line['system']} ({changes})"
+        line["train"]["task_digest"] = results.task.digest
+    return lines
+
+
 def by_date(lines: Sequence[Line]) -> list[Line]:
     """Return the lines, oldest first; those of one second in the order of the file."""
     return sorted(lines, key=lambda line: line["date"])

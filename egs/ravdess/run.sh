@@ -150,7 +150,7 @@ done
 
 stage 5 "score"
 results_dir=${results_dir:-exp/results/$task}
-once "score.$task" --reads conf/"${task%%@*}".yaml data/"$task" exp/"$task" \
+once "score.$task" --reads conf ../conf data/"$task" exp/"$task" \
   --writes "$results_dir"/RESULTS.md \
   -- python -m dsnet.bin.score --recipe "$recipe" --command "$command" --results-dir "$results_dir" \
   conf/"$task".yaml data/"$task" exp/"$task"

@@ -1,5 +1,6 @@
 """The ledger: what a line keeps, when one is appended, which lines count."""
 
+import dataclasses
 import json
 import shutil
 
@@ -215,3 +216,29 @@ def test_validation_posteriors_must_be_there(exp_dir, score, tmp_path):
     with pytest.raises(ScoringError, match="dev/posteriors.tsv: no such file; rerun stage 4"):
         score()
     assert not (tmp_path / "ledger.jsonl").exists()
+
+
+def test_a_variant_of_the_task_joins_under_the_name_of_what_it_changes(
+    small_task, make_exp, fake_system, exp_dir, tmp_path
+):
+    """Scored under a task with other references, its runs stand beside those of this task."""
+    other = dataclasses.replace(small_task, digest="with one reference")
+    exp_dir = exp_dir.rename(tmp_path / "exp" / "task")
+    exp = make_exp(other, {"dsnet": fake_system("dsnet", 1.0)}, seeds=1)
+    folder = tmp_path / "task@references.count=1"
+    folder.mkdir()
+    ledger.update(folder / ledger.NAME, read_results(exp, other))
+    read = read_results(exp_dir, small_task)
+    lines = ledger.update(tmp_path / "ledger.jsonl", read) + ledger.adopt(folder, read)
+    results, stale = select(lines, read, exp_dir, tmp_path / "recipe")
+    names = [system.name for system in results.systems]
+    assert not stale and names == ["base_matched", "dsnet", "dsnet (references.count=1)"]
+    expected = read_results(exp, other)
+    found = results.confusions(results.systems[2])
+    assert np.array_equal(found, expected.confusions(expected.systems[0]))
+    assert len(lines_of(tmp_path)) == 16  # the variant stays in its own ledger
+
+    text = (folder / ledger.NAME).read_text()
+    (folder / ledger.NAME).write_text(text.replace(read.utterances_digest, "others"))
+    with pytest.raises(ScoringError, match="count=1/ledger.jsonl: scored on other utterances"):
+        ledger.adopt(folder, read)

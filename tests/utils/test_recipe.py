@@ -72,7 +72,7 @@ def test_ablation_runs_the_recipe_for_every_line(recipe):
     out = recipe.ok("--ablation", "--seeds", "1 2").splitlines()
     top = "exp/results/4class.ablation"
     assert [line for line in out if "|" in line] == [
-        f"4class|one two@a=1|{top}/4class|1 2",
+        f"4class|one two@a=1|{top}|1 2",
         f"4class@x.y=3|one|{top}/4class@x.y=3|1 2",
     ]
 
