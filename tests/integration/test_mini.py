@@ -43,7 +43,7 @@ def copied(finished, make_recipe, tmp_path):
 
 def test_the_run_ends_with_a_table_and_figures(finished):
     recipe, done = finished
-    assert re.search(r"^tiny +dsnet ", done.stdout, re.MULTILINE)
+    assert re.search(r"^tiny +\d+\.\d \[", done.stdout, re.MULTILINE)
     results = recipe.folder / "exp" / "results" / "4class"
     text = (results / "RESULTS.md").read_text()
     assert "bash " in text and "--systems tiny" in text
