@@ -80,9 +80,23 @@ def _draw_panel(axes: Axes, names: list[str], summary: dict[str, Any]) -> None:
 
 
 def _spread(labels: list[tuple[float, str]]) -> list[tuple[float, str]]:
-    """Move labels, sorted by height, upwards until none hides the one below it."""
-    placed: list[tuple[float, str]] = []
-    for height, text in labels:
-        lowest = placed[-1][0] + LABEL_HEIGHT if placed else height
-        placed.append((max(height, lowest), text))
-    return placed
+    """Move labels, sorted by height, apart until none hides another; groups keep their middle."""
+    groups: list[list[tuple[float, str]]] = []
+    for label in labels:
+        groups.append([label])
+        while len(groups) > 1 and _bottom(groups[-1]) < _bottom(groups[-2]) + _height(groups[-2]):
+            groups[-2:] = [groups[-2] + groups[-1]]
+    return [
+        (_bottom(group) + (number + 0.5) * LABEL_HEIGHT, text)
+        for group in groups
+        for number, (_, text) in enumerate(group)
+    ]
+
+
+def _height(group: list[tuple[float, str]]) -> float:
+    return LABEL_HEIGHT * len(group)
+
+
+def _bottom(group: list[tuple[float, str]]) -> float:
+    """Return where a group begins that lies about the mean of its points."""
+    return sum(height for height, _ in group) / len(group) - _height(group) / 2
