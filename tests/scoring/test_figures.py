@@ -99,7 +99,7 @@ def test_speakers_are_drawn_from_each_control_on():
 def test_labels_do_not_hide_each_other():
     """Two that are near each other move apart by as much."""
     heights = [height for height, _ in _spread([(10, "a"), (10.5, "b"), (60, "c")])]
-    assert heights == [10.25 - LABEL_HEIGHT / 2, 10.25 + LABEL_HEIGHT / 2, 60]
+    assert heights == pytest.approx([10.25 - LABEL_HEIGHT / 2, 10.25 + LABEL_HEIGHT / 2, 60])
 
 
 def test_file_names_are_links():
