@@ -16,7 +16,7 @@ from dsnet.scoring.figures import draw_figures
 from dsnet.scoring.provenance import Provenance
 from dsnet.scoring.report import results_md
 from dsnet.scoring.results import read_results
-from dsnet.scoring.sections import probes_md, stale_md
+from dsnet.scoring.sections import probes_md, stale_md, tried_md
 from dsnet.scoring.staleness import select
 from dsnet.scoring.summary import summarise
 from dsnet.scoring.system_tables import SHORT_HEADER, short_rows
@@ -61,6 +61,7 @@ def main() -> None:
     summary = summarise(results, RANDOM_SEED) | {"probes": probes}
     figures = draw_figures(results, summary, args.results_dir / "figures")
     sections = probes_md(PROBES_HEADER, probe_rows(probes)) + stale_md(stale)
+    sections += tried_md(Path("README.md"))
     provenance = Provenance.here(args.command)
     names = args.recipe, Path(args.task_config).stem
     report = results_md(summary, config, *names, provenance, figures, sections)

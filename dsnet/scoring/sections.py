@@ -1,6 +1,7 @@
-"""Sections of the report that only some pages have: probes of embeddings, stale results."""
+"""Sections that only some pages have: probes of embeddings, stale results, what was tried."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from dsnet.scoring.staleness import Stale
 from dsnet.scoring.tables import markdown_table
@@ -36,3 +37,14 @@ def stale_md(stale: Sequence[Stale]) -> list[str]:
     return ["## Stale results", "Scored, but not with the present inputs; in no table above:"] + [
         "\n".join(lines)
     ]
+
+
+def tried_md(readme: Path) -> list[str]:
+    """Return the section "What was tried" of a recipe's README; nothing if it has none.
+
+    A result is worth less without the number of things that were tried for it.
+    """
+    if not readme.is_file():
+        return []
+    sections = readme.read_text(encoding="utf-8").split("\n## ")
+    return [f"## {text.strip()}" for text in sections if text.startswith("What was tried\n")]

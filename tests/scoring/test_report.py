@@ -12,7 +12,7 @@ from dsnet.scoring.plotting import Figure
 from dsnet.scoring.provenance import Provenance
 from dsnet.scoring.report import results_md
 from dsnet.scoring.results import read_results
-from dsnet.scoring.sections import probes_md, stale_md
+from dsnet.scoring.sections import probes_md, stale_md, tried_md
 from dsnet.scoring.staleness import Stale, select
 from dsnet.scoring.summary import summarise
 from dsnet.scoring.system_tables import SYSTEMS_HEADER, p_value, short_rows, system_rows
@@ -187,3 +187,14 @@ def test_stale_results_are_listed_with_what_to_do():
     assert title == "## Stale results"
     assert lines.startswith("- dsnet, seed 1, folds A, B: its config (a, now b) changed; rerun")
     assert stale_md([]) == [] and probes_md(["system"], []) == []
+
+
+def test_what_was_tried_is_taken_from_the_readme(tmp_path):
+    readme = tmp_path / "README.md"
+    assert tried_md(readme) == []
+    readme.write_text("# A corpus\n\n## Licence\n\nNone.\n")
+    assert tried_md(readme) == []
+    readme.write_text(
+        "# A corpus\n\n## What was tried\n\n- More.\n- Less.\n\n## Licence\n\nNone.\n"
+    )
+    assert tried_md(readme) == ["## What was tried\n\n- More.\n- Less."]
