@@ -151,6 +151,20 @@ def test_a_comparison_has_a_row_for_each_variant_and_ensemble(copied):
     assert len((results / "ledger.jsonl").read_text().splitlines()) == len(lines)
 
 
+def test_an_ablation_ends_with_one_page(copied):
+    """Loss weights and references, in one table with the system that they are changes of."""
+    variant = "tiny@losses.similarity=0"
+    text = f"# two changes\n- tiny {variant}\nreferences.count=1 tiny\n"
+    (copied.top / "egs" / "conf" / "ablation.txt").write_text(text)
+    copied.run("--ablation")
+    page = (copied.folder / "exp/results/4class.ablation/RESULTS.md").read_text()
+    systems = re.search(r"## Systems\n(.*?)\n## ", page, re.DOTALL).group(1)
+    rows = [line.split(" | ")[0] for line in systems.splitlines() if line.startswith("| tiny")]
+    assert rows == ["| tiny", "| tiny (references.count=1)", f"| {variant}"]
+    again = copied.run("--ablation")
+    assert "first run" not in again.stdout
+
+
 def test_an_empty_folder_says_which_stage_is_missing(recipe):
     done = recipe.run("--stage", "3", check=False)
     assert done.returncode != 0
