@@ -144,7 +144,7 @@ def test_a_model_that_was_trained_again_is_scored_again(copied):
     assert redone(copied.score("two", "one")) == ["score.shared"]
     cells = copied.cells()
     assert (
-        "changed since: the model of one, conf/tiny.yaml of one" in cells["one", "two"]["problem"]
+        "changed since: the model of one, config of tiny of one" in cells["one", "two"]["problem"]
     )
     assert "may be of an earlier model" in cells["one", "one"]["problem"]
     assert "problem" not in cells["two", "one"] and "problem" not in cells["two", "two"]
