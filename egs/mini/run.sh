@@ -7,8 +7,8 @@
 #   stage 1  features  manifests          -> data/<feats>: feats.scp and arks (Kaldi), cuts (Lhotse)
 #   stage 2  folds     cuts               -> data/<task>: speaker-disjoint folds, spk2neutral, audit
 #   stage 3  train     folds, features    -> exp/<task>/<system>/seed_<s>/fold_<name>/model.pt
-#   stage 4  infer     model.pt           -> .../fold_<name>/{dev,test}/posteriors.tsv, embeddings.npz
-#   stage 5  score     posteriors         -> <results-dir>/RESULTS.md, metrics.json, figures/
+#   stage 4  infer     model.pt           -> .../fold_<name>/{dev,test}/posteriors.tsv, probes.json
+#   stage 5  score     posteriors         -> <results-dir>/RESULTS.md, ledger.jsonl, figures/
 #
 # What is done for the same command, configs and inputs is skipped, so the same command resumes.
 #
