@@ -29,15 +29,15 @@ def controls_of(system: str, names: Sequence[str]) -> list[str]:
     """Return the systems to compare one with.
 
     Of several controls it is the one with the longest ending (such as _small in
-    base_matched_small) that the system's name has too; if there is none, all of them, but a
-    control is compared with another only for its ending.
+    base_matched_small) that the system's name has too; if there is none, the one with the
+    shortest name, but a control is compared with another only for its ending.
     """
     controls = [name for name in names if name.startswith(CONTROL) and name != system]
     endings = {name: name.removeprefix(CONTROL) for name in controls}
     fitting = [n for n in controls if any(x.endswith(endings[n]) for x in (system, stem(system)))]
     if fitting:
         return [max(fitting, key=lambda name: len(endings[name]))]
-    return [] if system.startswith(CONTROL) else controls
+    return [] if system.startswith(CONTROL) or not controls else [min(controls, key=len)]
 
 
 def compare(

@@ -21,6 +21,7 @@ from dsnet.scoring.plotting import (
 )
 from dsnet.scoring.summary import ALL
 
+MOST_LETTERS = 52  # of a system's name
 _VARIANT = re.compile(r"(.+)@losses\.(\w+)=([-+.\deE]+)")
 
 
@@ -54,7 +55,7 @@ def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
             va="center",
             fontsize=8,
         )
-    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_yticks(range(len(names)), [_shortened(name) for name in names], fontsize=8)
     for text, name in zip(axes.get_yticklabels(), names, strict=True):
         text.set_fontweight("bold" if name.startswith(CONTROL) else "normal")
     axes.set_ylim(-0.7, len(names) - 0.3)
@@ -72,6 +73,11 @@ def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
         "Controls are bold. Intervals overlap even where paired differences are clear: judge "
         "differences by their table.",
     )
+
+
+def _shortened(name: str) -> str:
+    """Return a name that leaves room for the figure."""
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
 
 
 def _uar(summary: dict[str, Any], name: str) -> dict[str, float | None]:
