@@ -89,14 +89,14 @@ ablation() {
   exit 0
 }
 
-# system_config NAME: the YAML file of a system, the recipe's own or the one that all share; what
-# stands behind an @ in the name changes keys of it (dsnet/systems/config.py reads the same).
+# system_config NAME [RECIPE]: the YAML file of a system, the recipe's own or the one that all share;
+# what stands behind an @ in the name changes keys of it (dsnet/systems/catalog.py reads the same).
 system_config() {
   local path
-  for path in conf/"${1%%@*}".yaml ../conf/"${1%%@*}".yaml; do
+  for path in "${2:+$2/}conf/${1%%@*}.yaml" ../conf/"${1%%@*}".yaml; do
     [[ ! -f $path ]] || { echo "$path"; return; }
   done
-  die "no system '${1%%@*}' in conf/ or ../conf/; there are: $(known_systems)"
+  die "no system '${1%%@*}' in ${2:+$2/}conf/ or ../conf/; there are: $(known_systems)"
 }
 
 known_systems() {

@@ -70,13 +70,14 @@ once "audit.$task.${pair/\//--}" --reads conf/"$task".yaml "${inputs[@]}" \
 
 stage 4 "infer"
 for name in $systems; do
+  config=$(system_config "$name" "$train")
   for seed in $seeds; do
     fold_files "$train/exp/$train_task/$name/seed_$seed" model.pt
     models=("${files[@]}")
     exp=exp/$task/$name/$target_statistics/$pair/seed_$seed
     fold_files "$exp" posteriors.tsv cross.json
     once "infer.$task.$name.$target_statistics.${pair/\//--}.$seed" \
-      --reads "$train/conf/$name.yaml" "${inputs[@]}" "${models[@]}" --writes "${files[@]}" \
+      --reads "$config" "${inputs[@]}" "${models[@]}" --writes "${files[@]}" \
       -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
       JOB=1:"$num_folds" "$exp"/log/infer.JOB.log \
       python -m dsnet.bin.cross_infer --system "$name" --folds "$folds" --job JOB --seed "$seed" \
