@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from dsnet.bin import run
-from dsnet.classical.functionals import Functionals
 from dsnet.classical.results import write_fold
 from dsnet.classical.systems import SYSTEMS, run_fold
+from dsnet.features.functionals import Functionals
 from dsnet.files import locked
 from dsnet.folds.task_data import TaskData
 

@@ -17,9 +17,8 @@ from dsnet.bin import run
 from dsnet.errors import ScoringError
 from dsnet.files import digest, locked, write_text
 from dsnet.folds.task_data import TaskData
-from dsnet.posteriors import write_posteriors
-from dsnet.scoring.ensembles import combine
-from dsnet.scoring.results import read_posteriors
+from dsnet.results.ensembles import combine
+from dsnet.results.posteriors import read_posteriors, write_posteriors
 
 SEED = 1  # of the folder; the ensemble is over seeds
 PARTS = ("dev", "test")

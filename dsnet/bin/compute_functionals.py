@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from dsnet.bin import run
-from dsnet.classical.functionals import FEATURE_SETS, Functionals, compute_functionals
+from dsnet.features.functionals import FEATURE_SETS, Functionals, compute_functionals
 
 
 def main() -> None:

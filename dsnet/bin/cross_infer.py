@@ -20,7 +20,7 @@ from dsnet.environment import choose_device, git_revision, versions
 from dsnet.errors import ConfigError
 from dsnet.features.feats import FeatsInfo, read_all
 from dsnet.files import locked, write_text
-from dsnet.posteriors import write_posteriors
+from dsnet.results.posteriors import write_posteriors
 from dsnet.systems import side_information
 from dsnet.systems.catalog import load_system_config
 from dsnet.training.calibration import SpeakerCalibration

@@ -12,8 +12,8 @@ from dsnet.cross_corpus.report import HEADER, cell_rows, results_md
 from dsnet.cross_corpus.results import read_matrices
 from dsnet.cross_corpus.summary import summarise_matrices
 from dsnet.files import write_text
-from dsnet.scoring.provenance import Provenance
-from dsnet.scoring.tables import terminal_table
+from dsnet.report.provenance import Provenance
+from dsnet.report.tables import terminal_table
 
 BOOTSTRAP_SEED = 0
 

@@ -17,7 +17,7 @@ from dsnet.bin.job import Job, parse_job
 from dsnet.features.feats import FeatsInfo
 from dsnet.files import locked, write_text
 from dsnet.folds.task_data import TaskData
-from dsnet.posteriors import write_posteriors
+from dsnet.results.posteriors import write_posteriors
 from dsnet.systems.system import System
 from dsnet.training.calibration import SpeakerCalibration
 from dsnet.training.checkpoint import load_system

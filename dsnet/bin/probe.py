@@ -17,7 +17,7 @@ from dsnet.folds.task_data import TaskData
 from dsnet.probes.labels import Labels
 from dsnet.probes.model import load_trained
 from dsnet.probes.network import probe_network
-from dsnet.scoring.summary import jsonable
+from dsnet.report.summary import jsonable
 from dsnet.training.loop import MODEL
 
 

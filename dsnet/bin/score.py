@@ -11,16 +11,16 @@ from dsnet.files import write_text
 from dsnet.folds.task_data import TaskData
 from dsnet.probes.summary import HEADER as PROBES_HEADER
 from dsnet.probes.summary import probe_rows, read_probes
-from dsnet.scoring import ledger
-from dsnet.scoring.figures import draw_figures
-from dsnet.scoring.provenance import Provenance
-from dsnet.scoring.report import results_md
-from dsnet.scoring.results import read_results
-from dsnet.scoring.sections import probes_md, stale_md, tried_md
-from dsnet.scoring.staleness import select
-from dsnet.scoring.summary import summarise
-from dsnet.scoring.system_tables import SHORT_HEADER, short_rows
-from dsnet.scoring.tables import terminal_table
+from dsnet.report.figures.all import draw_figures
+from dsnet.report.page import results_md
+from dsnet.report.provenance import Provenance
+from dsnet.report.sections import probes_md, stale_md, tried_md
+from dsnet.report.summary import summarise
+from dsnet.report.system_tables import SHORT_HEADER, short_rows
+from dsnet.report.tables import terminal_table
+from dsnet.results import ledger
+from dsnet.results.staleness import select
+from dsnet.results.store import read_results
 from dsnet.task import TaskConfig
 
 RANDOM_SEED = 0  # of bootstrap and permutation tests

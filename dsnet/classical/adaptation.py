@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from dsnet.classical.functionals import Functionals
 from dsnet.errors import FoldError
+from dsnet.features.functionals import Functionals
 from dsnet.folds.protocols import Fold
 from dsnet.folds.task_data import TaskData
 

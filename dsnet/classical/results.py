@@ -13,13 +13,13 @@ from pathlib import Path
 
 from scipy.special import softmax
 
-from dsnet.classical.functionals import Functionals
 from dsnet.classical.systems import SYSTEMS, FoldOutcome
 from dsnet.config import config_digest
 from dsnet.environment import git_revision, versions
+from dsnet.features.functionals import Functionals
 from dsnet.files import write_text
 from dsnet.folds.task_data import TaskData
-from dsnet.posteriors import write_posteriors
+from dsnet.results.posteriors import write_posteriors
 
 
 def write_fold(

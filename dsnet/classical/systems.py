@@ -13,8 +13,8 @@ from dsnet.classical.adaptation import (
     standardise_speakers,
     subtract_references,
 )
-from dsnet.classical.functionals import Functionals
 from dsnet.classical.svm import Selected, decide, select_svm
+from dsnet.features.functionals import Functionals
 from dsnet.folds.task_data import TaskData
 
 # From hardly any training to (nearly) no training error; the more functionals, the sooner.

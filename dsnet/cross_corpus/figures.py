@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from dsnet.scoring.plotting import WIDTH, Figure, new_canvas, save
+from dsnet.report.figures.plotting import WIDTH, Figure, new_canvas, save
 
 
 def draw_matrices(summary: dict[str, Any], folder: Path) -> list[list[Figure]]:

@@ -6,10 +6,10 @@ Scores are shown in percent with one decimal; a dash stands for what does not ex
 import shlex
 from typing import Any
 
-from dsnet.scoring.plotting import Figure
-from dsnet.scoring.provenance import Provenance
-from dsnet.scoring.report import figure_md, version_list
-from dsnet.scoring.tables import DASH, interval, markdown_table, percent
+from dsnet.report.figures.plotting import Figure
+from dsnet.report.page import figure_md, version_list
+from dsnet.report.provenance import Provenance
+from dsnet.report.tables import DASH, interval, markdown_table, percent
 
 HEADER = [
     "system", "target audio", "trained on", "tested on", "folds × seeds", "utterances",

@@ -20,8 +20,9 @@ from dsnet.cross_corpus.recipe import Recipe
 from dsnet.cross_corpus.statistics import TARGET_STATISTICS
 from dsnet.errors import DsnetError, ScoringError
 from dsnet.folds.task_data import TaskData
+from dsnet.results.posteriors import read_posteriors
+from dsnet.results.store import read_system
 from dsnet.scoring.metrics import confusion_matrix
-from dsnet.scoring.results import read_posteriors, read_system
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from dsnet.cross_corpus.classes import SharedClasses
 from dsnet.cross_corpus.recipe import Recipe
 from dsnet.cross_corpus.results import Cell, Matrix, speakers
 from dsnet.folds.task_data import TaskData
+from dsnet.report.summary import as_dict, distinct, jsonable, mean, sd
 from dsnet.scoring import metrics
 from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES, speaker_interval
-from dsnet.scoring.summary import as_dict, distinct, jsonable, mean, sd
 
 
 def summarise_matrices(matrices: list[Matrix], shared: SharedClasses, seed: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from dsnet.probes.classifiers import answer
 from dsnet.probes.labels import Labels, pose_all
 from dsnet.probes.similarity import MIN_UTTERANCES, compare
 from dsnet.probes.swap import Recombine, swap_test
-from dsnet.scoring.results import read_posteriors
+from dsnet.results.posteriors import read_posteriors
 
 PARTS = ("h", "s", "e")
 RANDOM_SEED = 0  # of permutations and pairs

@@ -17,9 +17,9 @@ from scipy.stats import bootstrap
 from dsnet.errors import ScoringError
 from dsnet.probes.classifiers import PROBES
 from dsnet.probes.labels import TARGETS
+from dsnet.report.summary import as_dict, jsonable
+from dsnet.report.tables import DASH, interval, percent
 from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES, Interval
-from dsnet.scoring.summary import as_dict, jsonable
-from dsnet.scoring.tables import DASH, interval, percent
 
 BOOTSTRAP_SEED = 0
 HEADER = ["system", "part", *TARGETS, "similarity of s and e", "decision follows e / s / neither"]

@@ -1,1 +1,1 @@
-"""Metrics, statistics, report and figures."""
+"""Numbers of a result: metrics, intervals over speakers, paired tests, calibration."""

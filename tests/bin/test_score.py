@@ -13,7 +13,7 @@ import pytest
 from dsnet.bin import score
 from dsnet.errors import ScoringError
 
-FAKE = runpy.run_path(str(Path(__file__).parents[1] / "scoring" / "conftest.py"))
+FAKE = runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))
 CLASSES = FAKE["CLASSES"]
 LABELS = ", ".join(f"{name}: {name}" for name in CLASSES)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from dsnet.classical.functionals import Functionals
+from dsnet.features.functionals import Functionals
 from dsnet.folds.task_data import TaskData
 
 CLASSES = ["neutral", "happy", "sad"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dsnet.classical.adaptation import fold_references, standardise_speakers, subtract_references
-from dsnet.classical.functionals import Functionals
 from dsnet.errors import FoldError
+from dsnet.features.functionals import Functionals
 from dsnet.folds.protocols import Fold
 
 

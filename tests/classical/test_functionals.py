@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from dsnet.classical.functionals import Functionals, compute_functionals, functionals_path
 from dsnet.corpus.prepare import prepare
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError, FeatureError
+from dsnet.features.functionals import Functionals, compute_functionals, functionals_path
 
 RATE = 16000
 MANIFESTS, FOLDER = Path("data/manifests"), Path("data/opensmile")

@@ -8,10 +8,11 @@ import pytest
 from scipy.special import softmax
 
 from dsnet.bin import classical
-from dsnet.classical.functionals import functionals_path
 from dsnet.classical.systems import SYSTEMS, run_fold
-from dsnet.scoring.results import read_posteriors, read_results
-from dsnet.scoring.summary import summarise
+from dsnet.features.functionals import functionals_path
+from dsnet.report.summary import summarise
+from dsnet.results.posteriors import read_posteriors
+from dsnet.results.store import read_results
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from dsnet.bin.cross_infer import main
 from dsnet.config import load
 from dsnet.errors import TrainingError
-from dsnet.scoring.results import read_posteriors
+from dsnet.results.posteriors import read_posteriors
 from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig
 from dsnet.training import checkpoint

@@ -13,9 +13,9 @@ from dsnet.cross_corpus.report import results_md
 from dsnet.cross_corpus.results import read_matrices
 from dsnet.cross_corpus.summary import summarise_matrices
 from dsnet.errors import ScoringError
-from dsnet.scoring.provenance import Provenance
-from dsnet.scoring.results import read_results
-from dsnet.scoring.summary import summarise
+from dsnet.report.provenance import Provenance
+from dsnet.report.summary import summarise
+from dsnet.results.store import read_results
 
 EXP = "exp/shared/tiny/none/one/two/seed_1"
 

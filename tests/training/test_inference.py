@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from dsnet.errors import TrainingError
-from dsnet.posteriors import write_posteriors
-from dsnet.scoring.results import read_posteriors
+from dsnet.results.posteriors import read_posteriors, write_posteriors
 from dsnet.systems import build_system
 from dsnet.training.inference import Predictions, predict, write_embeddings
 

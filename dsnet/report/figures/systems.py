@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dsnet.scoring.differences import CONTROL
-from dsnet.scoring.plotting import (
+from dsnet.report.differences import CONTROL
+from dsnet.report.figures.plotting import (
     COLOURS,
     MARKERS,
     WIDTH,
@@ -19,7 +19,7 @@ from dsnet.scoring.plotting import (
     save,
     tidy,
 )
-from dsnet.scoring.summary import ALL
+from dsnet.report.summary import ALL
 
 MOST_LETTERS = 52  # of a system's name
 _VARIANT = re.compile(r"(.+)@losses\.(\w+)=([-+.\deE]+)")

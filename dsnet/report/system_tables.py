@@ -5,9 +5,9 @@ Scores are in percent with one decimal; a dash stands for what does not exist.
 
 from typing import Any
 
+from dsnet.report.summary import ALL, NOTHING, WITHOUT
+from dsnet.report.tables import DASH, count, ends, interval, percent
 from dsnet.scoring.calibration import VARIANTS
-from dsnet.scoring.summary import ALL, NOTHING, WITHOUT
-from dsnet.scoring.tables import DASH, count, ends, interval, percent
 
 SYSTEMS_HEADER = [
     "system", "given beside the utterance", "UAR, all [95 %]", "UAR, without clips [95 %]", "WAR",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dsnet.scoring.tables import count, interval, markdown_table, percent, span, terminal_table
+from dsnet.report.tables import count, interval, markdown_table, percent, span, terminal_table
 
 
 @pytest.mark.parametrize(

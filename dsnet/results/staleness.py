@@ -10,8 +10,8 @@ from pathlib import Path
 
 from dsnet.config import config_digest
 from dsnet.errors import ConfigError, ScoringError
-from dsnet.scoring.ledger import Line, by_date, run_of_line
-from dsnet.scoring.runs import Results, SystemResults
+from dsnet.results.ledger import Line, by_date, run_of_line
+from dsnet.results.runs import Results, SystemResults
 from dsnet.systems.catalog import load_system_config, system_config_path
 
 _Run = tuple[str, int, str]  # system, seed, fold

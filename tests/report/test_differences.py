@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dsnet.scoring.differences import compare, controls_of
+from dsnet.report.differences import compare, controls_of
 from dsnet.scoring.significance import holm
 
 

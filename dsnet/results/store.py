@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from dsnet.errors import ScoringError
-from dsnet.files import read_lines
 from dsnet.folds.protocols import Fold
 from dsnet.folds.task_data import TaskData
-from dsnet.scoring.runs import Results, Run, SystemResults, class_indices
+from dsnet.results.posteriors import read_posteriors
+from dsnet.results.runs import Results, Run, SystemResults, class_indices
 
 TRAIN_KEYS = (  # a system that has no parameters, epochs and so on may leave these out
     "kind", "fold", "seed", "config_digest", "task_digest", "versions", "git_revision",
 )  # fmt: skip
-SUM_TOLERANCE = 1e-4  # of probabilities written with 6 digits
 
 
 def read_results(exp_dir: Path | str, task: TaskData) -> Results:
@@ -150,48 +149,6 @@ def _read_train(path: Path, seed: int, fold: str, task: TaskData) -> dict[str, A
             "rerun from stage 3"
         )
     return train
-
-
-def read_posteriors(path: Path, classes: list[str]) -> tuple[list[str], np.ndarray]:
-    """Read a table `utt_id<TAB>class<TAB>class...` of class probabilities.
-
-    Args:
-        path: posteriors.tsv.
-        classes: the task's classes, in the order of their indices.
-
-    Returns:
-        Utterance ids in the order of the file, and (N, K) probabilities.
-
-    Raises:
-        ScoringError: other classes or another order, or rows that are no probabilities.
-    """
-    header, *lines = read_lines(path) or [""]
-    expected, columns = ["utt_id", *classes], header.split("\t")
-    if columns != expected:
-        raise ScoringError(
-            f"{path}:1: expected the columns {' '.join(expected)}, found {' '.join(columns)}; "
-            "the classes or their order have changed: rerun from stage 3"
-        )
-    utt_ids, rows = [], []
-    for number, line in enumerate(lines, 2):
-        utt, *cells = line.split("\t")
-        try:
-            row = [float(cell) for cell in cells]
-        except ValueError as error:
-            raise ScoringError(f"{path}:{number}: {error}; rerun stage 4") from error
-        if len(row) != len(classes):
-            raise ScoringError(
-                f"{path}:{number}: expected {len(classes)} probabilities for {utt}, found "
-                f"{len(row)}; rerun stage 4"
-            )
-        if not np.isfinite(row).all() or min(row) < 0 or abs(sum(row) - 1) > SUM_TOLERANCE:
-            raise ScoringError(
-                f"{path}:{number}: expected probabilities of {utt} that sum to 1, found "
-                f"{' '.join(cells)}; rerun stage 4, or stage 3 if they are not finite"
-            )
-        utt_ids.append(utt)
-        rows.append(row)
-    return utt_ids, np.array(rows).reshape(-1, len(classes))
 
 
 def _check_utterances(path: Path, found: list[str], expected: list[str], part: str) -> None:

@@ -11,8 +11,16 @@ from sklearn.manifold import TSNE
 
 from dsnet.errors import ScoringError
 from dsnet.folds.task_data import TaskData
-from dsnet.scoring.plotting import COLOURS, MARKERS, WIDTH, Figure, file_stem, new_canvas, save
-from dsnet.scoring.runs import Run, SystemResults
+from dsnet.report.figures.plotting import (
+    COLOURS,
+    MARKERS,
+    WIDTH,
+    Figure,
+    file_stem,
+    new_canvas,
+    save,
+)
+from dsnet.results.runs import Run, SystemResults
 
 MIN_UTTERANCES = 10  # with fewer there are no neighbourhoods to show
 PARTS = ("e", "s")

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dsnet.scoring.staleness import Stale
-from dsnet.scoring.tables import markdown_table
+from dsnet.report.tables import markdown_table
+from dsnet.results.staleness import Stale
 
 
 def probes_md(header: list[str], rows: list[list[str]]) -> list[str]:

@@ -8,15 +8,15 @@ systems with three figures each would hide what matters. The tables have all sys
 from pathlib import Path
 from typing import Any
 
-from dsnet.scoring.embeddings import draw_map, embedding_map
-from dsnet.scoring.figure_calibration import draw_reliability
-from dsnet.scoring.figure_classes import draw_confusions
-from dsnet.scoring.figure_curves import draw_curves
-from dsnet.scoring.figure_probes import draw_probes
-from dsnet.scoring.figure_speakers import draw_speakers
-from dsnet.scoring.figure_systems import draw_forest, draw_sweep, find_sweeps
-from dsnet.scoring.plotting import Figure
-from dsnet.scoring.runs import Results
+from dsnet.report.figures.calibration import draw_reliability
+from dsnet.report.figures.classes import draw_confusions
+from dsnet.report.figures.curves import draw_curves
+from dsnet.report.figures.embeddings import draw_map, embedding_map
+from dsnet.report.figures.plotting import Figure
+from dsnet.report.figures.probes import draw_probes
+from dsnet.report.figures.speakers import draw_speakers
+from dsnet.report.figures.systems import draw_forest, draw_sweep, find_sweeps
+from dsnet.results.runs import Results
 
 
 def draw_figures(results: Results, summary: dict[str, Any], folder: Path) -> list[Figure]:

@@ -8,17 +8,17 @@ import pytest
 from matplotlib.image import imread
 
 from dsnet.errors import ScoringError
-from dsnet.scoring.embeddings import embedding_map, layout
-from dsnet.scoring.figure_classes import draw_confusions
-from dsnet.scoring.figure_curves import draw_curves
-from dsnet.scoring.figure_speakers import LABEL_HEIGHT, _panels, _spread
-from dsnet.scoring.figure_systems import find_sweeps
-from dsnet.scoring.figures import draw_figures
-from dsnet.scoring.ledger import update
-from dsnet.scoring.plotting import file_stem
-from dsnet.scoring.results import read_results
-from dsnet.scoring.staleness import select
-from dsnet.scoring.summary import summarise
+from dsnet.report.figures.all import draw_figures
+from dsnet.report.figures.classes import draw_confusions
+from dsnet.report.figures.curves import draw_curves
+from dsnet.report.figures.embeddings import embedding_map, layout
+from dsnet.report.figures.plotting import file_stem
+from dsnet.report.figures.speakers import LABEL_HEIGHT, _panels, _spread
+from dsnet.report.figures.systems import find_sweeps
+from dsnet.report.summary import summarise
+from dsnet.results.ledger import update
+from dsnet.results.staleness import select
+from dsnet.results.store import read_results
 
 SPEAKER = {"linear": {"estimate": 0.8, "low": 0.7, "high": 0.9}}
 PROBED = {"parts": {"e": {"speaker": SPEAKER}}, "targets": {"speaker": {"chance": 0.5}}}

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from dsnet.errors import ScoringError
 from dsnet.files import read_lines
-from dsnet.scoring.plotting import (
+from dsnet.report.figures.plotting import (
     COLOURS,
     WIDTH,
     Figure,
@@ -21,7 +21,7 @@ from dsnet.scoring.plotting import (
     save,
     tidy,
 )
-from dsnet.scoring.runs import Run, SystemResults
+from dsnet.results.runs import Run, SystemResults
 
 Log = list[dict[str, Any]]  # log.jsonl, one entry an epoch
 

@@ -21,10 +21,10 @@ from dsnet.errors import ScoringError
 from dsnet.files import digest, read_lines, write_text
 from dsnet.folds.protocols import Fold
 from dsnet.folds.task_data import TaskData
+from dsnet.results.runs import Results, Run, class_indices
+from dsnet.results.store import read_part
 from dsnet.scoring import metrics
 from dsnet.scoring.calibration import measure
-from dsnet.scoring.results import read_part
-from dsnet.scoring.runs import Results, Run, class_indices
 
 NAME = "ledger.jsonl"
 LINE_KEYS = (

@@ -9,10 +9,10 @@ import pytest
 
 from dsnet.config import config_digest, load
 from dsnet.errors import ScoringError
-from dsnet.scoring import ledger
-from dsnet.scoring.results import read_results
-from dsnet.scoring.staleness import current_digest, select
-from dsnet.scoring.summary import summarise
+from dsnet.report.summary import summarise
+from dsnet.results import ledger
+from dsnet.results.staleness import current_digest, select
+from dsnet.results.store import read_results
 from dsnet.systems.config import SystemConfig
 
 

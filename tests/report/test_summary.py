@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from dsnet.scoring.runs import Results, Run, SystemResults
-from dsnet.scoring.summary import main_systems, summarise
+from dsnet.report.summary import main_systems, summarise
+from dsnet.results.runs import Results, Run, SystemResults
 
 TRAIN = {
     "kind": "base", "num_parameters": 10, "seconds_per_epoch": 1.0, "selection": "last",

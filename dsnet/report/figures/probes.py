@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from dsnet.scoring.plotting import COLOURS, MARKERS, WIDTH, Figure, new_canvas, save, tidy
-from dsnet.scoring.summary import ALL
+from dsnet.report.figures.plotting import COLOURS, MARKERS, WIDTH, Figure, new_canvas, save, tidy
+from dsnet.report.summary import ALL
 
 
 def draw_probes(summary: dict[str, Any], folder: Path) -> Figure:

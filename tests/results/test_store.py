@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from dsnet.errors import ScoringError
-from dsnet.scoring.results import read_posteriors, read_results
+from dsnet.results.posteriors import read_posteriors
+from dsnet.results.store import read_results
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from dsnet.scoring.differences import CONTROL, controls_of
-from dsnet.scoring.plotting import (
+from dsnet.report.differences import CONTROL, controls_of
+from dsnet.report.figures.plotting import (
     COLOURS,
     WIDTH,
     Figure,
@@ -17,7 +17,7 @@ from dsnet.scoring.plotting import (
     save,
     tidy,
 )
-from dsnet.scoring.summary import ALL
+from dsnet.report.summary import ALL
 
 MAX_NAMED = 12  # speakers whose names fit beside their lines
 LABEL_HEIGHT = 3.2  # of the axis' 100

@@ -6,12 +6,12 @@ Scores are shown in percent with one decimal; a dash stands for what does not ex
 from typing import Any
 
 from dsnet.folds.protocols import in_words
-from dsnet.scoring import system_tables as tables
-from dsnet.scoring.differences import CONTROL
-from dsnet.scoring.plotting import Figure
-from dsnet.scoring.provenance import Provenance
-from dsnet.scoring.summary import ALL, WITHOUT
-from dsnet.scoring.tables import DASH, markdown_table, percent, span
+from dsnet.report import system_tables as tables
+from dsnet.report.differences import CONTROL
+from dsnet.report.figures.plotting import Figure
+from dsnet.report.provenance import Provenance
+from dsnet.report.summary import ALL, WITHOUT
+from dsnet.report.tables import DASH, markdown_table, percent, span
 from dsnet.task import TaskConfig
 
 _POLICIES = {

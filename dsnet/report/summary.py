@@ -11,10 +11,10 @@ import numpy as np
 
 from dsnet.folds.protocols import Fold
 from dsnet.folds.task_data import TaskData
+from dsnet.report.differences import CONTROL, compare, stem
+from dsnet.results.runs import Results, SystemResults
 from dsnet.scoring import metrics
 from dsnet.scoring.calibration import pool
-from dsnet.scoring.differences import CONTROL, compare, stem
-from dsnet.scoring.runs import Results, SystemResults
 from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES, Interval, speaker_interval
 
 ALL, WITHOUT = "all", "without_references"  # scorings: every test utterance; without the clips

@@ -7,15 +7,15 @@ import shutil
 import numpy as np
 import pytest
 
-from dsnet.scoring.ledger import update
-from dsnet.scoring.plotting import Figure
-from dsnet.scoring.provenance import Provenance
-from dsnet.scoring.report import results_md
-from dsnet.scoring.results import read_results
-from dsnet.scoring.sections import probes_md, stale_md, tried_md
-from dsnet.scoring.staleness import Stale, select
-from dsnet.scoring.summary import summarise
-from dsnet.scoring.system_tables import SYSTEMS_HEADER, p_value, short_rows, system_rows
+from dsnet.report.figures.plotting import Figure
+from dsnet.report.page import results_md
+from dsnet.report.provenance import Provenance
+from dsnet.report.sections import probes_md, stale_md, tried_md
+from dsnet.report.summary import summarise
+from dsnet.report.system_tables import SYSTEMS_HEADER, p_value, short_rows, system_rows
+from dsnet.results.ledger import update
+from dsnet.results.staleness import Stale, select
+from dsnet.results.store import read_results
 from dsnet.task import FoldConfig, TaskConfig
 
 CONFIG = TaskConfig(

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from dsnet.scoring.plotting import WIDTH, Figure, new_canvas, save
-from dsnet.scoring.summary import ALL
+from dsnet.report.figures.plotting import WIDTH, Figure, new_canvas, save
+from dsnet.report.summary import ALL
 
 
 def draw_confusions(summary: dict[str, Any], folder: Path) -> Figure:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from dsnet.scoring.ensembles import combine
+from dsnet.results.ensembles import combine
 from dsnet.scoring.probabilities import fit_temperature
 
 

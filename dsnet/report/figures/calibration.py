@@ -5,7 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from dsnet.scoring.plotting import COLOURS, WIDTH, Figure, legend_below, new_canvas, save, tidy
+from dsnet.report.figures.plotting import (
+    COLOURS,
+    WIDTH,
+    Figure,
+    legend_below,
+    new_canvas,
+    save,
+    tidy,
+)
 
 MIN_COUNT = 10  # utterances of a bin, below which its accuracy is mostly chance
 LOOKS = {  # of calibration.VARIANTS: marker and line, colour

@@ -1,0 +1,1 @@
+"""The store of scored runs: posteriors, runs, ledger, staleness, ensembles."""
