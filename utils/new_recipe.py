@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Write egs/NAME, the recipe of another corpus; new_recipe.sh calls this.
 
-run.sh is egs/mini's with another head, the configs of features and systems are copies of
-egs/emodb's. With --table the task config is drafted from the labels of the table; without, it and
-local/prepare.py are examples to be changed.
+The stages are those of egs/stages.sh, the config of features is a copy of egs/emodb's. With --table
+the task config is drafted from the labels of the table; without, it and local/prepare.py are
+examples to be changed.
 """
 
 import argparse
@@ -51,6 +51,37 @@ def utterances(corpus_dir: Path) -> Iterator[Utterance]:
 if __name__ == "__main__":
     run_prepare(utterances)
 '''
+
+RUN_SH = """\
+#!/usr/bin/env bash
+# DSNet on {name}: {counts}.
+#
+# Usage: bash egs/{name}/run.sh --corpus-dir FOLDER [--stage N] [--<option> <value>] ...
+#
+# Options of this recipe (default):
+{options}
+#   --task ({task})          classes, folds and references: conf/<task>.yaml
+
+# shellcheck source=path.sh
+. "$(dirname "$0")/../../path.sh"
+# shellcheck source=utils/recipe.sh
+. "$DSNET_ROOT/utils/recipe.sh"
+# shellcheck source=egs/options.sh
+. "$DSNET_ROOT/egs/options.sh"
+corpus_dir=
+{defaults}task={task}
+parse_options "$@"
+{after}[[ $ablation == false ]] || ablation "$@"
+
+stage 0 "prepare"
+once manifests --reads "$corpus_dir" {source} \\
+  --writes data/manifests/{{recordings,supervisions}}.jsonl.gz \\
+  -- python {program} data/manifests \\
+  --drop-bad-audio "$drop_bad_audio"
+
+# shellcheck source=egs/stages.sh
+. ../stages.sh
+"""
 
 EXAMPLE_TASK = """\
 # An example: four emotions, leave one speaker out. In its place goes what {name} has; see
@@ -141,62 +172,29 @@ def write_recipe(name: str, table: Table | None) -> None:
 
 
 def run_sh(name: str, table: Table | None, counts: str) -> str:
-    """Return egs/mini/run.sh with the head of another recipe."""
-    path = EGS / "mini" / "run.sh"
-    text = path.read_text(encoding="utf-8")
-    for old, new in [*head(name, counts), *(table_options(table.path.name) if table else [])]:
-        if text.count(old) != 1:
-            raise DsnetError(
-                f"{path}: expected once:\n{old}\nfound {text.count(old)} times. The new head is "
-                "written in its place; change utils/new_recipe.py together with that file"
-            )
-        text = text.replace(old, new)
-    return text
-
-
-def head(name: str, counts: str) -> list[tuple[str, str]]:
-    """Return what stands in egs/mini/run.sh, and what takes its place."""
-    return [
-        (
-            "synthetic speech: 8 speakers, 4 emotions, leave one speaker out; minutes on two cores",
-            f"{name}: {counts or 'how many utterances, speakers and labels, how they are split'}",
-        ),
-        ("Usage: bash egs/mini/run.sh", f"Usage: bash egs/{name}/run.sh --corpus-dir FOLDER"),
-        ("(synthesis) corpus", "corpus            "),
-        (
-            "--corpus-dir (data/corpus)  where the synthesised corpus lies",
-            "--corpus-dir              folder that README.md describes",
-        ),
-        ("--task (4class)  ", f"--task ({TASK}) "),
-        ("\ncorpus_dir=data/corpus\n", "\ncorpus_dir=\n"),
-        ("\ntask=4class\n", f"\ntask={TASK}\n"),
-        (
-            'once corpus --reads local/make_corpus.py --writes "$corpus_dir"/utterances.csv \\\n'
-            '  -- python local/make_corpus.py "$corpus_dir"\n',
-            "",
-        ),
-    ]
-
-
-def table_options(file_name: str) -> list[tuple[str, str]]:
-    """Return what stands in the head of a recipe with prepare.py, and what a table needs."""
-    return [
-        (
-            "folder that README.md describes\n",
-            "folder that the table's relative paths start from\n"
-            f"#   --table ({file_name})  a row an utterance; in that folder, or its full path\n",
-        ),
-        ("\ncorpus_dir=\n", f"\ncorpus_dir=\ntable={shlex.quote(file_name)}\n"),
-        (
-            'parse_options "$@"\n',
-            'parse_options "$@"\n[[ $table == /* ]] || table=$corpus_dir/$table\n',
-        ),
-        ('"$corpus_dir" local/prepare.py', '"$corpus_dir" "$table"'),
-        (
-            'python local/prepare.py "$corpus_dir" data/manifests --drop',
-            'python -m dsnet.bin.prepare_table "$table" "$corpus_dir" data/manifests \\\n  --drop',
-        ),
-    ]
+    """Return a run.sh that prepares with a table or with local/prepare.py."""
+    if table is None:
+        return RUN_SH.format(
+            name=name,
+            counts="how many utterances, speakers and labels, how they are split",
+            task=TASK,
+            options="#   --corpus-dir              folder that README.md describes",
+            defaults="",
+            after="",
+            source="local/prepare.py",
+            program='local/prepare.py "$corpus_dir"',
+        )
+    return RUN_SH.format(
+        name=name,
+        counts=counts,
+        task=TASK,
+        options="#   --corpus-dir              folder that the table's relative paths start from\n"
+        f"#   --table ({table.path.name})  a row an utterance; in that folder, or its full path",
+        defaults=f"table={shlex.quote(table.path.name)}\n",
+        after="[[ $table == /* ]] || table=$corpus_dir/$table\n",
+        source='"$table"',
+        program='-m dsnet.bin.prepare_table "$table" "$corpus_dir"',
+    )
 
 
 def next_steps(name: str, table: Table | None) -> str:

@@ -1,5 +1,5 @@
 # What every run.sh shares: options, stages, steps that are skipped once done, what to do on errors.
-# Source me after the option defaults; run.sh must give stage, stop_stage, force and folds one.
+# Source me in front of parse_options; stage, stop_stage, force and folds must be among the options.
 # shellcheck shell=bash disable=SC2034,SC2154  # run.sh sets and uses them
 
 set -Eeuo pipefail
@@ -19,17 +19,23 @@ log() { printf '%(%F %T)T %s\n' -1 "$*"; }
 die() { echo "${0##*/}: $*" >&2; exit "$(( BASH_SUBSHELL ? 64 : 1 ))"; }
 
 # parse_options ARGS...: --some-name VALUE (or =VALUE) sets $some_name, then go to the recipe.
-# Options are the lower-case variables that run.sh sets in front of its call.
+# Options are the lower-case variables that run.sh sets in front of its call, and those of
+# egs/options.sh if it sources that.
 parse_options() {
-  local name item options=() parsed=()
+  local name item file files=("$0") options=() parsed=()
+  ! grep -q '/options[.]sh"$' "$0" || files=("$DSNET_ROOT"/egs/options.sh "$0")
   if [[ " $* " == *" --help "* || " $* " == *" -h "* ]]; then
     awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"
+    (( ${#files[@]} == 1 )) || awk '/^#$/ { on = 1 } on { if (!/^#/) exit; sub(/^# ?/, ""); print }' \
+      "${files[0]}"
     exit 0
   fi
-  while IFS='=' read -r name _; do
-    [[ $name != parse_options* ]] || break
-    [[ ! $name =~ ^[a-z][a-z0-9_]*$ ]] || options+=("$name=${!name}")
-  done < "$0"
+  for file in "${files[@]}"; do
+    while IFS='=' read -r name _; do
+      [[ $name != parse_options* ]] || break
+      [[ ! $name =~ ^[a-z][a-z0-9_]*$ ]] || options+=("$name=${!name}")
+    done < "$file"
+  done
   mapfile -d '' -t parsed < <(python3 -I "$DSNET_ROOT"/utils/options.py "$0" "${options[@]}" -- "$@")
   wait "$!" || exit 1
   for item in "${parsed[@]}"; do printf -v "${item%%=*}" '%s' "${item#*=}"; done

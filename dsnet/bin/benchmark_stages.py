@@ -25,7 +25,8 @@ from dsnet.errors import DsnetError
 STAGES = (0, 1, 2)
 SAMPLE_SECONDS = 0.2
 KIB_PER_GIB = 2**20
-SHARED = ("path.sh", "utils")  # what run.sh needs beside its own folder
+# what run.sh needs beside its own folder
+SHARED = ("path.sh", "utils", "egs/options.sh", "egs/stages.sh")
 RECIPE = ("run.sh", "conf", "local")
 
 

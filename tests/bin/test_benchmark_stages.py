@@ -66,7 +66,7 @@ def project(tmp_path, request):
     recipe, corpus = tmp_path / "project" / "egs" / "toy", tmp_path / "a corpus"
     for folder in (recipe / "conf", recipe / "local", recipe / "done.0", corpus):
         folder.mkdir(parents=True)
-    for name in ("path.sh", "utils"):
+    for name in ("path.sh", "utils", "egs/options.sh", "egs/stages.sh"):
         (tmp_path / "project" / name).symlink_to(root / name)
     (recipe / "run.sh").write_text(RUN_SH)
     soundfile.write(corpus / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 36000), 1000)

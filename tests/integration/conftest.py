@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("run.sh", "conf", "local")
+SHARED = ("egs/conf", "egs/options.sh", "egs/stages.sh")
 TINY = """\
 kind: dsnet
 input: {mode: variable, max_frames: 100}
@@ -33,7 +34,7 @@ class Recipe:
         self.env["VIRTUAL_ENV"] = str(bin_dir.parent)
 
     def _copy_project(self) -> None:
-        for name in ("path.sh", "utils", "egs/conf", *(f"egs/mini/{x}" for x in PARTS)):
+        for name in ("path.sh", "utils", *SHARED, *(f"egs/mini/{x}" for x in PARTS)):
             source, target = ROOT / name, self.top / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
