@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from dsnet.errors import FoldError
@@ -74,13 +75,20 @@ class TaskData:
             digest=task_digest(task_dir, task["classes"]),
         )
 
+    @cached_property
+    def _neutrals(self) -> dict[str, list[str]]:
+        """Every neutral utterance of each speaker, in file order."""
+        result: dict[str, list[str]] = {}
+        for utt, speaker in self.neutral2spk.items():
+            result.setdefault(speaker, []).append(utt)
+        return result
+
     def clips(self, utt: str) -> list[str]:
         """Return neutral utterances of an utterance's speaker: its references, then the others.
 
         Never the utterance itself. It may be a neutral one that is not of the task.
         """
-        speaker = self.utt2spk.get(utt) or self.neutral2spk[utt]
-        own = [clip for clip, spk in self.neutral2spk.items() if spk == speaker]
+        own = self._neutrals.get(self.utt2spk.get(utt) or self.neutral2spk[utt], [])
         return [
             clip for clip in dict.fromkeys([*self.references.get(utt, []), *own]) if clip != utt
         ]

@@ -1,5 +1,6 @@
 """A task folder written by hand is read as it stands; each broken file is named."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -42,6 +43,26 @@ def test_reads_what_is_there(task_dir):
     assert task.fold("a") == Fold(train=["c1"], dev=["b1"], test=["a1", "a2"])
     assert task.references == {"a1": [], "a2": ["a1"], "b1": ["b0"], "c1": []}
     assert task.reference_utterances == {"a1", "b0", "c1"}
+
+
+class Counting(dict):
+    """A dict that counts how often it is gone through."""
+
+    walks = 0
+
+    def items(self):
+        self.walks += 1
+        return super().items()
+
+
+def test_neutral_utterances_of_a_speaker_in_one_walk_for_all(task_dir):
+    task = TaskData.load(task_dir)
+    table = Counting(task.neutral2spk | {"a0": "a"})
+    task = dataclasses.replace(task, neutral2spk=table)
+    found = {utt: task.clips(utt) for utt in [*task.utt2spk, "b0"]}
+    # references come first, an utterance is never among its own
+    assert found == {"a1": ["a0"], "a2": ["a1", "a0"], "b1": ["b0"], "c1": [], "b0": []}
+    assert table.walks == 1  # one an utterance would be quadratic in the corpus
 
 
 @pytest.mark.parametrize("name", sorted(set(FILES) - {"neutral2spk", "task.json"}))
