@@ -1,4 +1,4 @@
-"""Each system against its control: interval, permutation test, Holm's correction, effect size.
+"""Each system against its control: interval, permutation test, Holm's correction.
 
 A control is a system whose name starts with CONTROL: about the capacity of DSNet, trained with the
 classification loss alone.
@@ -58,7 +58,7 @@ def compare(
 
     Returns:
         For each pair the difference in UAR with its interval, `p_value`, `adjusted_p` (by Holm
-        over the systems compared with this control), `smallest_p`, `effect_size` (d_z) and
+        over all comparisons of the page, whatever their control), `smallest_p` and
         `num_units` (folds), NaN where there are too few.
     """
     names = list(headline)
@@ -77,15 +77,12 @@ def compare(
                     **asdict(interval),
                     "p_value": tested.p_value,
                     "smallest_p": tested.smallest_p,
-                    "effect_size": tested.effect_size,
                     "num_units": tested.num_speakers,
                 }
             )
-    for control in {pair["control"] for pair in found}:
-        family = [pair for pair in found if pair["control"] == control]
-        adjusted = holm([pair["p_value"] for pair in family])
-        for pair, value in zip(family, adjusted, strict=True):
-            pair["adjusted_p"] = value
+    adjusted = holm([pair["p_value"] for pair in found])
+    for pair, value in zip(found, adjusted, strict=True):
+        pair["adjusted_p"] = value
     return found
 
 

@@ -14,6 +14,7 @@ from dsnet.report.summary import ALL, WITHOUT
 from dsnet.report.tables import DASH, markdown_table, percent, span
 from dsnet.task import TaskConfig
 
+SIGNIFICANT = 0.05
 _POLICIES = {
     "first": "the first {count} in file order",
     "random": "{count} at random (seed {seed})",
@@ -199,10 +200,21 @@ def _differences(summary: dict[str, Any]) -> list[str]:
         "ending (such as _small), on its headline's utterances, over the folds that all seeds of "
         "both have. p: two-sided permutation test that exchanges the two systems fold by fold "
         f"(the smallest p that the folds allow is {tables.p_value(smallest)}); p (Holm): corrected "
-        "for all comparisons with that control; d_z: mean difference of the folds' UARs over its "
-        "standard deviation. The interval is a bootstrap over speakers, too narrow for few.",
+        "for all comparisons of this page, in one family. The interval is a bootstrap over "
+        "speakers, too narrow for few." + _impossible(summary["differences"]),
         markdown_table(tables.DIFFERENCES_HEADER, tables.difference_rows(summary)),
     ]
+
+
+def _impossible(pairs: list[dict[str, Any]]) -> str:
+    """Say so if no difference, however large, could be significant with so few folds."""
+    smallest = [pair["smallest_p"] for pair in pairs if pair["smallest_p"] is not None]
+    if smallest and min(smallest) * len(pairs) <= SIGNIFICANT:
+        return ""
+    return (
+        f" **Significance is impossible here**: {len(pairs)} comparisons over so few folds cannot "
+        f"have a corrected p of {SIGNIFICANT} or less, however large the differences are."
+    )
 
 
 def _calibration(summary: dict[str, Any]) -> list[str]:

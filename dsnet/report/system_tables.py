@@ -15,7 +15,7 @@ SYSTEMS_HEADER = [
 ]  # fmt: skip
 SHORT_HEADER = ["system", "UAR [95 %]", "scored on", "minus control", "p (Holm)"]
 DIFFERENCES_HEADER = [
-    "system", "minus", "scored on", "UAR points [95 %]", "p", "p (Holm)", "d_z", "folds",
+    "system", "minus", "scored on", "UAR points [95 %]", "p", "p (Holm)", "folds",
 ]  # fmt: skip
 SPREAD_HEADER = ["system", "UAR mean ± sd over folds", "sd over seeds", "weighted F1"]
 CALIBRATION_HEADER = [
@@ -81,7 +81,6 @@ def difference_rows(summary: dict[str, Any]) -> list[list[str]]:
             interval(pair, sign="+"),
             p_value(pair["p_value"]),
             p_value(pair["adjusted_p"]),
-            _decimals(pair["effect_size"], 2, "+"),
             str(pair["num_units"]),
         ]
         for pair in summary["differences"]

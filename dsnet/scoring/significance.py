@@ -29,7 +29,6 @@ class PairedTest:
     difference: float  # score(first) - score(second), pooled over speakers, mean over seeds
     p_value: float  # two-sided; NaN for under two speakers
     smallest_p: float  # the smallest p-value that so many speakers can give
-    effect_size: float  # see `effect_size`
 
 
 def paired_test(
@@ -66,7 +65,7 @@ def paired_test(
     first, second = first[:, both], second[:, both]
     num_speakers = int(both.sum())
     if num_speakers == 0:
-        return PairedTest(0, nan, nan, nan, nan)
+        return PairedTest(0, nan, nan, nan)
 
     def difference(ours: np.ndarray, theirs: np.ndarray, axis: int = -1) -> np.ndarray:
         """Score two assignments: (..., P) numbers, p of first and P + p of second -> (...)."""
@@ -78,7 +77,7 @@ def paired_test(
     ours = np.arange(num_speakers)
     observed = float(difference(ours, ours + num_speakers))
     if num_speakers == 1:
-        return PairedTest(1, observed, nan, nan, nan)
+        return PairedTest(1, observed, nan, nan)
     bytes_per_swap = 8 * len(first) * len(second) * first.shape[-1] ** 2
     tested = permutation_test(
         (ours, ours + num_speakers),
@@ -95,28 +94,7 @@ def paired_test(
         observed,
         float(tested.pvalue),
         2 / (all_swaps if all_swaps <= NUM_SWAPS else NUM_SWAPS + 1),
-        effect_size(first, second, metric),
     )
-
-
-def effect_size(first: np.ndarray, second: np.ndarray, metric: Metric) -> float:
-    """Return Cohen's d_z: the speakers' mean difference over its standard deviation (n - 1).
-
-    A speaker's difference is that of the speaker's own scores, mean over seeds, so it does not
-    depend on how many utterances the speaker has. NaN for under two speakers and if all
-    differences are equal.
-
-    Args:
-        first: (S1, P, K, K) counts of one system.
-        second: (S2, P, K, K) counts of the other; every seed has every speaker.
-        metric: from counts (..., K, K) to scores (...).
-
-    Source: Cohen 1988, "Statistical Power Analysis for the Behavioral Sciences", section 2.3.5.
-    """
-    differences = np.round(metric(first).mean(0) - metric(second).mean(0), _DIGITS)  # (P,)
-    if len(np.unique(differences)) < 2:
-        return nan
-    return float(differences.mean() / differences.std(ddof=1))
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+from dsnet.report import page
 from dsnet.report.figures.plotting import Figure
 from dsnet.report.page import results_md
 from dsnet.report.provenance import Provenance
@@ -124,10 +125,22 @@ def test_differences_have_both_p_values(small_task, exp_dir):
     (pair,) = [pair for pair in summary["differences"] if pair["system"] == "dsnet"]
     assert row["minus"] == "base_matched" and row["folds"] == "4"
     assert row["p"] == f"{pair['p_value']:.3f}" and row["p (Holm)"] == f"{pair['adjusted_p']:.3f}"
-    # four folds: 2 of 16 sign patterns at least; three systems meet this control
+    # four folds: 2 of 16 sign patterns at least, so nothing can be significant
     assert pair["p_value"] >= pair["smallest_p"] == 2 / 16
-    assert pair["p_value"] <= pair["adjusted_p"] <= min(1, 3 * pair["p_value"])
-    assert row["d_z"] == f"{pair['effect_size']:+.2f}"
+    most = len(summary["differences"]) * pair["p_value"]
+    assert pair["p_value"] <= pair["adjusted_p"] <= min(1, most)
+    assert "**Significance is impossible here**: " in report(summary)
+
+
+def test_ten_folds_can_be_significant():
+    pairs = [{"smallest_p": 2 / 1024}] * 3
+    assert page._impossible(pairs) == ""
+    assert "Significance is impossible" in page._impossible([{"smallest_p": 2 / 32}])
+
+
+def test_the_terminal_has_the_corrected_p(small_task, exp_dir):
+    summary = summarise(read_results(exp_dir, small_task), 0)
+    row = cells(report(summary), "system | minus", "dsnet")
     short = next(row for row in short_rows(summary) if row[0] == "dsnet")
     assert short[-1] == row["p (Holm)"]
 

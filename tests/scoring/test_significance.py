@@ -7,7 +7,7 @@ import pytest
 
 from dsnet.scoring import significance
 from dsnet.scoring.metrics import METRICS, macro_f1, uar, war
-from dsnet.scoring.significance import effect_size, holm, paired_test
+from dsnet.scoring.significance import holm, paired_test
 from dsnet.scoring.statistics import paired_difference
 
 NUM_SPEAKERS = 10
@@ -88,7 +88,6 @@ def test_identical_systems_have_p_1():
     for other in (counts, counts[::-1]):  # the seeds in another order: the sums round otherwise
         result = run(counts, other)
         assert (result.difference, result.p_value) == (0, 1)
-        assert np.isnan(result.effect_size)
 
 
 def test_better_for_each_of_ten_speakers():
@@ -104,7 +103,6 @@ def test_swapping_the_systems_changes_the_signs_only():
     one, other = run(first, second), run(second, first)
     assert one.p_value == other.p_value
     assert one.difference == -other.difference
-    assert one.effect_size == pytest.approx(-other.effect_size)
 
 
 def test_many_speakers_are_swapped_at_random(monkeypatch):
@@ -135,21 +133,10 @@ def test_speakers_that_one_system_lacks_are_left_out():
 def test_under_two_speakers_there_is_no_test():
     one = run(of_accuracies([6]), of_accuracies([5]))
     assert (one.num_speakers, one.difference) == (1, pytest.approx(0.1))
-    assert np.isnan([one.p_value, one.smallest_p, one.effect_size]).all()
+    assert np.isnan([one.p_value, one.smallest_p]).all()
     none = run(np.zeros((1, 2, 2, 2), int), of_accuracies([5, 5]))
     assert none.num_speakers == 0
-    assert np.isnan([none.difference, none.p_value, none.smallest_p, none.effect_size]).all()
-
-
-def test_effect_size_by_hand():
-    second = of_accuracies([1, 5, 4])
-    first = of_accuracies([2, 7, 7])  # 0.1, 0.2 and 0.3 better: mean 0.2, deviation 0.1
-    assert effect_size(first, second, uar) == pytest.approx(2)
-    # Mean over seeds: 0.0, 0.1 and 0.2 better.
-    seeds = np.concatenate([first, of_accuracies([0, 5, 5])])
-    assert effect_size(seeds, second, uar) == pytest.approx(0.1 / 0.1)
-    # Equal differences but for the rounding of floats have no deviation to divide by.
-    assert np.isnan(effect_size(of_accuracies([2, 4, 8]), of_accuracies([1, 3, 7]), uar))
+    assert np.isnan([none.difference, none.p_value, none.smallest_p]).all()
 
 
 def test_holm_by_hand():
