@@ -32,12 +32,12 @@ class Shard:
     """The archive and index of one job.
 
     Args:
-        feats_dir: holds fbank.<job>.ark, and the index in shards/<job>/.
+        feats_dir: data/<features>; holds <features>.<job>.ark, and the index in shards/<job>/.
         job: number of the job, from 1.
     """
 
     def __init__(self, feats_dir: Path, job: int) -> None:
-        self.ark = feats_dir / f"fbank.{job}.ark"
+        self.ark = feats_dir / f"{feats_dir.name}.{job}.ark"
         self.folder = feats_dir / "shards" / str(job)
         self._index = self.folder / "index"
         self._stamp = self.folder / "stamp.json"

@@ -4,20 +4,23 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from lhotse import CutSet, Features, MonoCut, Recording, SupervisionSegment, validate
+from lhotse import CutSet, Features, MonoCut, MultiCut, Recording, SupervisionSegment, validate
 
-from dsnet.config import config_digest
+from dsnet.config import config_digest, differences
 from dsnet.corpus.manifests import manifests_digest, read_manifests, relative_path, write_jsonl
 from dsnet.errors import FeatureError
 from dsnet.features.archive import Entry, Shard
 from dsnet.features.extract import shard_stamp, share, target_samples
-from dsnet.features.fbank import FbankConfig, differing_keys, num_frames
-from dsnet.features.feats import FeatsInfo
+from dsnet.features.extractor import Extractor
+from dsnet.features.feats import FeatsInfo, load_matrix
+from dsnet.features.store import write_frames
 from dsnet.files import digest, write_text
 
 
-def combine(manifest_dir: Path, feats_dir: Path, config: FbankConfig, num_jobs: int) -> FeatsInfo:
-    """Write feats.scp, utt2num_frames, cuts.jsonl.gz and feats.json over the archives of all jobs.
+def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsInfo:
+    """Write feats.scp, utt2num_frames, cuts, feature store and feats.json over all archives.
+
+    How many jobs there were is what the first one says.
 
     Raises:
         FeatureError: a job is missing, unfinished or was computed from something else.
@@ -25,21 +28,22 @@ def combine(manifest_dir: Path, feats_dir: Path, config: FbankConfig, num_jobs: 
     recordings, supervisions = read_manifests(manifest_dir)
     segments = list(supervisions)
     of_manifests = manifests_digest(manifest_dir)
-    stamp = shard_stamp(config, of_manifests, num_jobs)
-    scp, frames = [], {}
+    num_jobs = (Shard(feats_dir, 1).stamp() or {"num_jobs": 1})["num_jobs"]
+    stamp = shard_stamp(extractor, of_manifests, num_jobs)
+    places, frames = {}, {}
     for job in range(1, num_jobs + 1):
         shard = Shard(feats_dir, job)
         mine = [segments[i] for i in share(len(segments), job, num_jobs)]
-        entries = _checked_entries(shard, stamp, mine, config)
+        entries = _checked_entries(shard, stamp, mine, extractor)
         ark = relative_path(shard.ark)
         for segment in mine:
             entry = entries[segment.id]
-            scp.append(f"{segment.id} {ark}:{entry.start}\n")
+            places[segment.id] = f"{ark}:{entry.start}"
             frames[segment.id] = entry.num_frames
     by_id = {recording.id: recording for recording in recordings}
     scp_path = relative_path(feats_dir / "feats.scp")
     cuts = CutSet.from_cuts(
-        make_cut(segment, by_id[segment.recording_id], frames[segment.id], config, scp_path)
+        make_cut(segment, by_id[segment.recording_id], frames[segment.id], extractor, scp_path)
         for segment in segments
     )
     try:
@@ -47,34 +51,45 @@ def combine(manifest_dir: Path, feats_dir: Path, config: FbankConfig, num_jobs: 
     except AssertionError as error:
         raise FeatureError(f"{feats_dir}: Lhotse does not accept the cuts: {error}") from error
     info = FeatsInfo(
-        config=dataclasses.asdict(config),
-        config_digest=config_digest(config),
+        name=extractor.name,
+        kind=extractor.kind,
+        dim=extractor.dim,
+        frame_shift_ms=extractor.frame_shift_ms,
+        config=dataclasses.asdict(extractor.config),
+        identity=extractor.identity(),
+        digest=_feature_digest(segments, frames, extractor),
         manifests_digest=of_manifests,
         num_utterances=len(frames),
         num_frames=sum(frames.values()),
-        digest=_feature_digest(segments, frames, config),
     )
-    write_text(feats_dir / "feats.scp", "".join(scp))
+    write_text(
+        feats_dir / "feats.scp", "".join(f"{utt} {place}\n" for utt, place in places.items())
+    )
     write_text(
         feats_dir / "utt2num_frames", "".join(f"{utt} {count}\n" for utt, count in frames.items())
     )
     write_jsonl(feats_dir / "cuts.jsonl.gz", cuts)
+    files: dict = {}
+    write_frames(feats_dir, (load_matrix(place, files) for place in places.values()), info)
+    for file in files.values():
+        file.close()
     info.write(feats_dir)
     _remove_other_jobs(feats_dir, num_jobs)
     return info
 
 
 def _checked_entries(
-    shard: Shard, stamp: dict, mine: list[SupervisionSegment], config: FbankConfig
+    shard: Shard, stamp: dict, mine: list[SupervisionSegment], extractor: Extractor
 ) -> dict[str, Entry]:
     there = shard.stamp()
     if there is None:
         raise FeatureError(f"{shard.ark}: this job has not run; run --stage 1")
     if there != stamp:
-        why = differing_keys(there.get("config", {}), config) or (
-            "the manifests or the number of jobs changed since"
+        why = ", ".join(differences(there.get("config", {}), stamp["config"]))
+        raise FeatureError(
+            f"{shard.ark}: computed from something else "
+            f"({why or 'the manifests, a library or the number of jobs changed'}); run --stage 1"
         )
-        raise FeatureError(f"{shard.ark}: computed from something else ({why}); run --stage 1")
     entries = shard.entries()
     missing = [segment.id for segment in mine if segment.id not in entries]
     if missing:
@@ -83,7 +98,7 @@ def _checked_entries(
             f"{', '.join(missing[:10])}. The job was stopped or failed (see its log); run --stage 1"
         )
     for segment in mine:
-        expected = num_frames(config, target_samples(segment.duration, config))
+        expected = extractor.num_frames(target_samples(segment.duration, extractor))
         if entries[segment.id].num_frames != expected:
             raise FeatureError(
                 f"{shard.ark}: '{segment.id}' has {entries[segment.id].num_frames} frames, "
@@ -96,35 +111,41 @@ def make_cut(
     segment: SupervisionSegment,
     recording: Recording,
     count: int,
-    config: FbankConfig,
+    extractor: Extractor,
     scp_path: str,
-) -> MonoCut:
+) -> MonoCut | MultiCut:
     """Return the Lhotse cut of one utterance with `count` frames.
 
-    Its recording is resampled as the features were, so that all of Lhotse's counts agree; with
-    `snip_edges` it ends where the frames end.
+    Its recording is resampled as the features were, so that all of Lhotse's counts agree; where
+    frames at the end were dropped (snip_edges) it ends where the frames end. Lhotse has no features
+    without a frame shift: one vector an utterance is in feats.scp alone. A MultiCut is one whose
+    channels were averaged.
     """
-    if config.snip_edges:
-        duration = count * config.shift_samples / config.sampling_rate
-    else:
-        duration = target_samples(segment.duration, config) / config.sampling_rate
-    if recording.sampling_rate != config.sampling_rate:
-        recording = recording.resample(config.sampling_rate)
-    features = Features(
-        type="kaldi-fbank",
-        num_frames=count,
-        num_features=config.num_mel_bins,
-        frame_shift=config.frame_shift_ms / 1000,
-        sampling_rate=config.sampling_rate,
-        start=segment.start,
-        duration=duration,
-        storage_type="kaldiio",
-        storage_path=scp_path,
-        storage_key=segment.id,
-        recording_id=recording.id,
-        channels=segment.channel,
-    )
-    return MonoCut(
+    rate = extractor.sampling_rate
+    duration = target_samples(segment.duration, extractor) / rate
+    if recording.sampling_rate != rate:
+        recording = recording.resample(rate)
+    features = None
+    if extractor.frame_shift_ms is not None:
+        shift = extractor.frame_shift_ms / 1000
+        if getattr(extractor.config, "snip_edges", False):
+            duration = count * round(shift * rate) / rate
+        features = Features(
+            type=f"dsnet-{extractor.kind}",
+            num_frames=count,
+            num_features=extractor.dim,
+            frame_shift=shift,
+            sampling_rate=rate,
+            start=segment.start,
+            duration=duration,
+            storage_type="kaldiio",
+            storage_path=scp_path,
+            storage_key=segment.id,
+            recording_id=recording.id,
+            channels=segment.channel,
+        )
+    cut_type = MultiCut if isinstance(segment.channel, list) else MonoCut
+    return cut_type(
         id=segment.id,
         start=segment.start,
         duration=duration,
@@ -136,17 +157,17 @@ def make_cut(
 
 
 def _feature_digest(
-    segments: list[SupervisionSegment], frames: dict[str, int], config: FbankConfig
+    segments: list[SupervisionSegment], frames: dict[str, int], extractor: Extractor
 ) -> str:
-    parts = [config_digest(config)]
+    parts = [config_digest(extractor.config), repr(sorted(extractor.identity().items()))]
     for segment in segments:
-        parts += [segment.id, segment.custom["audio_hash"], str(frames[segment.id])]
+        parts += [segment.id, (segment.custom or {}).get("audio_hash", ""), str(frames[segment.id])]
     return digest(parts)
 
 
 def _remove_other_jobs(feats_dir: Path, num_jobs: int) -> None:
-    """Remove archives of an earlier run with more jobs."""
-    for folder in (feats_dir / "shards").iterdir():
-        if folder.name.isdecimal() and int(folder.name) > num_jobs:
-            Shard(feats_dir, int(folder.name)).ark.unlink(missing_ok=True)
-            shutil.rmtree(folder)
+    """Remove archives and indices of an earlier run with more jobs."""
+    for path in [*feats_dir.glob(f"{feats_dir.name}.*.ark"), *(feats_dir / "shards").iterdir()]:
+        job = path.name.removesuffix(".ark").rpartition(".")[2]
+        if job.isdecimal() and int(job) > num_jobs:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -3,10 +3,13 @@
 import dataclasses
 import sys
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import torchaudio
 from lhotse import Recording, SupervisionSegment
 from lhotse.utils import compute_num_samples
 from tqdm import tqdm
@@ -15,16 +18,17 @@ from dsnet.corpus.audio import audio_hash, read_samples
 from dsnet.corpus.manifests import manifests_digest, read_manifests
 from dsnet.errors import CorpusError, FeatureError
 from dsnet.features.archive import Shard
-from dsnet.features.fbank import FbankConfig, compute_fbank, resample
+from dsnet.features.extractor import Extractor
 from dsnet.files import locked
 
-INDEX_FILES = ("feats.json", "feats.scp", "utt2num_frames", "cuts.jsonl.gz")
+INDEX_FILES = ("feats.json", "feats.scp", "utt2num_frames", "cuts.jsonl.gz", "frames.f32")
 
 
-def shard_stamp(config: FbankConfig, digest: str, num_jobs: int) -> dict:
+def shard_stamp(extractor: Extractor, digest: str, num_jobs: int) -> dict[str, Any]:
     """Return what a job's archive depends on; `digest` is that of the manifests."""
     return {
-        "config": dataclasses.asdict(config),
+        "config": dataclasses.asdict(extractor.config),
+        "identity": extractor.identity(),
         "manifests_digest": digest,
         "num_jobs": num_jobs,
     }
@@ -35,13 +39,13 @@ def share(num_items: int, job: int, num_jobs: int) -> range:
     return range((job - 1) * num_items // num_jobs, job * num_items // num_jobs)
 
 
-def target_samples(seconds: float, config: FbankConfig) -> int:
-    """Return how many samples an utterance has at the config's sampling rate."""
-    return compute_num_samples(seconds, config.sampling_rate)
+def target_samples(seconds: float, extractor: Extractor) -> int:
+    """Return how many samples an utterance has at the extractor's sampling rate."""
+    return compute_num_samples(seconds, extractor.sampling_rate)
 
 
 def compute_shard(
-    manifest_dir: Path, feats_dir: Path, config: FbankConfig, job: int, num_jobs: int
+    manifest_dir: Path, feats_dir: Path, extractor: Extractor, job: int, num_jobs: int
 ) -> tuple[int, int]:
     """Compute the features of one job's utterances; those that are there already stay.
 
@@ -49,8 +53,8 @@ def compute_shard(
         How many utterances were computed, and how many are the job's share.
 
     Raises:
-        FeatureError: an utterance is too short for the config, the disk is full, or job and
-            num_jobs do not fit together.
+        FeatureError: an utterance that has no features, the disk is full, or job and num_jobs do
+            not fit together.
         CorpusError: audio that is missing or not what stage 0 saw.
         DsnetError: another process computes this job.
     """
@@ -61,7 +65,7 @@ def compute_shard(
     mine = [segments[i] for i in share(len(segments), job, num_jobs)]
     shard = Shard(feats_dir, job)
     with locked(shard.folder):
-        stamp = shard_stamp(config, manifests_digest(manifest_dir), num_jobs)
+        stamp = shard_stamp(extractor, manifests_digest(manifest_dir), num_jobs)
         there = shard.entries() if shard.stamp() == stamp else {}
         if not all(segment.id in there for segment in mine):
             # the lists over all jobs go before the archive that they point into
@@ -71,39 +75,51 @@ def compute_shard(
         todo = [segment for segment in mine if segment.id not in done]
         by_id = {recording.id: recording for recording in recordings}
         pairs = [(segment, by_id[segment.recording_id]) for segment in todo]
-        _note_low_rates(pairs, config)
-        shard.append(_matrices(pairs, config), config.compression_method)
+        _note(pairs, extractor)
+        shard.append(_matrices(pairs, extractor), extractor.config.compression_method)
     return len(todo), len(mine)
 
 
-def _note_low_rates(pairs: list[tuple[SupervisionSegment, Recording]], config: FbankConfig) -> None:
-    low = [segment.id for segment, rec in pairs if rec.sampling_rate < config.sampling_rate]
+def _note(pairs: list[tuple[SupervisionSegment, Recording]], extractor: Extractor) -> None:
+    low = [segment.id for segment, rec in pairs if rec.sampling_rate < extractor.sampling_rate]
     if low:
         print(
             f"note: {len(low)} utterances ({low[0]}, ...) are sampled below "
-            f"{config.sampling_rate} Hz: their upper mel bins are empty",
+            f"{extractor.sampling_rate} Hz: their upper frequencies are empty",
+            file=sys.stderr,
+        )
+    unknown = [segment.id for segment, _ in pairs if "audio_hash" not in (segment.custom or {})]
+    if unknown:
+        print(
+            f"note: {len(unknown)} utterances ({unknown[0]}, ...) have no audio_hash in custom, so "
+            "whether their audio was replaced since cannot be told",
             file=sys.stderr,
         )
 
 
 def _matrices(
-    pairs: Iterable[tuple[SupervisionSegment, Recording]], config: FbankConfig
+    pairs: Iterable[tuple[SupervisionSegment, Recording]], extractor: Extractor
 ) -> Iterator[tuple[str, np.ndarray]]:
-    for segment, recording in tqdm(pairs, "fbank", unit=" utterances", disable=None):
+    for segment, recording in tqdm(pairs, extractor.name, unit=" utterances", disable=None):
         samples = torch.from_numpy(decode(segment, recording))
         samples = resample(
             samples,
             recording.sampling_rate,
-            config.sampling_rate,
-            target_samples(segment.duration, config),
+            extractor.sampling_rate,
+            target_samples(segment.duration, extractor),
         )
         try:
-            yield segment.id, compute_fbank(samples, config).numpy()
+            yield segment.id, extractor(samples).numpy()
         except FeatureError as error:
             raise FeatureError(f"utterance '{segment.id}': {error}") from error
 
 
 def decode(segment: SupervisionSegment, recording: Recording) -> np.ndarray:
+    """Return the samples of an utterance at the recording's rate.
+
+    Raises:
+        CorpusError: audio that is missing or not what stage 0 saw.
+    """
     source = recording.sources[0].source
     samples = read_samples(
         source,
@@ -111,9 +127,36 @@ def decode(segment: SupervisionSegment, recording: Recording) -> np.ndarray:
         compute_num_samples(segment.start, recording.sampling_rate),
         compute_num_samples(segment.duration, recording.sampling_rate),
     )
-    if audio_hash(samples) != (segment.custom or {}).get("audio_hash"):
+    expected = (segment.custom or {}).get("audio_hash")
+    if expected is not None and audio_hash(samples) != expected:
         raise CorpusError(
             f"{source}: the audio of utterance '{segment.id}' is not what stage 0 saw; was the "
             "file replaced? Run --stage 0"
         )
     return samples
+
+
+@lru_cache
+def _resampler(source_rate: int, target_rate: int) -> torchaudio.transforms.Resample:
+    # torchaudio's settings for "kaiser best": 80 dB down beyond the new half sampling rate
+    return torchaudio.transforms.Resample(
+        source_rate,
+        target_rate,
+        resampling_method="sinc_interp_kaiser",
+        lowpass_filter_width=64,
+        rolloff=0.9475937167399596,
+        beta=14.769656459379492,
+    )
+
+
+def resample(
+    samples: torch.Tensor, source_rate: int, target_rate: int, num_samples: int
+) -> torch.Tensor:
+    """Return (num_samples,) samples at `target_rate`, low-passed so that nothing is folded back.
+
+    `num_samples` is the length rounded to the nearest sample, as Lhotse rounds it; the filter
+    itself rounds up.
+    """
+    if source_rate == target_rate:
+        return samples[:num_samples]
+    return _resampler(source_rate, target_rate)(samples)[:num_samples]

@@ -3,15 +3,13 @@
 Axes: T frames, F mel bins.
 """
 
-import dataclasses
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
-import torchaudio
 from torchaudio.compliance import kaldi
 
 from dsnet.errors import FeatureError
+from dsnet.features.extractor import Extractor
 
 MAX_INT16 = 32768.0  # Kaldi takes samples in the range of 16-bit integers
 COMPRESSION_METHODS = range(0, 8)  # Kaldi's; 0: none
@@ -26,6 +24,7 @@ class FbankConfig:
     `compression_method` is Kaldi's: 0 none (float32), 2 for features in 8 bits, 3 in 16 bits.
     """
 
+    kind: str = "fbank"
     sampling_rate: int = 16000
     num_mel_bins: int = 80
     low_freq_hz: float = 0.0
@@ -156,37 +155,19 @@ def compute_fbank(samples: torch.Tensor, config: FbankConfig) -> torch.Tensor:
     )
 
 
-@lru_cache
-def _resampler(source_rate: int, target_rate: int) -> torchaudio.transforms.Resample:
-    # torchaudio's settings for "kaiser best": 80 dB down beyond the new half sampling rate
-    return torchaudio.transforms.Resample(
-        source_rate,
-        target_rate,
-        resampling_method="sinc_interp_kaiser",
-        lowpass_filter_width=64,
-        rolloff=0.9475937167399596,
-        beta=14.769656459379492,
-    )
+class Fbank(Extractor):
+    """Log-mels as an FbankConfig says."""
 
+    kind = "fbank"
 
-def resample(
-    samples: torch.Tensor, source_rate: int, target_rate: int, num_samples: int
-) -> torch.Tensor:
-    """Return (num_samples,) samples at `target_rate`, low-passed so that nothing is folded back.
+    def __init__(self, name: str, config: FbankConfig):
+        self.name, self.config = name, config
+        self.sampling_rate = config.sampling_rate
+        self.dim = config.num_mel_bins
+        self.frame_shift_ms = config.frame_shift_ms
 
-    `num_samples` is the length rounded to the nearest sample, as Lhotse rounds it; the filter
-    itself rounds up.
-    """
-    if source_rate == target_rate:
-        return samples[:num_samples]
-    return _resampler(source_rate, target_rate)(samples)[:num_samples]
+    def num_frames(self, num_samples: int) -> int:
+        return num_frames(self.config, num_samples)
 
-
-def differing_keys(there: dict, asked: FbankConfig) -> str:
-    """Say in which keys a stored config differs from the one asked for; '' if in none."""
-    wanted = dataclasses.asdict(asked)
-    return ", ".join(
-        f"{key} is {there.get(key)}, asked for {wanted.get(key)}"
-        for key in sorted(there.keys() | wanted.keys())
-        if there.get(key) != wanted.get(key)
-    )
+    def __call__(self, samples: torch.Tensor) -> torch.Tensor:
+        return compute_fbank(samples, self.config)

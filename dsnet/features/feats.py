@@ -1,23 +1,22 @@
-"""Features as other stages read them: feats.scp, matrices, and what they were computed with.
+"""Features as other stages read them: feats.json, feats.scp and the matrices that it points to.
 
-Axes: T frames, F mel bins. Paths in feats.scp are relative to the recipe folder; who reads those of
-another recipe gives its folder as `root`.
+Axes: T frames, F dimensions. Paths in feats.scp are relative to the recipe folder.
 """
 
 import dataclasses
 import json
-import os
 import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import kaldiio
 import numpy as np
 
+from dsnet.config import differences
 from dsnet.errors import FeatureError
-from dsnet.features.fbank import FbankConfig, differing_keys
 from dsnet.files import read_lines, write_text
+from dsnet.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -25,25 +24,28 @@ class FeatsInfo:
     """What feats.json says of a feature folder.
 
     Args:
-        config: the FbankConfig as a dict.
-        config_digest: identifies it.
+        name: of the type, which is that of the folder.
+        kind: a key of dsnet.features.FEATURES.
+        dim: F.
+        frame_shift_ms: None: one vector an utterance.
+        config: of the type, as a dict.
+        identity: what else changes the values, such as the version of a library.
+        digest: identifies the features: config, identity, utterances and their audio.
         manifests_digest: identifies the manifests.
         num_utterances: over the whole corpus.
         num_frames: over the whole corpus.
-        digest: identifies the features: config, utterances and their audio, nothing else.
     """
 
-    config: dict
-    config_digest: str
+    name: str
+    kind: str
+    dim: int
+    frame_shift_ms: float | None
+    config: dict[str, Any]
+    digest: str
     manifests_digest: str
     num_utterances: int
     num_frames: int
-    digest: str
-
-    @property
-    def num_mel_bins(self) -> int:
-        """F of every matrix."""
-        return self.config["num_mel_bins"]
+    identity: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, feats_dir: Path | str) -> "FeatsInfo":
@@ -66,23 +68,9 @@ class FeatsInfo:
             Path(feats_dir) / "feats.json", json.dumps(dataclasses.asdict(self), indent=1) + "\n"
         )
 
-    def check(self, config: FbankConfig) -> None:
-        """Make sure that the features were computed with `config`.
 
-        Raises:
-            FeatureError: they were not; names the keys that differ.
-        """
-        differing = differing_keys(self.config, config)
-        if differing:
-            raise FeatureError(f"features of another config: {differing}; run --stage 1")
-
-
-def read_feats_scp(path: Path | str, root: Path | str = "") -> dict[str, str]:
-    """Return per utterance where its matrix lies ("data/fbank/fbank.1.ark:14"), seen from here.
-
-    Args:
-        path: feats.scp.
-        root: the recipe folder; empty: the current one.
+def read_feats_scp(path: Path | str) -> dict[str, str]:
+    """Return per utterance where its matrix lies ("data/fbank/fbank.1.ark:14").
 
     Raises:
         FeatureError: no such list, a line of another form, or an utterance listed twice.
@@ -97,7 +85,7 @@ def read_feats_scp(path: Path | str, root: Path | str = "") -> dict[str, str]:
             raise FeatureError(f"{path}:{number}: expected 'utt_id archive:offset', found {line!r}")
         if utt_id in places:
             raise FeatureError(f"{path}:{number}: utterance '{utt_id}' is listed twice")
-        places[utt_id] = os.path.join(root, place)
+        places[utt_id] = place
     return places
 
 
@@ -130,46 +118,18 @@ def load_matrix(place: str, files: dict | None = None) -> np.ndarray:
     return matrix.astype(np.float32, copy=False)
 
 
-def read_all(
-    scp: Path | str, utt_ids: Iterable[str], root: Path | str = ""
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (utterance, (T, F) float32 matrix) in the order of the archives, each opened once.
-
-    Args:
-        scp: feats.scp.
-        utt_ids: what to read.
-        root: the recipe folder; empty: the current one.
+def require_alike(here: FeatsInfo, there: FeatsInfo, recipe: Recipe, other: Recipe) -> None:
+    """Make sure that features of two recipes were computed in the same way.
 
     Raises:
-        FeatureError: an utterance without features, an archive that is missing or cut off, or
-            matrices of different F.
+        FeatureError: models hear the features that they were trained with.
     """
-    places = read_feats_scp(scp, root)
-    wanted = list(utt_ids)
-    missing = [utt_id for utt_id in wanted if utt_id not in places]
-    if missing:
+    one, two = (
+        {"kind": info.kind, **info.config, "library": info.identity} for info in (here, there)
+    )
+    if one != two:
         raise FeatureError(
-            f"{scp}: no features of {len(missing)} of {len(wanted)} utterances, first: "
-            f"{', '.join(missing[:10])}; run --stage 1"
+            f"the features '{here.name}' of egs/{recipe.name} and egs/{other.name} were computed "
+            f"differently ({', '.join(differences(one, two))}). Models hear the features that they "
+            "were trained with: make the configs equal and run stage 1 of both again"
         )
-    wanted.sort(key=lambda utt_id: _position(places[utt_id]))
-    files: dict = {}
-    num_features = None
-    try:
-        for utt_id in wanted:
-            matrix = load_matrix(places[utt_id], files)
-            if num_features not in (None, matrix.shape[1]):
-                raise FeatureError(
-                    f"{scp}: '{utt_id}' has {matrix.shape[1]} features a frame, '{wanted[0]}' has "
-                    f"{num_features}; run --stage 1"
-                )
-            num_features = matrix.shape[1]
-            yield utt_id, matrix
-    finally:
-        for file in files.values():
-            file.close()
-
-
-def _position(place: str) -> tuple[str, int]:
-    ark, _, offset = place.rpartition(":")
-    return (ark, int(offset)) if offset.isdecimal() else (place, 0)

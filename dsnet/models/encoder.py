@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d
 
+from dsnet.errors import ConfigError
 from dsnet.models.deltas import with_deltas
+from dsnet.models.front_end import SILENCE, Features
 from dsnet.models.masking import MaskedBatchNorm2d, frame_mask
 from dsnet.models.pooling import AttentionPooling, AttentiveStatistics
 
-FLOOR = 4.0  # nats; about the energy of 16-bit rounding in a mel bin, so below it is silence
 MIN_FRAMES = 16  # every encoder leaves at least one frame of so many
 
 
@@ -27,7 +28,6 @@ class EncoderConfig:
     """
 
     kind: str = "conv"
-    num_bins: int = 80
     channels: list[int] = field(default_factory=lambda: [64, 128, 256, 512])
     kernel_size: int = 5
     dropout: float = 0.2
@@ -79,9 +79,11 @@ class ConvEncoder(nn.Module):
     Source: Chen and Zhang, doi 10.1007/s12204-024-2724-1.
     """
 
-    def __init__(self, config: EncoderConfig):
+    least_bins = 16  # halved four times
+
+    def __init__(self, config: EncoderConfig, num_bins: int):
         super().__init__()
-        self.norm = MaskedBatchNorm2d(config.num_bins)
+        self.norm = MaskedBatchNorm2d(num_bins)
         widths = [3, *config.channels]
         self.blocks = nn.ModuleList(
             ConvBlock(i, o, config.kernel_size, config.dropout)
@@ -143,10 +145,12 @@ class CompactEncoder(nn.Module):
     deviation, and a linear layer whose sigmoid keeps the embedding in (0, 1) as published.
     """
 
-    def __init__(self, config: EncoderConfig):
+    least_bins = 4
+
+    def __init__(self, config: EncoderConfig, num_bins: int):
         super().__init__()
         a, b, c, d = config.channels
-        size, bins, dropout = config.kernel_size, config.num_bins, config.dropout
+        size, bins, dropout = config.kernel_size, num_bins, config.dropout
         self.norm = MaskedBatchNorm2d(4 * bins, affine=False)
         for stride in (4, 2, 2):
             bins = -(-bins // stride)  # rounded up
@@ -174,7 +178,7 @@ class CompactEncoder(nn.Module):
 
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Embed utterances; see ConvEncoder."""
-        feats = feats.clamp(min=FLOOR)
+        feats = feats.clamp(min=SILENCE)
         feats = avg_pool1d(feats.transpose(1, 2), 2).transpose(1, 2)  # (B, T, F), 20 ms a frame
         lengths = None if lengths is None else lengths // 2
         mask = None if lengths is None else frame_mask(lengths, feats.shape[1])
@@ -206,6 +210,21 @@ def without_mean(feats: Tensor, mask: Tensor | None) -> Tensor:
 ENCODERS = {"conv": ConvEncoder, "compact": CompactEncoder}
 
 
-def build_encoder(config: EncoderConfig) -> nn.Module:
-    """Return the encoder that `config.kind` names."""
-    return ENCODERS[config.kind](config)
+def build_encoder(config: EncoderConfig, features: Features) -> nn.Module:
+    """Return the encoder that `config.kind` names, for features of F mel bins.
+
+    Raises:
+        ConfigError: features that it cannot read.
+    """
+    encoder = ENCODERS[config.kind]
+    if features.kind != "fbank":
+        raise ConfigError(
+            f"encoder.kind {config.kind} reads log-mels (features of kind fbank); the features "
+            f"'{features.name}' are of kind {features.kind}. Change the system's features or kind"
+        )
+    if features.dim < encoder.least_bins:
+        raise ConfigError(
+            f"encoder.kind {config.kind} needs {encoder.least_bins} mel bins or more; the features "
+            f"'{features.name}' have {features.dim} (num_mel_bins in conf/features)"
+        )
+    return encoder(config, features.dim)

@@ -46,10 +46,13 @@ def test_round_trip(tmp_path):
     assert_whole(write(tmp_path))
 
 
+def test_an_archive_is_called_after_its_folder(tmp_path):
+    assert Shard(tmp_path / "fbank_64", 3).ark == tmp_path / "fbank_64" / "fbank_64.3.ark"
+
+
 def test_goes_on_behind_what_is_there(tmp_path):
-    write(tmp_path, ["u0", "u1"])
-    before = (tmp_path / "fbank.1.ark").read_bytes()
-    shard = Shard(tmp_path, 1)
+    shard = write(tmp_path, ["u0", "u1"])
+    before = shard.ark.read_bytes()
     assert list(shard.start(STAMP)) == ["u0", "u1"]
     shard.append([(utt_id, MATRICES[utt_id]) for utt_id in ("u2", "u3")], 0)
     assert shard.ark.read_bytes().startswith(before)

@@ -10,7 +10,7 @@ import torchaudio
 from lhotse.utils import compute_num_frames
 
 from dsnet.errors import FeatureError
-from dsnet.features.fbank import FbankConfig, compute_fbank, differing_keys, num_frames, resample
+from dsnet.features.fbank import Fbank, FbankConfig, compute_fbank, num_frames
 
 
 def speech_like(num_samples, rate, seed=0):
@@ -154,27 +154,11 @@ def test_config_check(change, message):
         dataclasses.replace(FbankConfig(), **change).check()
 
 
-def tone(hertz, rate):
-    return 0.5 * torch.sin(2 * torch.pi * hertz * torch.arange(rate, dtype=torch.float64) / rate)
-
-
-@pytest.mark.parametrize("rate", [48000, 44100, 22050, 32000])
-def test_resampling_keeps_what_fits_and_removes_the_rest(rate):
-    kept = resample(tone(1000, rate).float(), rate, 16000, 16000)
-    assert kept.shape == (16000,)
-    inner = slice(1000, -1000)  # the ends hear silence outside
-    np.testing.assert_allclose(kept[inner], tone(1000, 16000)[inner], atol=2e-3)
-    gone = resample(tone(10000, rate).float(), rate, 16000, 16000)
-    assert gone[inner].abs().max() < 1e-3  # unfiltered, it would be at 6 kHz with 0.5
-
-
-def test_resampling_does_nothing_at_the_same_rate():
-    samples = speech_like(1000, 16000)
-    assert torch.equal(resample(samples, 16000, 16000, 1000), samples)
-
-
-def test_differing_keys():
-    there = dataclasses.asdict(FbankConfig())
-    assert differing_keys(there, FbankConfig()) == ""
-    said = differing_keys(there, FbankConfig(num_mel_bins=64, snip_edges=True))
-    assert said == "num_mel_bins is 80, asked for 64, snip_edges is False, asked for True"
+def test_the_extractor_says_what_it_computes():
+    config = FbankConfig(num_mel_bins=23, frame_shift_ms=12.5, snip_edges=True)
+    extractor, samples = Fbank("mine", config), speech_like(16000, 16000)
+    found = extractor(samples)
+    assert found.shape == (extractor.num_frames(16000), extractor.dim) == (77, 23)
+    torch.testing.assert_close(found, compute_fbank(samples, config))
+    assert (extractor.name, extractor.kind, extractor.frame_shift_ms) == ("mine", "fbank", 12.5)
+    assert extractor.identity() == {}

@@ -1,29 +1,31 @@
-"""The published encoder: size, range, and padding that leaves no trace."""
+"""Encoders: size, range, features that they read, and padding that leaves no trace."""
 
 import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from dsnet.models.encoder import ENCODERS, ConvEncoder, EncoderConfig, build_encoder, without_mean
+from dsnet.errors import ConfigError
+from dsnet.models.encoder import ENCODERS, EncoderConfig, build_encoder, without_mean
 
 
 def small(kind):
     return EncoderConfig(kind=kind, channels=[4, 6, 8, 10], embed_dim=12, dropout=0.0)
 
 
-def test_number_of_parameters():
+def test_number_of_parameters(log_mels):
     # weights of the 5x5 convolutions, batch norms of bins and channels, two 1x1 convolutions
     convolutions = 25 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512)
     wanted = convolutions + 2 * (80 + 64 + 128 + 256 + 512) + 2 * (512 * 256 + 256)
-    assert sum(p.numel() for p in ConvEncoder(EncoderConfig()).parameters()) == wanted == 4_570_336
+    encoder = build_encoder(EncoderConfig(), log_mels(80))
+    assert sum(p.numel() for p in encoder.parameters()) == wanted == 4_570_336
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("shortest", [16, 37, 99])
-def test_padding_does_not_change_the_embedding(kind, training, shortest):
+def test_padding_does_not_change_the_embedding(log_mels, kind, training, shortest):
     torch.manual_seed(0)
-    encoder = build_encoder(small(kind))
+    encoder = build_encoder(small(kind), log_mels())
     for module in encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -40,8 +42,8 @@ def test_padding_does_not_change_the_embedding(kind, training, shortest):
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
-def test_every_unit_lies_between_zero_and_one(kind):
-    h = build_encoder(small(kind))(torch.randn(3, 40, 80) * 10)
+def test_every_unit_lies_between_zero_and_one(log_mels, kind):
+    h = build_encoder(small(kind), log_mels())(torch.randn(3, 40, 80) * 10)
     assert h.shape == (3, 12) and h.min() > 0 and h.max() < 1
 
 
@@ -50,3 +52,35 @@ def test_the_mean_is_that_of_the_real_frames():
     mask = torch.tensor([[True, True, False], [True, True, True]])
     centred = without_mean(feats, mask)
     assert centred[0, :2, 0].tolist() == [-1, 1] and centred[1, :, 0].tolist() == [-2, -1, 3]
+
+
+@pytest.mark.parametrize("kind, least", [("conv", 16), ("compact", 4)])
+def test_the_features_decide_the_number_of_bins(log_mels, kind, least):
+    for dim in (least, least + 1, 23, 64):
+        for frames in (16, 17):
+            h = build_encoder(small(kind), log_mels(dim))(torch.randn(2, frames, dim))
+            assert h.shape == (2, 12) and torch.isfinite(h).all()
+    message = f"needs {least} mel bins or more; the features 'fbank_{least - 1}' have {least - 1}"
+    with pytest.raises(ConfigError, match=f"encoder.kind {kind} {message}"):
+        build_encoder(small(kind), log_mels(least - 1))
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_what_is_no_log_mel_is_refused(functionals, kind):
+    with pytest.raises(ConfigError, match=f"{kind} reads log-mels.*'compare' are of kind opensmi"):
+        build_encoder(small(kind), functionals)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"kind": "cnov"}, "'cnov'; allowed: conv, compact"),
+        ({"channels": [1, 2, 3]}, r"four widths, found \[1, 2, 3\]"),
+        ({"kernel_size": 4}, "must be odd, found 4"),
+        ({"dropout": 1.0}, r"lie in \[0, 1\), found 1.0"),
+        ({"embed_dim": 10}, "a multiple of 4, found 10"),
+    ],
+)
+def test_config_check(change, message):
+    with pytest.raises(ValueError, match=message):
+        EncoderConfig(**change).check()

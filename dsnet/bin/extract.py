@@ -1,4 +1,4 @@
-"""Stage 1, one job: filterbank features of the job's share of the utterances."""
+"""Stage 1, one job: one type of features of the job's share of the utterances."""
 
 import argparse
 from pathlib import Path
@@ -6,23 +6,22 @@ from pathlib import Path
 import torch
 
 from dsnet.bin import run
-from dsnet.config import load
+from dsnet.features import build_extractor
 from dsnet.features.extract import compute_shard
-from dsnet.features.fbank import FbankConfig
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--config", required=True, help="conf/fbank.yaml")
+    parser.add_argument("--features", required=True, help="conf/features/<name>.yaml: fbank")
     parser.add_argument("--job", type=int, default=1, help="this job, from 1")
     parser.add_argument("--num-jobs", type=int, default=1, help="number of jobs")
     parser.add_argument("manifest_dir", type=Path)
     parser.add_argument("feats_dir", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)  # the jobs are the parallelism
-    config = load(args.config, FbankConfig)
+    extractor = build_extractor(args.features)
     computed, total = compute_shard(
-        args.manifest_dir, args.feats_dir, config, args.job, args.num_jobs
+        args.manifest_dir, args.feats_dir, extractor, args.job, args.num_jobs
     )
     print(
         f"job {args.job} of {args.num_jobs}: {computed} of {total} utterances computed, "

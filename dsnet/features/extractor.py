@@ -1,0 +1,51 @@
+"""The one interface of everything that turns an utterance into features.
+
+Axes: T frames, F dimensions.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor
+
+
+class Extractor(ABC):
+    """Computes one type of features.
+
+    Attributes:
+        name: of the type, such as fbank_64: its config file and its folder in data/.
+        kind: a key of FEATURES.
+        config: of the type; everything in it counts for the digest of the features.
+        sampling_rate: Hz, of the samples that it takes.
+        dim: F.
+        frame_shift_ms: None: T is 1, one vector an utterance.
+    """
+
+    name: str
+    kind: str
+    config: Any
+    sampling_rate: int
+    dim: int
+    frame_shift_ms: float | None
+
+    @abstractmethod
+    def num_frames(self, num_samples: int) -> int:
+        """Return T of an utterance of `num_samples` at `sampling_rate`."""
+
+    @abstractmethod
+    def __call__(self, samples: Tensor) -> Tensor:
+        """Compute the features of one utterance.
+
+        Args:
+            samples: (num_samples,) float in [-1, 1] at `sampling_rate`.
+
+        Returns:
+            (T, F) float32.
+
+        Raises:
+            FeatureError: nothing can be computed, such as for too short an utterance.
+        """
+
+    def identity(self) -> dict[str, str]:
+        """Return what else changes the values, such as the version of the library."""
+        return {}

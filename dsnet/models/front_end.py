@@ -1,0 +1,109 @@
+"""What is known of a kind of features: where silence begins, an average voice, changes of a voice.
+
+Axes: B utterances, T frames, F dimensions.
+"""
+
+import math
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import interpolate
+
+from dsnet.errors import ConfigError
+from dsnet.models.augment import AugmentConfig, log_uniform, symmetric
+
+EQUALISER_KNOTS = 6
+SILENCE = 4.0  # nats; about the energy of 16-bit rounding in a mel bin, so below it is silence
+
+
+class Features(Protocol):
+    """What a system must know of its features; FeatsInfo and every Extractor say it."""
+
+    name: str
+    kind: str
+    dim: int  # F
+    frame_shift_ms: float | None  # None: one vector an utterance
+
+
+class FrontEnd:
+    """Features of which nothing special is known; an average voice has mean 0 and deviation 1."""
+
+    mean: ClassVar[float] = 0.0
+    deviation: ClassVar[float] = 1.0
+    least_deviation: ClassVar[float] = 1e-6  # a dimension that varies less is not scaled up
+    floor: ClassVar[float] = -math.inf
+
+    def __init__(self, augment: AugmentConfig, features: Features, config: dict[str, Any]):
+        """Args: what to do in training; the features, and how they were computed."""
+        mel_only = [k for k in ("vocal_tract", "gain", "tilt", "equaliser") if getattr(augment, k)]
+        if mel_only:
+            raise ConfigError(
+                f"augment.{mel_only[0]} changes log-mels (features of kind fbank); the features "
+                f"'{features.name}' are of kind {features.kind}: set it to 0"
+            )
+
+    def change_voice(self, feats: Tensor, generator: Generator) -> Tensor:
+        """Return features (B, T, F) as another voice or room would have them."""
+        return feats
+
+
+class MelFrontEnd(FrontEnd):
+    """Log-mels, in nats; the average voice is that of neutral speech on EmoDB."""
+
+    mean = 17.0
+    deviation = 3.5
+    least_deviation = 0.5  # so that a bin of silence is not blown up
+    floor = SILENCE
+
+    def __init__(self, augment: AugmentConfig, features: Features, config: dict[str, Any]):
+        self.augment = augment
+        self.low = _mel(config["low_freq_hz"])
+        self.high = _mel(config["high_freq_hz"] or config["sampling_rate"] / 2)
+        self.num_bins = features.dim
+        mel = torch.linspace(self.low, self.high, self.num_bins + 2)[1:-1]
+        self.bin_hz = 700 * torch.expm1(mel / 1127)  # (F,) centres of the filters
+
+    def change_voice(self, feats: Tensor, generator: Generator) -> Tensor:
+        """Return log-mels with another vocal tract, level, tilt and equaliser each."""
+        config, batch = self.augment, len(feats)
+        if config.vocal_tract:
+            feats = self._warp(feats, log_uniform((batch,), config.vocal_tract, generator))
+        curve = torch.zeros(batch, 1, self.num_bins)
+        if config.gain:
+            curve = curve + symmetric((batch, 1, 1), config.gain, generator)
+        if config.tilt:
+            slope = torch.linspace(-1, 1, self.num_bins)
+            curve = curve + symmetric((batch, 1, 1), config.tilt, generator) * slope
+        if config.equaliser:
+            knots = torch.randn(batch, 1, EQUALISER_KNOTS, generator=generator) * config.equaliser
+            curve = curve + interpolate(knots, self.num_bins, mode="linear", align_corners=True)
+        return feats + curve.to(feats.device)
+
+    def _warp(self, feats: Tensor, factors: Tensor) -> Tensor:
+        """Read bin f of the output at the place of `factors` times its frequency; (B, T, F)."""
+        mel = 1127 * torch.log1p(factors[:, None] * self.bin_hz / 700)  # (B, F)
+        place = (mel - self.low) / (self.high - self.low) * (self.num_bins + 1) - 1
+        place = place.clamp(0, self.num_bins - 1).to(feats.device)
+        below = place.long().clamp(max=self.num_bins - 2)
+
+        def at(bins: Tensor) -> Tensor:
+            return feats.gather(2, bins[:, None].expand_as(feats))
+
+        return torch.lerp(at(below), at(below + 1), (place - below)[:, None])
+
+
+FRONT_ENDS = {"fbank": MelFrontEnd}  # by kind of features; others are a FrontEnd
+
+
+def build_front_end(augment: AugmentConfig, features: Features, config: dict[str, Any]) -> FrontEnd:
+    """Return the front end for features of this kind.
+
+    Raises:
+        ConfigError: an augmentation that these features do not allow.
+    """
+    return FRONT_ENDS.get(features.kind, FrontEnd)(augment, features, config)
+
+
+def _mel(hz: float) -> float:
+    return 1127 * math.log1p(hz / 700)  # as Kaldi
