@@ -3,6 +3,8 @@
 import dataclasses
 import difflib
 import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,31 +18,21 @@ from dsnet.files import digest
 T = TypeVar("T")
 
 
-def load(path: Path | str, schema: type[T]) -> T:
+def load(path: Path | str, schema: type[T], folders: Sequence[Path] = ()) -> T:
     """Read a YAML file into a new `schema`; keys that it leaves out keep their defaults.
 
     conf/name@key=value,section.key=value.yaml is conf/name.yaml with some keys changed, values as
-    in YAML. A dataclass may define `check(self)` to raise ValueError for values that do not fit
-    together; those of nested dataclasses run too.
+    in YAML. `inherit: other` in a file takes the keys of other.yaml, the first in `folders`
+    (without them: beside it), and changes those that it has itself; sections are merged key by key.
+    A file may inherit from one of its own name in a later folder. A dataclass may define
+    `check(self)` to raise ValueError for values that do not fit together; those of nested
+    dataclasses run too.
 
     Raises:
         ConfigError: no such file, no valid YAML, unknown key, wrong type, missing or unfit value.
     """
     where = str(path)
-    path, changes = split_changes(Path(path))
-    if not path.is_file():
-        there = ", ".join(p.stem for p in sorted(path.parent.glob("*.yaml"))) or "none"
-        raise ConfigError(f"{path}: no such config; configs beside it: {there}")
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from error
-    if given is None:
-        given = {}
-    if not isinstance(given, dict):
-        raise ConfigError(f"{path}: expected 'key: value' lines, found {type(given).__name__}")
-    for change in changes:
-        _apply(change, given, where)
+    given = read(path, folders)
     _check_keys(given, schema, where, "")
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(given))
@@ -54,10 +46,90 @@ def load(path: Path | str, schema: type[T]) -> T:
     return config
 
 
+def read(path: Path | str, folders: Sequence[Path] = ()) -> dict[str, Any]:
+    """Return what a file says, what it inherits and the changes in its name laid together.
+
+    Raises:
+        ConfigError: no such file, or no valid YAML.
+    """
+    where = str(path)
+    path, changes = split_changes(Path(path))
+    given = _read_with_parents(path, folders, ())
+    for change in changes:
+        _apply(change, given, where)
+    return given
+
+
+def find(name: str, folders: Sequence[Path], what: str) -> Path:
+    """Return <folder>/<name>.yaml of the first folder that has it, changes behind an @ kept.
+
+    Raises:
+        ConfigError: none has it; says what there is, the nearest name first.
+    """
+    base = name.partition("@")[0]
+    for folder in folders:
+        if (folder / f"{base}.yaml").is_file():
+            return folder / f"{name}.yaml"
+    there = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+    raise ConfigError(
+        f"no {what} '{base}' in {' or '.join(map(str, folders))}; {nearest(base, there)}"
+    )
+
+
+def nearest(name: str, there: Sequence[str]) -> str:
+    """Return "did you mean 'x'?", or what there is if nothing is near."""
+    close = difflib.get_close_matches(name, there, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(there) or 'none'}"
+
+
+def _read_with_parents(path: Path, folders: Sequence[Path], heirs: tuple[Path, ...]) -> dict:
+    """Return what a file says, laid over what the file says that it inherits from."""
+    given = _read(path)
+    parent = given.pop("inherit", None)
+    if parent is None:
+        return given
+    if not isinstance(parent, str):
+        raise ConfigError(f"{path}: 'inherit' must be the name of one config, found {parent!r}")
+    others = [f for f in folders or [path.parent] if f / f"{parent}.yaml" != path]
+    try:
+        parent_path = find(parent, others, "config to inherit from, called")
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    heirs = (*heirs, path)
+    if parent_path in heirs:
+        chain = " -> ".join(heir.stem for heir in (*heirs, parent_path))
+        raise ConfigError(f"{path}: configs inherit in a circle: {chain}")
+    return _merged(_read_with_parents(parent_path, folders, heirs), given)
+
+
+def _read(path: Path) -> dict:
+    if not path.is_file():
+        there = ", ".join(p.stem for p in sorted(path.parent.glob("*.yaml"))) or "none"
+        raise ConfigError(f"{path}: no such config; configs beside it: {there}")
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise ConfigError(f"{path}: expected 'key: value' lines, found {type(given).__name__}")
+    return given
+
+
+def _merged(below: dict, above: dict) -> dict:
+    result = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(below.get(key), dict)
+        result[key] = _merged(below[key], value) if both else value
+    return result
+
+
 def split_changes(path: Path) -> tuple[Path, list[str]]:
     """Return the file that a path with changes in its name stands for, and the changes."""
     name, _, changes = path.stem.partition("@")
-    return path.with_name(f"{name}{path.suffix}"), [c for c in changes.split(",") if c]
+    parts = re.split(r",(?![^\[]*\])", changes)  # a list in brackets has commas of its own
+    return path.with_name(f"{name}{path.suffix}"), [part for part in parts if part]
 
 
 def _apply(change: str, given: dict, where: str) -> None:
@@ -70,7 +142,10 @@ def _apply(change: str, given: dict, where: str) -> None:
         given = given.setdefault(section, {})
         if not isinstance(given, dict):
             raise ConfigError(f"{where}: '{section}' of '{keys}' is a value; it has no keys")
-    given[key] = yaml.safe_load(value)
+    try:
+        given[key] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: '{change}': '{value}' is no value in YAML") from error
 
 
 def _check_keys(given: dict, schema: type, path: str, prefix: str) -> None:
@@ -106,3 +181,15 @@ def _run_checks(config: Any, path: str) -> None:
 def config_digest(config: Any) -> str:
     """Return 16 hex digits that identify the values of a config, defaults included."""
     return digest([json.dumps(dataclasses.asdict(config), sort_keys=True)])
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Say which keys of two configs, as nested dicts, differ: "train.max_epochs 40 -> 2"."""
+    changes = []
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            changes += differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            changes.append(f"{prefix}{key} {old} -> {new}")
+    return changes

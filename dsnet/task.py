@@ -1,4 +1,4 @@
-"""A task: which classes, made of which native labels, split how, calibrated by which utterances."""
+"""A task: which classes, made of which native labels, split how, with which references."""
 
 from dataclasses import dataclass, field
 
@@ -67,7 +67,7 @@ class FoldConfig:
 
 @dataclass
 class ReferenceConfig:
-    """The neutral utterances that calibrate a speaker."""
+    """The neutral utterances that stand for a speaker."""
 
     native_label: str = "neutral"
     policy: str = "first"

@@ -6,55 +6,71 @@ from pathlib import Path
 
 import torch
 
+from dsnet.config import split_changes
 from dsnet.environment import choose_device
 from dsnet.errors import ConfigError
-from dsnet.systems.catalog import load_system_config
+from dsnet.recipe import Recipe
+from dsnet.systems.catalog import SystemSpec, resolve
 from dsnet.systems.config import SystemConfig
 
 
 @dataclass
 class Job:
-    """One fold of one system and seed, and where its files are."""
+    """One fold of one system and seed of a recipe's task."""
 
-    config: SystemConfig
-    system: str  # its name
-    fold: str
+    recipe: Recipe
+    task: str
+    spec: SystemSpec
+    config: SystemConfig  # of the system
     seed: int
+    fold: str
     device: torch.device
-    task_dir: Path
-    feats_dir: Path
-    folder: Path  # of the fold's results
+
+    @property
+    def folder(self) -> Path:
+        """Where stage 3 writes."""
+        return self.recipe.run(self.task, self.spec.name, self.seed, self.fold)
+
+    @property
+    def task_changes(self) -> dict[str, str]:
+        """Changed keys of the task's config, as typed."""
+        _, changes = split_changes(Path(f"{self.task}.yaml"))
+        return dict(change.split("=", 1) for change in changes)
 
 
-def parse_job(description: str) -> Job:
-    """Parse the command line and set the number of threads.
-
-    Raises:
-        ConfigError: a config, fold or device that is not there.
-    """
+def job_parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser of the options that `make_job` takes."""
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
+    parser.add_argument("--recipe", type=Path, default=Path(), help="folder (the current one)")
+    parser.add_argument("--task", required=True, help="such as 4class")
     parser.add_argument("--system", required=True, help="such as dsnet, or dsnet@losses.alpha=1")
+    parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--folds", required=True, help="fold names, such as '03 08 09'")
     parser.add_argument("--job", type=int, default=1, help="which fold, from 1 (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (%(default)s)")
     parser.add_argument("--num-threads", type=int, default=1, help="on the CPU (%(default)s)")
-    parser.add_argument("task_dir", type=Path, help="data/<task>, from stage 2")
-    parser.add_argument("feats_dir", type=Path, help="data/<feats>, from stage 1")
-    parser.add_argument("seed_dir", type=Path, help="exp/<task>/<system>/seed_<seed>")
-    args = parser.parse_args()
+    return parser
+
+
+def make_job(args: argparse.Namespace) -> Job:
+    """Return the job that the options name; sets the number of threads.
+
+    Raises:
+        ConfigError: a system, fold or device that is not there.
+    """
     folds = args.folds.split()
     if not 1 <= args.job <= len(folds):
         raise ConfigError(f"--job {args.job}: --folds '{args.folds}' has 1 to {len(folds)}")
-    fold = folds[args.job - 1]
+    spec = resolve(args.system, args.recipe)
+    if spec.config is None:
+        raise ConfigError(f"--system {args.system}: an ensemble is not trained; its members are")
     torch.set_num_threads(args.num_threads)
     return Job(
-        config=load_system_config(args.system),
-        system=args.system,
-        fold=fold,
+        recipe=Recipe(args.recipe),
+        task=args.task,
+        spec=spec,
+        config=spec.config,
         seed=args.seed,
+        fold=folds[args.job - 1],
         device=choose_device(args.device),
-        task_dir=args.task_dir,
-        feats_dir=args.feats_dir,
-        folder=args.seed_dir / f"fold_{fold}",
     )

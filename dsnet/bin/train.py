@@ -1,48 +1,85 @@
 """Stage 3: train one fold of a system; a killed run goes on from its last epoch.
 
-Writes into <seed_dir>/fold_<name>/: model.pt (the selected weights), log.jsonl (an entry an epoch),
-tensorboard/, train.json (last: what was trained, how and how well it validates), and, while it
-lasts, checkpoint.pt. Test utterances are read only for a system that declares it (side_information
-in train.json), and never their labels.
+Writes into exp/<task>/<system>/seed_<s>/fold_<name>/: model.pt (the selected weights), train.json
+(last: what was trained, on what and how well it validates); of a network also log.jsonl (an entry
+an epoch), tensorboard/ and, while it lasts, checkpoint.pt; of an SVM c_values.jsonl. Test
+utterances are read only for a system that declares it (side_information), and never their labels.
 """
 
 import json
 import shlex
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
 from dsnet.bin import run
-from dsnet.bin.job import Job, parse_job
+from dsnet.bin.job import Job, job_parser, make_job
 from dsnet.files import locked, write_text
-from dsnet.systems import side_information
+from dsnet.systems import find_system
 from dsnet.training.curves import CurveWriter
-from dsnet.training.data import load_training_data
-from dsnet.training.loop import MODEL, Trainer
+from dsnet.training.data import FoldData, load_training_data
+from dsnet.training.fit import fit
+from dsnet.training.loop import CHECKPOINT, MODEL, Trainer, describe, identity
 from dsnet.training.resources import machine, peak_memory
 
 
 def main() -> None:
-    job = parse_job(__doc__)
+    job = make_job(job_parser(__doc__).parse_args())
     with locked(job.folder):
         train(job)
 
 
 def train(job: Job) -> None:
-    data = load_training_data(job.task_dir, job.feats_dir, job.fold, job.device, job.config)
-    trainer = Trainer(job.config, data, job.seed, job.folder)
+    data = load_training_data(job.recipe, job.task, job.fold, job.config, job.device)
+    wanted = identity(job.config, data, job.seed)
     finished = job.folder / "train.json"
     if finished.exists() and (job.folder / MODEL).exists():
         about = json.loads(finished.read_text(encoding="utf-8"))
-        if all(about.get(key) == value for key, value in trainer.identity.items()):
+        if about.get("identity") == wanted:
             print(f"{finished}: already trained; nothing to do")
             return
     finished.unlink(missing_ok=True)
-    print(
-        f"fold {job.fold}: {len(data.train)} utterances train, {len(data.dev)} validate; "
-        f"{trainer.num_parameters:,} parameters on {job.device}",
-        flush=True,
-    )
+    print(f"fold {job.fold}: {len(data.train)} utterances train, {len(data.dev)} validate")
+    network = find_system(job.config).is_network
+    facts = train_network(job, data) if network else fit(job.config, data, job.seed, job.folder)
+    whole = describe(job.config, data, job.seed)
+    about = {
+        "system": job.spec.name,
+        "base": job.spec.base,
+        "changes": job.spec.changes,
+        "kind": job.config.kind,
+        "features": job.config.features,
+        "trained_on": job.recipe.name,
+        "task": job.task,
+        "task_changes": job.task_changes,
+        "seed": job.seed,
+        "fold": job.fold,
+        "digests": {
+            "config": job.spec.digest,
+            "features": wanted["features_digest"],
+            "task": wanted["task_digest"],
+            "code": wanted["code_digest"],
+        },
+        "identity": wanted,
+        "num_train": len(data.train),
+        "num_dev": len(data.dev),
+        **facts,
+        **peak_memory(job.device),
+        "machine": machine(job.device),
+        "device": str(job.device),
+        "versions": whole["versions"],
+        "git_revision": whole["git_revision"],
+        "command": shlex.join(sys.argv),
+    }
+    write_text(finished, json.dumps(about, indent=2) + "\n")
+    (job.folder / CHECKPOINT).unlink(missing_ok=True)  # only a killed run needs it
+
+
+def train_network(job: Job, data: FoldData) -> dict[str, Any]:
+    """Train to the end; return facts for train.json."""
+    trainer = Trainer(job.config, data, job.seed, job.folder)
+    print(f"{trainer.num_parameters:,} parameters on {job.device}", flush=True)
     trainer.resume()
     with (
         CurveWriter(job.folder / "tensorboard", trainer.progress.epoch) as curves,
@@ -70,34 +107,21 @@ def train(job: Job) -> None:
         progress = trainer.run(report)
     selected = progress.history[trainer.selected_epoch - 1]
     seconds = sum(entry["seconds"] for entry in progress.history)  # those before a kill too
-    about = {
-        "system": job.system,
-        "kind": job.config.kind,
-        "side_information": side_information(job.config),
-        "given_utterances": data.given,
-        **trainer.identity,
+    uar = selected["dev"]["uar"]
+    print(
+        f"fold {job.fold}: {progress.epoch} epochs; epoch {trainer.selected_epoch} is kept, "
+        f"validation UAR {100 * uar:.1f}"
+    )
+    return {
         "num_parameters": trainer.num_parameters,
         "inference_parameters": trainer.system.inference_parameters(),
-        "num_train": len(data.train),
-        "num_dev": len(data.dev),
         "epochs": progress.epoch,
         "selection": job.config.train.select,
         "selected_epoch": trainer.selected_epoch,
-        "dev_uar": selected["dev"]["uar"],
+        "dev_uar": uar,
         "seconds": seconds,
         "seconds_per_epoch": seconds / progress.epoch,
-        **peak_memory(job.device),
-        "machine": machine(job.device),
-        "device": str(job.device),
-        **trainer.provenance,
-        "command": shlex.join(sys.argv),
     }
-    write_text(finished, json.dumps(about, indent=2) + "\n")
-    trainer.discard_checkpoint()
-    print(
-        f"fold {job.fold}: {progress.epoch} epochs; epoch {trainer.selected_epoch} is kept, "
-        f"validation UAR {100 * selected['dev']['uar']:.1f}"
-    )
 
 
 if __name__ == "__main__":

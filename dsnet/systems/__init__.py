@@ -1,16 +1,24 @@
 """A file a system: its parts put together, its losses, its training step."""
 
+import ast
+import inspect
 from dataclasses import fields
+from functools import cache
+from pathlib import Path
 
+from dsnet.config import nearest
 from dsnet.errors import ConfigError
+from dsnet.files import digest
+from dsnet.models.front_end import Features
 from dsnet.systems.base import Base, BaseMatched
-from dsnet.systems.config import LossConfig, SystemConfig
+from dsnet.systems.config import EnrolmentConfig, LossConfig, SystemConfig
 from dsnet.systems.dat import DAT, DATTransductive
 from dsnet.systems.dsc import DSC
 from dsnet.systems.dsnet import DSNet
 from dsnet.systems.dsnet_plus import DSNetPlus
 from dsnet.systems.isnet import ISNet
 from dsnet.systems.menan import MEnAN
+from dsnet.systems.svm import SVM
 from dsnet.systems.system import System
 
 SYSTEMS: dict[str, type[System]] = {
@@ -23,6 +31,7 @@ SYSTEMS: dict[str, type[System]] = {
     "isnet": ISNet,
     "dsnet": DSNet,
     "dsnet_plus": DSNetPlus,
+    "svm": SVM,
 }
 
 
@@ -33,42 +42,71 @@ def find_system(config: SystemConfig) -> type[System]:
         ConfigError: no such kind, or a changed loss key that this kind does not use.
     """
     if config.kind not in SYSTEMS:
-        raise ConfigError(f"kind is '{config.kind}'; known systems: {', '.join(SYSTEMS)}")
+        raise ConfigError(f"no kind of system '{config.kind}'; {nearest(config.kind, [*SYSTEMS])}")
     system = SYSTEMS[config.kind]
-    used = ("label_smoothing", *system.loss_keys)
+    used = ("label_smoothing", *system.loss_keys) if system.is_network else ()
     for key in fields(LossConfig):
         value = getattr(config.losses, key.name)
         if value != key.default and key.name not in used:
             raise ConfigError(
                 f"losses.{key.name} is {value}, which kind '{config.kind}' does not use; its keys "
-                f"are {', '.join(used)}. Remove it, or choose another kind"
+                f"are {', '.join(used) or 'none'}. Remove it, or choose another kind"
             )
     return system
 
 
-def build_system(config: SystemConfig, num_classes: int, num_speakers: int) -> System:
+def build_system(
+    config: SystemConfig, features: Features, num_classes: int, num_speakers: int
+) -> System:
     """Return the system that `config.kind` names, freshly initialised.
 
     Args:
         config: of the system.
+        features: that it is fed with.
         num_classes: K.
         num_speakers: S, speakers of the training part.
 
     Raises:
-        ConfigError: see `find_system`.
+        ConfigError: see `find_system`; features that the system cannot read.
     """
-    return find_system(config)(config, num_classes, num_speakers)
+    check_enrolment(config.enrolment, features)
+    return find_system(config)(config, features, num_classes, num_speakers)
 
 
-def side_information(config: SystemConfig) -> str:
-    """Return what a prediction rests on beyond the utterance itself and labelled training data."""
-    given = find_system(config).side_information
-    parts = [] if given == "none" else [given]
-    if config.input.calibrate == "neutral":
-        parts.append(in_words(config.input.clips, "neutral clip"))
-    return "; ".join(parts) or "none"
+def check_enrolment(enrolment: EnrolmentConfig, features: Features) -> None:
+    """Raise ConfigError for an enrolment by which such features cannot be normalised."""
+    if (
+        features.frame_shift_ms is None
+        and enrolment.source == "neutral"
+        and enrolment.normalise == "shift_and_scale"
+    ):
+        raise ConfigError(
+            f"enrolment.normalise is shift_and_scale, but the features '{features.name}' have one "
+            f"vector an utterance, and {enrolment.count} neutral ones have no deviation worth the "
+            "name. Set enrolment.normalise to shift"
+        )
 
 
-def in_words(count: int, thing: str) -> str:
-    """Return what a system is given of a speaker: 3 neutral clips of the speaker at inference."""
-    return f"{count} {thing}{'s' if count != 1 else ''} of the speaker at inference"
+@cache
+def code_digest(kind: str) -> str:
+    """Return 16 hex digits that identify the code that makes a system of this kind.
+
+    It is that of models, losses, training and the system's own classes, without comments and
+    docstrings: a system that is added, or a better comment, leaves results as they are.
+    """
+    top = Path(__file__).parents[1]
+    rooms = ("models", "losses", "training")
+    files = {path for room in rooms for path in (top / room).glob("*.py")}
+    classes = [c for c in SYSTEMS[kind].__mro__ if c.__module__.startswith("dsnet.")]
+    files |= {Path(inspect.getfile(c)) for c in classes}
+    return digest(f"{path.stem} {_essence(path)}" for path in sorted(files))
+
+
+def _essence(path: Path) -> str:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        first = body[0] if isinstance(body, list) and body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):  # a docstring
+            body.pop(0)
+    return ast.dump(tree)

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from dsnet.models.encoder import build_encoder
+from dsnet.models.front_end import Features
 from dsnet.models.heads import Classifier
 from dsnet.models.translator import Translator
 from dsnet.systems.config import SystemConfig
@@ -12,9 +13,11 @@ from dsnet.systems.system import Output, System
 class Base(System):
     """classifier(encoder(x)), trained by cross entropy alone."""
 
-    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
+    def __init__(
+        self, config: SystemConfig, features: Features, num_classes: int, num_speakers: int
+    ):
         super().__init__(config.losses.label_smoothing)
-        self.encoder = build_encoder(config.encoder)
+        self.encoder = build_encoder(config.encoder, features)
         self.classifier = Classifier(
             config.encoder.embed_dim, num_classes, config.classifier.dropout
         )
@@ -31,9 +34,11 @@ class BaseMatched(System):
     what DSNet gains over it is not width.
     """
 
-    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
+    def __init__(
+        self, config: SystemConfig, features: Features, num_classes: int, num_speakers: int
+    ):
         super().__init__(config.losses.label_smoothing)
-        self.encoder = build_encoder(config.encoder)
+        self.encoder = build_encoder(config.encoder, features)
         self.to_emotion = Translator(config.encoder.embed_dim)
         self.classifier = Classifier(
             config.encoder.embed_dim, num_classes, config.classifier.dropout

@@ -1,45 +1,124 @@
-"""Finds the config of a system by its name: the recipe's own, or the one that all recipes share.
+"""What `--systems` names: a config file, the same with some keys changed, or an ensemble.
 
-dsnet                                a file dsnet.yaml in the recipe's conf/, else in egs/conf/
-dsnet@losses.alpha=1,train.max_epochs=20   the same with some keys changed
+    dsnet                                       dsnet.yaml in the recipe's conf/systems/ or, for all
+                                                recipes, egs/conf/systems/
+    dsnet@losses.alpha=1,train.max_epochs=20    the same with some keys changed
+    dsnet+compare_svm                           one decision of both, of all their seeds
+
+This is the only place where such a name is taken apart; all else reads the fields.
 """
 
+import dataclasses
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
-from dsnet.config import load
+from dsnet.config import find, load, split_changes
 from dsnet.errors import ConfigError
-from dsnet.systems.config import SystemConfig
+from dsnet.files import digest
+from dsnet.recipe import Recipe
+from dsnet.systems import find_system
+from dsnet.systems.config import EnrolmentConfig, SystemConfig
 
 
-def system_config_path(name: str, recipe: Path = Path()) -> Path:
-    """Return the path of a system's config, to be read by dsnet.config.load.
+@dataclass(frozen=True)
+class SystemSpec:
+    """A system as asked for.
 
     Args:
-        name: of the system.
-        recipe: folder of the recipe.
-
-    Raises:
-        ConfigError: no such file.
+        name: as typed.
+        base: name of its config file; of an ensemble the name itself.
+        changes: changed keys and their values as typed; of an ensemble those of its members, behind
+            their names.
+        members: of an ensemble, in the order typed; else empty.
+        config: None of an ensemble.
+        control: name of the system that it is compared with; None: there is none.
     """
-    base = name.partition("@")[0]
-    folders = [recipe / "conf", recipe / ".." / "conf"]
-    for folder in folders:
-        if (folder / f"{base}.yaml").is_file():
-            return folder / f"{name}.yaml"
-    there = sorted({p.stem for f in folders for p in f.glob("*.yaml") if _is_system(p)})
-    raise ConfigError(
-        f"no system '{base}' in {folders[0]} or {folders[1]}; there are: {', '.join(there)}"
-    )
+
+    name: str
+    base: str
+    changes: dict[str, str]
+    members: tuple[str, ...]
+    config: SystemConfig | None
+    control: str | None
+
+    @property
+    def digest(self) -> str:
+        """Return 16 hex digits that identify what it is; what it is compared with does not count.
+
+        An ensemble is its members.
+        """
+        if self.config is None:
+            return digest(sorted(self.members))
+        values = dataclasses.asdict(self.config)
+        del values["control"]
+        return digest([json.dumps(values, sort_keys=True)])
 
 
-def load_system_config(name: str, recipe: Path = Path()) -> SystemConfig:
-    """Return the config of a system; for arguments see `system_config_path`.
+def resolve(name: str, recipe: Path = Path()) -> SystemSpec:
+    """Return the system that a name stands for.
+
+    A system whose features are changed is compared with its control on the same features; an
+    ensemble with its first member.
+
+    Args:
+        name: see above.
+        recipe: folder of the recipe.
 
     Raises:
         ConfigError: no such file, or one that is not valid.
     """
-    return load(system_config_path(name, recipe), SystemConfig)
+    if "+" in name:
+        members = tuple(name.split("+"))
+        if len(members) < 2 or not all(members) or len(set(members)) < len(members):
+            raise ConfigError(
+                f"'{name}': an ensemble is two or more different systems, such as dsnet+svm"
+            )
+        changes = {
+            f"{member.base}.{key}": value
+            for member in (resolve(one, recipe) for one in members)
+            for key, value in member.changes.items()
+        }
+        return SystemSpec(name, name, changes, members, None, members[0])
+    folders = [folder / "systems" for folder in Recipe(recipe).conf]
+    config = load(find(name, folders, "system"), SystemConfig, folders)
+    find_system(config)
+    base, changes = split_changes(Path(f"{name}.yaml"))
+    pairs = dict(change.split("=", 1) for change in changes)
+    control = config.control or None
+    if control and "features" in pairs:
+        control = f"{control}@features={pairs['features']}"
+    return SystemSpec(name, base.stem, pairs, (), config, control)
 
 
-def _is_system(path: Path) -> bool:
-    return "\nkind:" in "\n" + path.read_text(encoding="utf-8")
+def check_matching(spec: SystemSpec) -> None:
+    """Raise ConfigError for a system whose input cannot be matched to a target corpus."""
+    if spec.config is not None and spec.config.enrolment.source != "none":
+        raise ConfigError(
+            f"--match-target: {spec.name} normalises its input by its enrolment already"
+        )
+
+
+def side_information(config: SystemConfig, enrolment: EnrolmentConfig, across: bool) -> str:
+    """Return what a prediction rests on beyond the utterance and labelled training data.
+
+    Args:
+        config: of the system.
+        enrolment: of its input, at inference.
+        across: whether it is tested on another corpus than it was trained on, whose audio no
+            training has heard.
+    """
+    system = find_system(config)
+    given = "none" if across and system.needs_unlabelled else system.side_information
+    parts = [] if given == "none" else [given]
+    if enrolment.source == "neutral":
+        plural = "s" if enrolment.count != 1 else ""
+        parts.append(f"{enrolment.count} neutral utterance{plural} of the speaker")
+    if enrolment.source == "all":
+        parts.append("all unlabelled audio of the speaker")
+    return "; ".join(parts) or "none"
+
+
+def is_transductive(config: SystemConfig, enrolment: EnrolmentConfig, across: bool) -> bool:
+    """Say whether a system hears the audio that it is tested on before it decides."""
+    return (find_system(config).needs_unlabelled and not across) or enrolment.source == "all"

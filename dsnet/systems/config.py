@@ -1,4 +1,4 @@
-"""The config of a system: its input, network, losses, augmentation and training.
+"""The config of a system: its features, network, losses, augmentation and training.
 
 The defaults are the published set-up; keys that a YAML file leaves out keep them.
 """
@@ -6,37 +6,58 @@ The defaults are the published set-up; keys that a YAML file leaves out keep the
 from dataclasses import dataclass, field
 
 from dsnet.models.augment import AugmentConfig
-from dsnet.models.encoder import MIN_FRAMES, EncoderConfig
+from dsnet.models.encoder import EncoderConfig
+
+SOURCES = ("none", "neutral", "all")
+NORMALISE = ("shift", "shift_and_scale")
+
+
+@dataclass
+class EnrolmentConfig:
+    """What a system is given of a speaker beside the utterance, and what its input owes to that.
+
+    source none (published); neutral: neutral utterances of the speaker, those that stage 2 lists as
+    references first, never the utterance itself; all: everything that the speaker says in the task,
+    without its labels (for a test speaker that is the test audio: transductive).
+
+    count: of neutral utterances, at validation and test. In training a network is given 1 to 5 that
+    are drawn anew each time, an SVM the first `count`.
+
+    normalise: every dimension of the features is shifted, and scaled, so that the enrolment has the
+    mean (and deviation) of an average voice.
+    """
+
+    source: str = "none"
+    count: int = 3
+    normalise: str = "shift_and_scale"
+
+    def check(self) -> None:
+        for name, allowed in (("source", SOURCES), ("normalise", NORMALISE)):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(f"enrolment.{name} is '{value}'; allowed: {', '.join(allowed)}")
+        if self.count < 1:
+            raise ValueError(f"enrolment.count must be 1 or more, found {self.count}")
 
 
 @dataclass
 class InputConfig:
-    """What a network is fed with.
+    """How much of an utterance a network is fed with.
 
-    fixed (published): always `max_frames` frames: longer utterances are cut, shorter ones repeated.
+    fixed (published): always `max_seconds`: longer utterances are cut, shorter ones repeated.
     variable: utterances keep their length, batches are padded and masked; in training longer ones
-    are cropped at random to `max_frames`.
-    crop: in training always `max_frames` frames, cropped at random or repeated; otherwise whole.
-
-    calibrate none (published), or neutral: log-mels are shifted and scaled by neutral clips of the
-    same speaker, in training by 1 to 5 that are drawn anew each time, otherwise by the first
-    `clips`, the references at first; an utterance never calibrates itself.
+    are cropped at random to `max_seconds`.
+    crop: in training always `max_seconds`, cropped at random or repeated; otherwise whole.
     """
 
     mode: str = "fixed"
-    max_frames: int = 600
-    calibrate: str = "none"
-    clips: int = 3
+    max_seconds: float = 6.0
 
     def check(self) -> None:
         if self.mode not in ("fixed", "variable", "crop"):
             raise ValueError(f"input.mode is '{self.mode}'; allowed: fixed, variable, crop")
-        if self.max_frames < MIN_FRAMES:
-            raise ValueError(f"input.max_frames must be {MIN_FRAMES} or more")
-        if self.calibrate not in ("none", "neutral"):
-            raise ValueError(f"input.calibrate is '{self.calibrate}'; allowed: none, neutral")
-        if self.clips < 1:
-            raise ValueError(f"input.clips must be 1 or more, found {self.clips}")
+        if self.max_seconds <= 0:
+            raise ValueError(f"input.max_seconds must be above 0, found {self.max_seconds:g}")
 
 
 @dataclass
@@ -46,7 +67,7 @@ class LossConfig:
     similarity, difference, reconstruction, alpha: dsnet, whose classifier sees alpha * s + e.
     adversary: dat and dat_transductive, of the reversed gradient; menan, of the encoder's term.
     guard: isnet, of the cross entropy that keeps the reference encoder from collapsing.
-    label_smoothing: of every system's cross entropy.
+    label_smoothing: of every network's cross entropy.
     """
 
     similarity: float = 1.0
@@ -60,17 +81,29 @@ class LossConfig:
 
 @dataclass
 class ClassifierConfig:
-    """The head of every system."""
+    """The head of every network."""
 
     dropout: float = 0.5
 
 
 @dataclass
+class SVMConfig:
+    """kind svm: C is chosen among `c_values` by cross-validation over the training speakers."""
+
+    c_values: list[float] = field(default_factory=lambda: [1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
+
+    def check(self) -> None:
+        if not self.c_values or min(self.c_values) <= 0:
+            raise ValueError(f"svm.c_values must be numbers above 0, found {self.c_values}")
+
+
+@dataclass
 class TrainConfig:
-    """Optimiser, schedule and selection.
+    """Optimiser, schedule and selection of a network.
 
     schedule plateau: learning rate x0.1 after `patience` epochs without a better validation UAR;
-    one_cycle: rises for the first `warmup` share of the steps, then falls, both along a cosine.
+    one_cycle: rises for the first `warmup` share of the steps, then falls, both along a cosine,
+    while Adam's first beta goes the other way (0.95, 0.85, 0.95), as torch's OneCycleLR does.
     select best: the epoch of the best validation UAR; last: the last epoch.
     weight_decay spares biases and norms.
     """
@@ -108,18 +141,26 @@ class TrainConfig:
 
 @dataclass
 class SystemConfig:
-    """One system: `kind` is a key of dsnet.systems.SYSTEMS."""
+    """One system: `kind` is a key of dsnet.systems.SYSTEMS.
+
+    features: conf/features/<name>.yaml, what it is fed with.
+    control: the system it is compared with, which differs in what is to be judged; empty: none.
+    """
 
     kind: str = "dsnet"
+    features: str = "fbank"
+    control: str = ""
+    enrolment: EnrolmentConfig = field(default_factory=EnrolmentConfig)
     input: InputConfig = field(default_factory=InputConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     losses: LossConfig = field(default_factory=LossConfig)
+    svm: SVMConfig = field(default_factory=SVMConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def check(self) -> None:
         if self.augment.mixup and self.input.mode == "variable":
             raise ValueError("augment.mixup needs utterances of equal length: input.mode crop")
-        if self.augment.time_masks and self.augment.max_masked_frames > self.input.max_frames:
-            raise ValueError("augment.max_masked_frames must not be above input.max_frames")
+        if self.augment.time_masks and self.augment.max_masked_seconds > self.input.max_seconds:
+            raise ValueError("augment.max_masked_seconds must not be above input.max_seconds")

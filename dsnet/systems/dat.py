@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from dsnet.models.front_end import Features
 from dsnet.models.heads import Discriminator
 from dsnet.systems.base import Base
 from dsnet.systems.config import SystemConfig
@@ -37,8 +38,10 @@ class DAT(Base):
 
     loss_keys = ("adversary",)
 
-    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
-        super().__init__(config, num_classes, num_speakers)
+    def __init__(
+        self, config: SystemConfig, features: Features, num_classes: int, num_speakers: int
+    ):
+        super().__init__(config, features, num_classes, num_speakers)
         self.weight = config.losses.adversary
         self.discriminator = Discriminator(config.encoder.embed_dim, num_speakers)
 
@@ -66,8 +69,10 @@ class DATTransductive(DAT):
     needs_unlabelled = True
     side_information = "unlabelled audio of the test speakers in training"
 
-    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
-        super().__init__(config, num_classes, num_speakers=2)
+    def __init__(
+        self, config: SystemConfig, features: Features, num_classes: int, num_speakers: int
+    ):
+        super().__init__(config, features, num_classes, num_speakers=2)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         h = self.encoder(

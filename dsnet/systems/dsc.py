@@ -1,10 +1,10 @@
-"""Speaker conditioning: a neutral clip of the speaker says how an utterance is to be read.
+"""Speaker conditioning: a neutral utterance of the speaker says how an utterance is to be read.
 
     feats -- encoder -- h --+-- film(h, r) -- e -- classifier(e)      cross entropy with the label
     neutral - encoder - r --+
 
 The neutral embedding r scales and shifts each unit of h. (The published form weights the frames of
-one clip by the attention of another, whose time axes have nothing to do with each other.)
+one utterance by the attention of another, whose time axes have nothing to do with each other.)
 Axes: B utterances, T frames, F mel bins, D embedding, K classes.
 Source: Triantafyllopoulos et al. 2021, deep speaker conditioning.
 """
@@ -12,21 +12,24 @@ Source: Triantafyllopoulos et al. 2021, deep speaker conditioning.
 from torch import Tensor
 
 from dsnet.models.encoder import build_encoder
+from dsnet.models.front_end import Features
 from dsnet.models.heads import Classifier, FiLM
 from dsnet.systems.config import SystemConfig
 from dsnet.systems.system import Batch, Output, System, join
 
 
 class DSC(System):
-    """Needs a neutral clip of the speaker with every utterance, at test time too."""
+    """Needs a neutral utterance of the speaker with every utterance, at test time too."""
 
     needs_neutral = True
     neutral_at_inference = True
-    side_information = "1 neutral clip of the speaker at inference"
+    side_information = "1 neutral utterance of the speaker at inference"
 
-    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
+    def __init__(
+        self, config: SystemConfig, features: Features, num_classes: int, num_speakers: int
+    ):
         super().__init__(config.losses.label_smoothing)
-        self.encoder = build_encoder(config.encoder)
+        self.encoder = build_encoder(config.encoder, features)
         self.classifier = Classifier(
             config.encoder.embed_dim, num_classes, config.classifier.dropout
         )

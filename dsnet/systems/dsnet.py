@@ -12,8 +12,9 @@ Source: Chen and Zhang, doi 10.1007/s12204-024-2724-1.
 import torch
 from torch import Tensor, nn
 
-from dsnet.losses.calibration import difference, reconstruction, similarity
+from dsnet.losses.published import difference, reconstruction, similarity
 from dsnet.models.encoder import build_encoder
+from dsnet.models.front_end import Features
 from dsnet.models.heads import Classifier, Decoder
 from dsnet.models.translator import Translator
 from dsnet.systems.config import SystemConfig
@@ -21,15 +22,17 @@ from dsnet.systems.system import Batch, Output, System, join
 
 
 class DSNet(System):
-    """The published system; loss weights and alpha are config. No neutral clip at inference."""
+    """The published system; loss weights and alpha are config. Nothing is given at inference."""
 
     needs_neutral = True
     loss_keys = ("similarity", "difference", "reconstruction", "alpha")
 
-    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
+    def __init__(
+        self, config: SystemConfig, features: Features, num_classes: int, num_speakers: int
+    ):
         super().__init__(config.losses.label_smoothing)
         self.weights = config.losses
-        self.encoder = build_encoder(config.encoder)
+        self.encoder = build_encoder(config.encoder, features)
         self.to_irrelevant = Translator(config.encoder.embed_dim)
         self.to_emotion = Translator(config.encoder.embed_dim)
         self.decoder = Decoder(config.encoder.embed_dim)

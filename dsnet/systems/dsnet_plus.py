@@ -5,7 +5,7 @@ The network is that of dsnet. Differences, each of one term:
                     which get no gradient, instead of looking like the one of its own
     difference      linear CKA of s and e, which is 1 for equal parts, instead of a mean of products
     reconstruction  the share of h's variance that the decoder misses, no gradient to h
-With `input.calibrate: neutral` the same system is given neutral clips at inference, too.
+With `enrolment.source: neutral` the same system is given neutral utterances at inference, too.
 """
 
 from torch import Tensor
@@ -16,7 +16,7 @@ from dsnet.systems.system import Batch
 
 
 class DSNetPlus(DSNet):
-    """A prediction is that of dsnet; no neutral clip at inference but by calibration."""
+    """A prediction is that of dsnet; no neutral utterance at inference but by enrolment."""
 
     def similarity(self, s: Tensor, r: Tensor, batch: Batch) -> Tensor:
         paired = batch.has_neutral

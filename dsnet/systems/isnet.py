@@ -5,11 +5,11 @@
     neutral - reference_encoder - r -- speaker_classifier(r)    cross entropy with the speaker
 
 Each batch takes two steps: reference encoder and translator meet on a fixed h; then encoder and
-classifier learn with the translator fixed. A prediction needs no neutral clip.
+classifier learn with the translator fixed. A prediction needs no neutral utterance.
 
-What r is: the mean of the reference encoder over all neutral clips of the speaker in the batch. The
-batch draws one of the speaker's references with each utterance, so that this is in expectation the
-published mean over all of them, without encoding all of them for every utterance.
+What r is: the mean of the reference encoder over all neutral utterances of the speaker in the
+batch. The batch draws one of the speaker's references with each utterance, so that this is in
+expectation the published mean over all of them, without encoding all of them for every utterance.
 
 The guard: for the L1 distance alone the best r is a constant, which says nothing about the speaker
 (a collapse). So r must also tell the training speakers apart. A floor under the variance between
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from dsnet.models.encoder import build_encoder
+from dsnet.models.front_end import Features
 from dsnet.models.heads import Classifier, Discriminator
 from dsnet.models.translator import Translator
 from dsnet.systems.config import SystemConfig
@@ -35,14 +36,16 @@ class ISNet(System):
     needs_neutral = True
     loss_keys = ("guard",)
 
-    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
+    def __init__(
+        self, config: SystemConfig, features: Features, num_classes: int, num_speakers: int
+    ):
         super().__init__(config.losses.label_smoothing)
         self.guard = config.losses.guard
         embed_dim = config.encoder.embed_dim
-        self.encoder = build_encoder(config.encoder)
+        self.encoder = build_encoder(config.encoder, features)
         self.classifier = Classifier(embed_dim, num_classes, config.classifier.dropout)
         self.translator = Translator(embed_dim)
-        self.reference_encoder = build_encoder(config.encoder)
+        self.reference_encoder = build_encoder(config.encoder, features)
         self.speaker_classifier = Discriminator(embed_dim, num_speakers)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from dsnet.models.front_end import Features
 from dsnet.models.heads import Discriminator
 from dsnet.systems.base import Base
 from dsnet.systems.config import SystemConfig
@@ -29,8 +30,10 @@ class MEnAN(Base):
 
     loss_keys = ("adversary",)
 
-    def __init__(self, config: SystemConfig, num_classes: int, num_speakers: int):
-        super().__init__(config, num_classes, num_speakers)
+    def __init__(
+        self, config: SystemConfig, features: Features, num_classes: int, num_speakers: int
+    ):
+        super().__init__(config, features, num_classes, num_speakers)
         self.weight = config.losses.adversary
         self.speaker_classifier = Discriminator(config.encoder.embed_dim, num_speakers)
         # from 1, so that the first batch does not rule out whom it lacks

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy, pad
 class Batch:
     """B utterances of S training speakers on the device of the network.
 
-    feats: (B, T, F) log-mels; lengths: (B,) frames before padding, None if there is no padding.
+    feats: (B, T, F) features; lengths: (B,) frames before padding, None if there is no padding.
     targets: (B, K) class probabilities: one and zeros, unless augmentation mixed utterances.
     neutral_feats, neutral_lengths: one neutral utterance of each speaker, for systems with
     `needs_neutral`; has_neutral: (B,) bool, false where the speaker has no other neutral utterance.
@@ -47,6 +47,7 @@ Update = Callable[[Tensor, str], None]
 class System(nn.Module):
     """Base of the systems; training and inference use nothing else of them.
 
+    is_network: it is trained in epochs; else by its `fit` on all utterances at once.
     A system declares what it is given beside labelled training utterances:
     needs_neutral: a neutral utterance of the same speaker with every training utterance.
     neutral_at_inference: one at validation and test too; `forward` then takes neutral_feats and
@@ -56,6 +57,7 @@ class System(nn.Module):
     loss_keys: the keys of LossConfig that it uses beside `label_smoothing`.
     """
 
+    is_network: ClassVar[bool] = True
     needs_neutral: ClassVar[bool] = False
     neutral_at_inference: ClassVar[bool] = False
     needs_unlabelled: ClassVar[bool] = False
@@ -67,7 +69,7 @@ class System(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Output:
-        """Classify utterances: (B, T, F) log-mels and (B,) lengths, or None without padding."""
+        """Classify utterances: (B, T, F) features and (B,) lengths, or None without padding."""
         raise NotImplementedError
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:

@@ -1,18 +1,16 @@
 """Which utterances meet in a batch, and the batches that a system trains on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
-from dsnet.features.fbank import FbankConfig
-from dsnet.models.augment import Augmenter
+from dsnet.models import augment
 from dsnet.models.encoder import MIN_FRAMES
 from dsnet.systems.config import SystemConfig
 from dsnet.systems.system import Batch, System
-from dsnet.training.calibration import SpeakerCalibration
-from dsnet.training.frames import FrameStore
+from dsnet.training.data import FoldData, in_frames, max_frames
 
 BUCKET = 8  # batches that are sorted by length together
 
@@ -20,49 +18,27 @@ BUCKET = 8  # batches that are sorted by length together
 class TrainingSet:
     """The labelled utterances of a training part, and what systems are given beside them."""
 
-    def __init__(
-        self,
-        store: FrameStore,
-        utt_ids: Sequence[str],
-        labels: Sequence[int],
-        num_classes: int,
-        speakers: Sequence[int],
-        references: Sequence[Sequence[str]],
-        unlabelled: Sequence[str],
-        config: SystemConfig,
-        fbank: FbankConfig,
-        calibration: SpeakerCalibration | None = None,
-    ):
-        """Keep what an epoch reads.
-
-        Args:
-            store: with all utterances that are named below.
-            utt_ids: U ids.
-            labels: U class indices.
-            num_classes: K.
-            speakers: U speaker indices, from 0 without a gap.
-            references: U lists of reference ids (an empty one: none).
-            unlabelled: ids of other utterances, for systems with `needs_unlabelled`.
-            config: of the system.
-            fbank: how the features were computed.
-            calibration: with clips for all of them; None: the input is not calibrated.
-        """
-        self.store = store
+    def __init__(self, data: FoldData, config: SystemConfig):
+        """Keep what an epoch reads: U utterances, K classes, S speakers."""
+        self.frames, self.front_end = data.frames, data.front_end
+        self.normalisation = data.normalisation
         self.config = config
-        self.calibration = calibration
-        self.augmenter = Augmenter(config.augment, fbank)
-        self.positions = store.positions(utt_ids)  # (U,)
-        targets = torch.cat(
-            [one_hot(torch.tensor(labels), num_classes), one_hot(torch.tensor(speakers))], 1
-        )
-        self.targets = targets.float().to(store.device)  # (U, K + S)
-        self.num_classes = num_classes
-        self.unlabelled = store.positions(unlabelled)
-        self.num_references = torch.tensor([len(r) for r in references])  # (U,)
+        self.max_frames = max_frames(config, data.frames)
+        self.max_masked = in_frames(config.augment.max_masked_seconds, data.frames)
+        self.positions = data.frames.positions(data.train)  # (U,)
+        labels = torch.tensor([data.labels[utt] for utt in data.train])
+        place = {name: i for i, name in enumerate(data.train_speakers)}
+        speakers = torch.tensor([place[data.speakers[utt]] for utt in data.train])
+        self.num_classes = len(data.classes)
+        targets = torch.cat([one_hot(labels, self.num_classes), one_hot(speakers)], 1)
+        self.targets = targets.float().to(data.frames.device)  # (U, K + S)
+        self.unlabelled = data.frames.positions(data.unlabelled)
+        references = [data.references[utt] for utt in data.train]
+        self.num_references = torch.tensor([len(refs) for refs in references])  # (U,)
         # an utterance without references stands in for them, so that no other one is heard
         self.references = self.positions[:, None].repeat(1, int(self.num_references.max()) or 1)
         for row, refs in enumerate(references):
-            self.references[row, : len(refs)] = store.positions(refs)
+            self.references[row, : len(refs)] = data.frames.positions(refs)
 
     @property
     def num_batches(self) -> int:
@@ -81,9 +57,9 @@ class TrainingSet:
         """
         for chosen in self._order(generator):
             feats, lengths = self._feats(self.positions[chosen], generator)
-            targets = self.targets[chosen.to(self.store.device)]
+            targets = self.targets[chosen.to(self.frames.device)]
             if self.config.augment.mixup:
-                feats, targets = self.augmenter.mix(feats, targets, generator)
+                feats, targets = augment.mix(feats, targets, self.config.augment.mixup, generator)
             targets, speaker_targets = targets.tensor_split([self.num_classes], dim=1)
             batch = Batch(feats, lengths, targets, speaker_targets=speaker_targets)
             if system.needs_neutral:
@@ -92,7 +68,7 @@ class TrainingSet:
                 batch.neutral_feats, batch.neutral_lengths = self._feats(
                     self.references[chosen, draw], generator
                 )
-                batch.has_neutral = (count > 0).to(self.store.device)
+                batch.has_neutral = (count > 0).to(self.frames.device)
             if system.needs_unlabelled:
                 batch.unlabelled_feats, batch.unlabelled_lengths = self._unlabelled(
                     len(chosen), generator
@@ -104,7 +80,8 @@ class TrainingSet:
         draw = torch.randint(len(self.unlabelled), (count,), generator=generator)
         feats, lengths = self._feats(self.unlabelled[draw], generator)
         if self.config.augment.mixup:  # else mixed and unmixed audio would be told apart
-            feats, _ = self.augmenter.mix(feats, feats.new_zeros(count, 1), generator)
+            alpha = self.config.augment.mixup
+            feats, _ = augment.mix(feats, feats.new_zeros(count, 1), alpha, generator)
         return feats, lengths
 
     def _order(self, generator: Generator) -> list[Tensor]:
@@ -112,8 +89,8 @@ class TrainingSet:
         order = torch.randperm(len(self.positions), generator=generator)
         if self.config.input.mode == "variable":
             # similar lengths share a batch, so that little of it is padding
-            lengths = self.store.lengths.cpu()[self.positions[order]]
-            lengths = lengths.clamp(max=self.config.input.max_frames)
+            lengths = self.frames.lengths.cpu()[self.positions[order]]
+            lengths = lengths.clamp(max=self.max_frames)
             buckets = torch.arange(len(order)) // (BUCKET * size)
             order = order[torch.argsort(buckets * (int(lengths.max()) + 1) + lengths, stable=True)]
         batches = order.tensor_split(self.num_batches)
@@ -121,23 +98,23 @@ class TrainingSet:
 
     def _feats(self, positions: Tensor, generator: Generator) -> tuple[Tensor, Tensor | None]:
         """Read and augment utterances: (B, T, F), and (B,) lengths if there may be padding."""
-        mode, max_frames = self.config.input.mode, self.config.input.max_frames
-        rates = None
+        mode, rates = self.config.input.mode, None
         if self.config.augment.tempo:
-            rates = self.augmenter.rates(len(positions), generator)
+            rates = augment.tempo_rates(len(positions), self.config.augment.tempo, generator)
         if mode == "variable":
-            feats, lengths = self.store.variable(
-                positions, MIN_FRAMES, max_frames, rates, generator
+            feats, lengths = self.frames.variable(
+                positions, MIN_FRAMES, self.max_frames, rates, generator
             )
             return self._change(feats, lengths, positions, generator), lengths
         place = generator if mode == "crop" else None
-        feats = self.store.fixed(positions, max_frames, rates, place)
-        whole = torch.full((len(positions),), max_frames, device=feats.device)
+        feats = self.frames.fixed(positions, self.max_frames, rates, place)
+        whole = torch.full((len(positions),), self.max_frames, device=feats.device)
         return self._change(feats, whole, positions, generator), None
 
     def _change(
         self, feats: Tensor, lengths: Tensor, positions: Tensor, generator: Generator
     ) -> Tensor:
-        if self.calibration is not None:
-            feats = self.calibration(feats, positions, generator)
-        return self.augmenter.spectral(feats, lengths, generator)
+        if self.normalisation is not None:
+            feats = self.normalisation(feats, positions, generator)
+        feats = self.front_end.change_voice(feats, generator)
+        return augment.mask(feats, lengths, self.config.augment, self.max_masked, generator)

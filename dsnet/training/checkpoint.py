@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf import OmegaConf
 
-from dsnet.config import config_digest
+from dsnet.config import differences
 from dsnet.errors import TrainingError
+from dsnet.features.feats import FeatsInfo
 from dsnet.files import replacing
 from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig
 from dsnet.systems.system import System
 
-FORMAT = 2
+FORMAT = 3
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -50,49 +52,53 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     return content
 
 
-def load_system(
-    path: Path,
-    config: SystemConfig,
-    classes: list[str],
-    task_digest: str,
-    features_digest: str,
-    device: torch.device | str,
-) -> System:
-    """Return the selected system of a fold, refusing one that is not what the caller expects.
+def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[System, dict[str, Any]]:
+    """Return a trained system in evaluation mode, built from what its file says, and the file.
 
     Raises:
-        TrainingError: trained with another config, other classes, folds, references or features.
+        TrainingError: see `load`.
     """
     content = load(path, device)
-    differing = []
-    if content["config_digest"] != config_digest(config):
-        differing.append(f"another config ({describe_changes(content['config'], config)})")
-    if content["classes"] != classes:
-        differing.append(f"other classes ({', '.join(content['classes'])})")
-    if content["task_digest"] != task_digest:
-        differing.append("other folds, labels or references")
-    if content["features_digest"] != features_digest:
-        differing.append("other features")
+    config = OmegaConf.to_object(OmegaConf.merge(SystemConfig, content["config"]))
+    features = FeatsInfo(**content["features"])
+    system = build_system(config, features, len(content["classes"]), content["num_speakers"])
+    system.load_state_dict(content["model"])
+    return system.to(device).eval(), content
+
+
+def check(path: Path, content: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Refuse a model that is not the one that the caller expects.
+
+    Args:
+        path: of the file.
+        content: of the file.
+        expected: values that it must hold, among `config`, `classes`, `fold`, `seed` and the
+            digests of features, task and code.
+
+    Raises:
+        TrainingError: says in what it differs.
+    """
+    words = {
+        "classes": "other classes",
+        "task_digest": "other folds, labels or references",
+        "features_digest": "other features",
+        "code_digest": "other code of models, losses, training or the system",
+        "fold": f"fold {content.get('fold')} in the place of {expected.get('fold')}",
+        "seed": f"seed {content.get('seed')} in the place of {expected.get('seed')}",
+    }
+    differing = [w for key, w in words.items() if key in expected and content[key] != expected[key]]
+    if "config" in expected and content["config"] != expected["config"]:
+        changes = ", ".join(differences(content["config"], expected["config"]))
+        differing.append(f"another config ({changes})")
     if differing:
         raise TrainingError(
             f"{path}: trained with {' and '.join(differing)} than are asked for now; "
             "train again (--stage 3)"
         )
-    system = build_system(config, len(classes), content["num_speakers"])
-    system.load_state_dict(content["model"])
-    return system.to(device)
 
 
-def describe_changes(before: dict[str, Any], after: SystemConfig) -> str:
-    """Return which keys of a stored config differ from `after`, for a log line."""
-    changes = []
-
-    def compare(old: Any, new: Any, prefix: str) -> None:
-        if isinstance(old, dict) and isinstance(new, dict):
-            for key in sorted(old.keys() | new.keys()):
-                compare(old.get(key), new.get(key), f"{prefix}.{key}" if prefix else key)
-        elif old != new:
-            changes.append(f"{prefix} {old} -> {new}")
-
-    compare(before, dataclasses.asdict(after), "")
-    return ", ".join(changes)
+def config_values(config: SystemConfig) -> dict[str, Any]:
+    """Return what a file says of a config: all but what the system is compared with."""
+    values = dataclasses.asdict(config)
+    del values["control"]
+    return values

@@ -1,80 +1,107 @@
-"""What a calibrated system may be given of a speaker at inference, beside what its config says.
+"""Enrolment: what a system is given of a speaker beside the utterance that it judges.
 
-neutral1, neutral3, neutral5   so many neutral clips; a speaker with fewer gives what there is
-unlabelled                     all other utterances of the speaker in the part, whatever their
-                               emotion: no label, but the test audio itself (transductive)
-own_neutral                    as many of those as the config says, which the system, calibrated
-                               by all of them, takes most surely for neutral (transductive)
+An enrolment is typed as none, neutral:3 (so many neutral utterances) or all (everything that the
+speaker says in the task, unlabelled; of a test speaker that is the test audio: transductive).
 """
 
+import dataclasses
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-import numpy as np
-
+from dsnet.errors import ConfigError, TrainingError
 from dsnet.folds.task_data import TaskData
-from dsnet.systems import in_words
+from dsnet.systems.config import EnrolmentConfig
+from dsnet.training.normalisation import Pool
 
-COUNTS = (1, 3, 5)
 
+def parse_enrolment(text: str, config: EnrolmentConfig) -> EnrolmentConfig:
+    """Return a system's enrolment with another source and count, as typed.
 
-@dataclass(frozen=True)
-class Enrolment:
-    """Clips of each utterance's speaker, best first, of which the first `count` are used.
-
-    `transductive`: they are of the audio that is scored.
+    Raises:
+        ConfigError: a text of another form, or a system that knows no enrolment.
     """
-
-    name: str
-    clips: Mapping[str, Sequence[str]]
-    count: int
-    side_information: str
-    transductive: bool = False
-
-    @property
-    def given(self) -> set[str]:
-        """Utterances that cannot be scored fairly; those of a transductive one are all scored."""
-        if self.transductive:
-            return set()
-        return {clip for own in self.clips.values() for clip in own[: self.count]}
+    found = re.fullmatch(r"neutral:([1-9]\d*)|all", text)
+    if not found:
+        raise ConfigError(f"enrolment '{text}': expected neutral:N (such as neutral:1) or all")
+    if config.source == "none":
+        raise ConfigError(
+            f"enrolment '{text}': the system was trained without one (enrolment.source none), so "
+            "it can be given none at inference"
+        )
+    if text == "all":
+        return dataclasses.replace(config, source="all")
+    return dataclasses.replace(config, source="neutral", count=int(found[1]))
 
 
-def neutral_clips(utt_ids: Sequence[str], task: TaskData, count: int) -> Enrolment:
-    """Return the enrolment by labelled neutral clips."""
-    clips = {utt: task.clips(utt) for utt in utt_ids}
-    return Enrolment(f"neutral{count}", clips, count, in_words(count, "neutral clip"))
+def in_words(config: EnrolmentConfig) -> str:
+    """Return an enrolment as part of a folder's name: neutral_1."""
+    return f"neutral_{config.count}" if config.source == "neutral" else config.source
 
 
-def unlabelled(utt_ids: Sequence[str], task: TaskData) -> Enrolment:
-    """Return the enrolment by all other utterances of the speaker among `utt_ids`."""
-    own: dict[str, list[str]] = {}
-    for utt in utt_ids:
-        own.setdefault(task.utt2spk[utt], []).append(utt)
-    clips = {utt: [clip for clip in own[task.utt2spk[utt]] if clip != utt] for utt in utt_ids}
-    most = max(map(len, clips.values()))
-    what = "all unlabelled audio of the test speaker"
-    return Enrolment("unlabelled", clips, most, what, transductive=True)
-
-
-def own_neutral(first: Enrolment, neutral: Mapping[str, float], count: int) -> Enrolment:
-    """Return the enrolment by those of `first` that look most neutral.
+def pools_of(
+    config: EnrolmentConfig, utt_ids: Sequence[str], task: TaskData
+) -> dict[str, list[Pool]]:
+    """Return what each utterance's input may be normalised by, best first.
 
     Args:
-        first: as returned by `unlabelled`.
-        neutral: posterior of neutral speech of each utterance, under `first`.
-        count: clips to use.
+        config: neutral or all.
+        utt_ids: of the task, or neutral utterances outside of it.
+        task: with the neutral utterances of every speaker.
+
+    Raises:
+        TrainingError: some have nothing.
     """
-    clips = {utt: sorted(own, key=lambda u: -neutral[u]) for utt, own in first.clips.items()}
-    what = "unlabelled audio of the test speaker, of which it picks neutral clips"
-    return Enrolment("own_neutral", clips, count, what, transductive=True)
+    if config.source == "all":
+        return {utt: [tuple(task.spk2utt[task.speaker(utt)])] for utt in utt_ids}
+    return require({utt: [(one,) for one in task.neutrals(utt)] for utt in utt_ids})
 
 
-def neutral_class(task: TaskData) -> int | None:
-    """Return the class index of the neutral references; None if they are of no class or several."""
-    found = {task.utt2emo[utt] for utt in task.reference_utterances if utt in task.utt2emo}
-    return task.classes.index(found.pop()) if len(found) == 1 else None
+def require(pools: dict[str, list[Pool]]) -> dict[str, list[Pool]]:
+    """Return the argument if every utterance has a neutral one of its speaker beside itself.
+
+    Raises:
+        TrainingError: some have none.
+    """
+    without = [utt for utt, own in pools.items() if not own]
+    if without:
+        raise TrainingError(
+            f"{len(without)} of {len(pools)} utterances have no neutral utterance of their speaker "
+            f"beside themselves, by which enrolment.source neutral goes; first: "
+            f"{', '.join(without[:10])}. Set references.if_missing to all_utterances in the "
+            "task's config (stage 2), or enrolment.source to none"
+        )
+    return pools
 
 
-def column(utt_ids: Sequence[str], posteriors: np.ndarray, index: int) -> dict[str, float]:
-    """Return one class's posterior of each utterance: (U, K) posteriors."""
-    return dict(zip(utt_ids, posteriors[:, index].tolist(), strict=True))
+def given(config: EnrolmentConfig, pools: Mapping[str, Sequence[Pool]]) -> set[str]:
+    """Return the utterances that cannot be scored since the system is given them.
+
+    Those of a transductive enrolment are all scored: it is marked instead.
+    """
+    if config.source != "neutral":
+        return set()
+    return {utt for own in pools.values() for pool in own[: config.count] for utt in pool}
+
+
+def first_references(
+    utt_ids: Sequence[str], references: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Return the reference that goes with each utterance at validation and test: its first.
+
+    Args:
+        utt_ids: utterances.
+        references: of each of them, best first; of the same speaker, never itself.
+
+    Raises:
+        TrainingError: an utterance has none.
+    """
+    without = [utt for utt in utt_ids if not references[utt]]
+    if without:
+        raise TrainingError(
+            f"{len(without)} of {len(utt_ids)} utterances have no neutral reference beside "
+            f"themselves, which this system needs at validation and test; first: "
+            f"{', '.join(without[:10])}. Set references.count to 2 or more or "
+            "references.if_missing to all_utterances in the task's config (stage 2), or add a "
+            "reference of the speaker to spk2neutral or utt2neutral in the task's folder"
+        )
+    return {utt: references[utt][0] for utt in utt_ids}

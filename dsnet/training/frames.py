@@ -1,69 +1,42 @@
-"""Frame store: the features of many utterances as one tensor, batches of them without a loop.
+"""Batches of features out of the feature store, without a loop.
 
-Axes: N frames of all utterances, U utterances, B of them in a batch, T frames, F bins.
+Axes: N frames of all utterances, U utterances, B of them in a batch, T frames, F dimensions.
 """
 
-import os
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from dsnet.errors import FeatureError
+from dsnet.features.store import FeatureStore
 
 
-class FrameStore:
-    """Features of U utterances, end to end in one (N, F) tensor.
+class Frames:
+    """The frames of a feature store, on the device of the network if they fit, else mapped.
 
-    It lies on the device of the network if it takes at most half of the free memory there, else in
-    memory, else in a temporary file that is mapped into memory; batches always go to the device.
+    They go to the device if they take at most half of the free memory there; batches always do.
     """
 
-    def __init__(
-        self,
-        lengths: Mapping[str, int],
-        matrices: Iterable[tuple[str, np.ndarray]],
-        device: torch.device | str,
-        max_bytes: int | None = None,
-    ):
-        """Copy the matrices.
-
-        Args:
-            lengths: frames of each of the U utterances.
-            matrices: each utterance with its (T, F) float32 matrix, in any order.
-            device: of the network.
-            max_bytes: in memory; None: a quarter of the machine's.
-
-        Raises:
-            FeatureError: a matrix has another length than `lengths` says.
-        """
+    def __init__(self, store: FeatureStore, device: torch.device | str):
         self.device = torch.device(device)
-        self.index = {utt_id: i for i, utt_id in enumerate(lengths)}
-        self.lengths = torch.tensor(list(lengths.values()))  # (U,)
-        self.offsets = self.lengths.cumsum(0) - self.lengths  # (U,)
-        frames = None
-        for utt_id, matrix in matrices:
-            if frames is None:
-                frames = _allocate(int(self.lengths.sum()), matrix.shape[1], max_bytes)
-            place = self.index[utt_id]
-            if len(matrix) != lengths[utt_id]:
-                raise FeatureError(
-                    f"'{utt_id}' has {len(matrix)} frames, utt2num_frames says {lengths[utt_id]}; "
-                    "run --stage 1"
-                )
-            start = int(self.offsets[place])
-            frames[start : start + len(matrix)] = torch.from_numpy(matrix.copy())
-        if self.device.type == "cuda" and 2 * frames.nbytes <= torch.cuda.mem_get_info(device)[0]:
-            frames = frames.to(device)
-        self.frames = frames
-        self.lengths = self.lengths.to(frames.device)
-        self.offsets = self.offsets.to(frames.device)
+        self.info, self.index = store.info, store.index
+        self.lengths, self.offsets, self.frames = store.lengths, store.offsets, store.frames
+        if self.device.type == "cuda":
+            free = torch.cuda.mem_get_info(self.device)[0]
+            there = self.device if 2 * self.frames.nbytes <= free else torch.device("cpu")
+            self.frames, self.lengths, self.offsets = (
+                x.to(there) for x in (self.frames, self.lengths, self.offsets)
+            )
 
     def positions(self, utt_ids: Sequence[str]) -> Tensor:
         """Return (len(utt_ids),) positions in the store, on the CPU."""
         return torch.tensor([self.index[u] for u in utt_ids], dtype=torch.long)
+
+    def whole(self, utt_id: str) -> Tensor:
+        """Return the (T, F) frames of one utterance."""
+        row = self.index[utt_id]
+        start, length = int(self.offsets[row]), int(self.lengths[row])
+        return self.frames[start : start + length]
 
     def fixed(
         self,
@@ -120,26 +93,14 @@ class FrameStore:
         if rates is None:
             spare = (whole - lengths[:, None]).clamp(min=0)
             start = (draw * (spare + 1)).long()
-            return self.frames[offsets + (start + time) % whole]
+            return self.frames[offsets + (start + time) % whole].float()
         rates = rates.to(there)[:, None]
         start = draw * (whole - lengths[:, None] * rates).clamp(min=0)
         place = (start + time * rates) % whole  # (B, T), between frames
         before = place.long().clamp(max=whole - 1)
         after = (before + 1).clamp(max=whole - 1)
         return torch.lerp(
-            self.frames[offsets + before],
-            self.frames[offsets + after],
+            self.frames[offsets + before].float(),
+            self.frames[offsets + after].float(),
             (place - before)[:, :, None],
         )
-
-
-def _allocate(num_frames: int, num_bins: int, max_bytes: int | None) -> Tensor:
-    """Return an empty (N, F) tensor in memory or, if it is too large for that, in a mapped file."""
-    if max_bytes is None:
-        max_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
-    if num_frames * num_bins * 4 <= max_bytes:
-        return torch.empty(num_frames, num_bins)
-    with tempfile.NamedTemporaryFile(prefix="dsnet-frames-") as file:
-        # the mapping outlives the name
-        mapped = torch.from_file(file.name, shared=True, size=num_frames * num_bins)
-    return mapped.view(num_frames, num_bins)

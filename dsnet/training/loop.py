@@ -21,47 +21,20 @@ from torch.nn import Parameter
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
-from dsnet.config import config_digest
+from dsnet.config import differences
 from dsnet.environment import git_revision, versions
 from dsnet.errors import TrainingError
-from dsnet.features.fbank import FbankConfig
 from dsnet.files import write_text
-from dsnet.systems import build_system
+from dsnet.systems import build_system, code_digest
 from dsnet.systems.config import SystemConfig, TrainConfig
 from dsnet.training import checkpoint
 from dsnet.training.batches import TrainingSet
-from dsnet.training.calibration import SpeakerCalibration
-from dsnet.training.frames import FrameStore
+from dsnet.training.data import FoldData
 from dsnet.training.inference import predict
 
 CHECKPOINT = "checkpoint.pt"  # everything, to resume from
 MODEL = "model.pt"  # the selected weights
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-
-
-@dataclass
-class FoldData:
-    """What training may see of a fold; of test utterances nothing unless the system declares it."""
-
-    name: str
-    store: FrameStore
-    train: list[str]
-    dev: list[str]
-    labels: dict[str, int]  # of train and dev
-    speakers: dict[str, str]  # of train
-    references: dict[str, list[str]]  # of train; of dev too if the system needs one at inference
-    unlabelled: list[str]  # utterances of dev and test if the system needs their audio, else none
-    given: list[str]  # neutral utterances of dev and test that the system is given at inference
-    calibration: SpeakerCalibration | None  # of train and dev, if the input is calibrated
-    classes: list[str]
-    fbank: FbankConfig
-    digest: str  # of the task's folds, labels and references
-    features_digest: str
-
-    @property
-    def train_speakers(self) -> list[str]:
-        """Return the names of the training speakers; a speaker index is a position in it."""
-        return sorted(set(self.speakers.values()))
 
 
 @dataclass
@@ -74,33 +47,55 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def epoch_seed(seed: int, fold: str, epoch: int) -> int:
-    """Return the seed of everything random in an epoch; epoch 0 is the initialisation."""
-    text = f"{seed} {fold} {epoch}".encode()
+def epoch_seed(seed: int, fold: str, epoch: int, what: str) -> int:
+    """Return the seed of what is random in an epoch; epoch 0 is the initialisation.
+
+    Args:
+        seed: of the run.
+        fold: its name.
+        epoch: from 1.
+        what: "network" (weights, dropout) or "data" (order, references, augmentation), which shall
+            not draw the same numbers.
+    """
+    text = f"{seed} {fold} {epoch} {what}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:6], "big")
 
 
+def identity(config: SystemConfig, data: FoldData, seed: int) -> dict[str, Any]:
+    """Return what a trained system is: equal identities give equal weights."""
+    return {
+        "config": checkpoint.config_values(config),
+        "features_digest": data.frames.info.digest,
+        "task_digest": data.task_digest,
+        "code_digest": code_digest(config.kind),
+        "fold": data.name,
+        "seed": seed,
+    }
+
+
+def describe(config: SystemConfig, data: FoldData, seed: int) -> dict[str, Any]:
+    """Return what every file of a system says, beside its weights."""
+    return {
+        **identity(config, data, seed),
+        "versions": versions(),
+        "git_revision": git_revision(),
+        "features": dataclasses.asdict(data.frames.info),
+        "classes": data.classes,
+        "num_speakers": len(data.train_speakers),
+    }
+
+
 class Trainer:
-    """Trains one system on one fold with one seed, in one folder."""
+    """Trains one network on one fold with one seed, in one folder."""
 
     def __init__(self, config: SystemConfig, data: FoldData, seed: int, folder: Path):
         self.config, self.data, self.seed, self.folder = config, data, seed, folder
-        self.device = data.store.device
-        torch.manual_seed(epoch_seed(seed, data.name, 0))
-        speakers = {name: i for i, name in enumerate(data.train_speakers)}
-        self.system = build_system(config, len(data.classes), len(speakers)).to(self.device)
-        self.train_set = TrainingSet(
-            data.store,
-            data.train,
-            [data.labels[u] for u in data.train],
-            len(data.classes),
-            [speakers[data.speakers[u]] for u in data.train],
-            [data.references[u] for u in data.train],
-            data.unlabelled,
-            config,
-            data.fbank,
-            data.calibration,
-        )
+        self.device = data.frames.device
+        torch.manual_seed(epoch_seed(seed, data.name, 0, "network"))
+        self.system = build_system(
+            config, data.frames.info, len(data.classes), len(data.train_speakers)
+        ).to(self.device)
+        self.train_set = TrainingSet(data, config)
         train = config.train
         self.optimizers = {
             name: OPTIMIZERS[train.optimizer](
@@ -114,14 +109,7 @@ class Trainer:
             for name, optimizer in self.optimizers.items()
         }
         self.progress = Progress()
-        self.identity = {
-            "config_digest": config_digest(config),
-            "features_digest": data.features_digest,
-            "task_digest": data.digest,
-            "fold": data.name,
-            "seed": seed,
-        }
-        self.provenance = {"versions": versions(), "git_revision": git_revision()}
+        self.about = describe(config, data, seed)
 
     def run(self, report: Callable[[dict[str, Any]], None]) -> Progress:
         """Train to the end.
@@ -137,7 +125,7 @@ class Trainer:
             progress.epoch += 1
             begin = time.perf_counter()
             rate = next(iter(self.optimizers.values())).param_groups[0]["lr"]
-            torch.manual_seed(epoch_seed(self.seed, self.data.name, progress.epoch))
+            torch.manual_seed(epoch_seed(self.seed, self.data.name, progress.epoch, "network"))
             losses = self._train_epoch()
             dev = self._validate()
             for schedule in self.schedules.values():
@@ -166,10 +154,6 @@ class Trainer:
     def num_parameters(self) -> int:
         return sum(p.numel() for p in self.system.parameters())
 
-    def discard_checkpoint(self) -> None:
-        """Remove what only a killed run needs; the selected model stays."""
-        (self.folder / CHECKPOINT).unlink(missing_ok=True)
-
     def _finished(self) -> bool:
         progress, train = self.progress, self.config.train
         idle = progress.epoch - progress.best_epoch
@@ -178,7 +162,7 @@ class Trainer:
     def _train_epoch(self) -> dict[str, float]:
         """Train on every batch once; return the mean of each loss over the utterances."""
         generator = torch.Generator().manual_seed(
-            epoch_seed(self.seed, self.data.name, self.progress.epoch)
+            epoch_seed(self.seed, self.data.name, self.progress.epoch, "data")
         )
         self.system.train()
         totals: dict[str, Tensor] = {}
@@ -227,11 +211,11 @@ class Trainer:
         with self._precision():
             logits = predict(
                 self.system,
-                data.store,
+                data.frames,
                 data.dev,
                 data.references,
-                self.config.input,
-                data.calibration,
+                self.config,
+                data.normalisation,
             ).logits
         decisions = logits.argmax(1)
         return {
@@ -241,14 +225,7 @@ class Trainer:
         }
 
     def _save(self, selected: bool) -> None:
-        about = {
-            **self.identity,
-            **self.provenance,
-            "config": dataclasses.asdict(self.config),
-            "classes": self.data.classes,
-            "num_speakers": len(self.data.train_speakers),
-            "epoch": self.progress.epoch,
-        }
+        about = {**self.about, "epoch": self.progress.epoch}
         if selected:  # before the checkpoint: a run killed between the two redoes this epoch
             checkpoint.save(self.folder / MODEL, {**about, "model": self.system.state_dict()})
         state = {
@@ -267,9 +244,10 @@ class Trainer:
         if not path.exists():
             return
         state = checkpoint.load(path, self.device)
-        if any(state[key] != value for key, value in self.identity.items()):
-            changes = checkpoint.describe_changes(state["config"], self.config)
-            print(f"{path}: of another run ({changes or 'other data'}); starting anew")
+        wanted = identity(self.config, self.data, self.seed)
+        if any(state[key] != value for key, value in wanted.items()):
+            changes = ", ".join(differences(state["config"], wanted["config"]))
+            print(f"{path}: of another run ({changes or 'other data or code'}); starting anew")
             return
         self.system.load_state_dict(state["system"])
         for name, optimizer in self.optimizers.items():

@@ -1,5 +1,7 @@
 """Small systems and batches of random features: 4 utterances of 2 speakers, 3 classes."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 
@@ -9,13 +11,35 @@ from dsnet.systems.config import LossConfig, SystemConfig
 from dsnet.systems.system import Batch, System
 
 
+@dataclass(frozen=True)
+class Known:
+    """What a system must know of its features."""
+
+    name: str = "fbank"
+    kind: str = "fbank"
+    dim: int = 80
+    frame_shift_ms: float | None = 10.0
+
+
 @pytest.fixture
-def make_system():
+def log_mels():
+    """A function from a number of mel bins to what is known of such features."""
+    return lambda dim=80: Known(dim=dim)
+
+
+@pytest.fixture
+def functionals():
+    """A function from a number of functionals to what is known of such features."""
+    return lambda dim=88: Known("egemaps", "opensmile", dim, None)
+
+
+@pytest.fixture
+def make_system(log_mels):
     def make(kind: str, seed: int = 0, **losses: float) -> System:
         torch.manual_seed(seed)
-        encoder = EncoderConfig(num_bins=20, channels=[3, 4, 5, 6], embed_dim=8)
+        encoder = EncoderConfig(channels=[3, 4, 5, 6], embed_dim=8)
         config = SystemConfig(kind=kind, encoder=encoder, losses=LossConfig(**losses))
-        return build_system(config, num_classes=3, num_speakers=2)
+        return build_system(config, log_mels(20), num_classes=3, num_speakers=2)
 
     return make
 

@@ -1,4 +1,4 @@
-"""Speaker conditioning: the neutral clip has a say, and nothing else has."""
+"""Speaker conditioning: the neutral utterance has a say, and nothing else has."""
 
 import torch
 

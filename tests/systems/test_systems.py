@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from dsnet.errors import ConfigError
-from dsnet.systems import SYSTEMS, build_system
-from dsnet.systems.config import LossConfig, SystemConfig
+from dsnet.systems import SYSTEMS, build_system, find_system
+from dsnet.systems.config import EnrolmentConfig, LossConfig, SystemConfig
 from dsnet.systems.system import join
 
+NETWORKS = [kind for kind, system in SYSTEMS.items() if system.is_network]
 DISCRIMINATOR = 257 * 256  # its first layer; the second has 257 an output
 
 
@@ -15,9 +16,9 @@ def count(module):
     return sum(p.numel() for p in module.parameters())
 
 
-def test_published_dsnet_has_the_published_size():
+def test_published_dsnet_has_the_published_size(log_mels):
     torch.manual_seed(0)
-    system = build_system(SystemConfig(kind="dsnet"), 4, 8)
+    system = build_system(SystemConfig(kind="dsnet"), log_mels(), 4, 8)
     # a gated layer i -> o with bottleneck b = i / 2 has (i + 1) b + (b + 1) i + (i + 1) o
     gated = [
         (i + 1) * (i // 2) + (i // 2 + 1) * i + (i + 1) * o for i, o in ((256, 128), (128, 256))
@@ -29,9 +30,12 @@ def test_published_dsnet_has_the_published_size():
     assert system.inference_parameters() == 4_570_336 + sum(gated) + classifier == 4_786_085
 
 
-def test_base_matched_is_dsnets_path_to_a_prediction():
-    matched = build_system(SystemConfig(kind="base_matched"), 4, 8)
-    assert count(matched) == build_system(SystemConfig(kind="dsnet"), 4, 8).inference_parameters()
+def test_base_matched_is_dsnets_path_to_a_prediction(log_mels):
+    matched, dsnet = (
+        build_system(SystemConfig(kind=kind), log_mels(), 4, 8)
+        for kind in ("base_matched", "dsnet")
+    )
+    assert count(matched) == dsnet.inference_parameters()
 
 
 @pytest.mark.parametrize(
@@ -44,8 +48,8 @@ def test_base_matched_is_dsnets_path_to_a_prediction():
         ("dsc", 0),
     ],
 )
-def test_what_a_prediction_does_without(kind, training_only):
-    system = build_system(SystemConfig(kind=kind), 4, 8)
+def test_what_a_prediction_does_without(log_mels, kind, training_only):
+    system = build_system(SystemConfig(kind=kind), log_mels(), 4, 8)
     assert count(system) - system.inference_parameters() == training_only
 
 
@@ -84,7 +88,7 @@ def test_alpha_lets_the_irrelevant_part_into_the_decision(make_system):
     assert full.inference_parameters() > without.inference_parameters()
 
 
-@pytest.mark.parametrize("kind", SYSTEMS)
+@pytest.mark.parametrize("kind", NETWORKS)
 def test_steps_lower_the_task_loss_of_their_batch(make_system, make_batch, take_steps, kind):
     system = make_system(kind)
     for part in system.modules():
@@ -94,7 +98,7 @@ def test_steps_lower_the_task_loss_of_their_batch(make_system, make_batch, take_
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("kind", SYSTEMS)
+@pytest.mark.parametrize("kind", NETWORKS)
 def test_every_parameter_belongs_to_one_optimiser(make_system, kind):
     system = make_system(kind)
     grouped = [id(p) for group in system.parameter_groups().values() for p in group]
@@ -110,7 +114,7 @@ def test_encoder_and_classifier_start_from_the_weights_of_base(make_system, kind
 
 def test_what_a_prediction_rests_on_is_declared():
     declared = {kind: system.side_information for kind, system in SYSTEMS.items()}
-    assert declared.pop("dsc") == "1 neutral clip of the speaker at inference"
+    assert declared.pop("dsc") == "1 neutral utterance of the speaker at inference"
     assert declared.pop("dat_transductive") == "unlabelled audio of the test speakers in training"
     assert set(declared.values()) == {"none"}
     for system in SYSTEMS.values():
@@ -118,9 +122,11 @@ def test_what_a_prediction_rests_on_is_declared():
         assert needs == (system.side_information != "none")
 
 
-def test_unknown_kind_names_the_known_ones():
-    with pytest.raises(ConfigError, match="known systems: base, base_matched, dat, .*dsnet"):
-        build_system(SystemConfig(kind="dnset"), 3, 2)
+def test_an_unknown_kind_is_answered_by_the_nearest_or_all():
+    with pytest.raises(ConfigError, match=r"no kind of system 'dnset'; did you mean 'dsnet'\?"):
+        find_system(SystemConfig(kind="dnset"))
+    with pytest.raises(ConfigError, match="there are: base, base_matched, dat, .*dsnet_plus, svm$"):
+        find_system(SystemConfig(kind="xyz"))
 
 
 @pytest.mark.parametrize(
@@ -128,11 +134,27 @@ def test_unknown_kind_names_the_known_ones():
     [
         ("base", {"adversary": 0.5}, "losses.adversary is 0.5, which kind 'base' does not use"),
         ("menan", {"similarity": 0.0}, "its keys are label_smoothing, adversary. Remove it"),
+        ("svm", {"label_smoothing": 0.1}, "kind 'svm' does not use; its keys are none. Remove it"),
     ],
 )
 def test_a_loss_key_of_another_system_is_refused(kind, losses, message):
     with pytest.raises(ConfigError, match=message):
-        build_system(SystemConfig(kind=kind, losses=LossConfig(**losses)), 3, 2)
+        find_system(SystemConfig(kind=kind, losses=LossConfig(**losses)))
+
+
+@pytest.mark.parametrize("kind", SYSTEMS)
+def test_features_that_a_system_cannot_read_are_refused(log_mels, functionals, kind):
+    config = SystemConfig(kind=kind)
+    if SYSTEMS[kind].is_network:
+        with pytest.raises(ConfigError, match="reads log-mels.*'egemaps' are of kind opensmile"):
+            build_system(config, functionals(), 3, 2)
+        with pytest.raises(ConfigError, match="needs 16 mel bins or more; .*'fbank' have 15"):
+            build_system(config, log_mels(15), 3, 2)
+        build_system(config, log_mels(64), 3, 2)
+    else:
+        with pytest.raises(ConfigError, match="one vector an utterance; the features 'fbank' have"):
+            build_system(config, log_mels(), 3, 2)
+        build_system(config, functionals(), 3, 2)
 
 
 def test_join_pads_the_shorter_side():
@@ -141,3 +163,11 @@ def test_join_pads_the_shorter_side():
     )
     assert feats[:, :, 0].tolist() == [[1, 1, 0], [2, 2, 2]]
     assert lengths.tolist() == [2, 3]
+
+
+def test_a_neutral_vector_has_no_deviation_to_normalise_by(functionals):
+    config = SystemConfig(kind="svm", enrolment=EnrolmentConfig("neutral"))
+    with pytest.raises(ConfigError, match="'egemaps' have one vector.*normalise to shift"):
+        build_system(config, functionals(), 3, 2)
+    config = SystemConfig(kind="svm", enrolment=EnrolmentConfig("neutral", normalise="shift"))
+    build_system(config, functionals(), 3, 2)

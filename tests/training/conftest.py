@@ -2,27 +2,56 @@
 
 import dataclasses
 
-import kaldiio
 import numpy as np
 import pytest
+import torch
 from lhotse import SupervisionSegment
 
 from dsnet.features.fbank import FbankConfig
 from dsnet.features.feats import FeatsInfo
+from dsnet.features.store import FRAMES, FeatureStore, write_frames
 from dsnet.files import write_text
 from dsnet.folds.build import build_task
 from dsnet.models.augment import AugmentConfig
 from dsnet.models.encoder import EncoderConfig
-from dsnet.systems.config import InputConfig, SystemConfig, TrainConfig
+from dsnet.models.front_end import build_front_end
+from dsnet.recipe import Recipe
+from dsnet.systems.config import InputConfig, SVMConfig, SystemConfig, TrainConfig
 from dsnet.task import FoldConfig, ReferenceConfig, TaskConfig
-from dsnet.training.frames import FrameStore
-from dsnet.training.loop import FoldData
+from dsnet.training.data import FoldData
+from dsnet.training.frames import Frames
 
 NUM_BINS = 20
+NUM_FUNCTIONALS = 6
+
+
+def info_of(matrices, kind="fbank"):
+    """Return what stage 1 would say of matrices (T, F)."""
+    dim = len(next(iter(matrices.values()))[0])
+    count = sum(map(len, matrices.values()))
+    if kind == "fbank":
+        config = dataclasses.asdict(FbankConfig(num_mel_bins=dim))
+        return FeatsInfo("fbank", kind, dim, 10.0, config, "features", "m", len(matrices), count)
+    return FeatsInfo("vectors", kind, dim, None, {}, "vectors", "m", len(matrices), count)
 
 
 @pytest.fixture
-def fold():
+def make_frames():
+    """A function from matrices (T, F) by utterance to their frames, as if read from a store."""
+
+    def make(kind="fbank", **matrices):
+        lengths = torch.tensor([len(matrix) for matrix in matrices.values()])
+        frames = torch.tensor(np.concatenate(list(matrices.values())), dtype=torch.float32)
+        index = {utt: place for place, utt in enumerate(matrices)}
+        offsets = lengths.cumsum(0) - lengths
+        store = FeatureStore(info_of(matrices, kind), index, lengths, offsets, frames)
+        return Frames(store, "cpu")
+
+    return make
+
+
+@pytest.fixture
+def fold(make_frames):
     rng = np.random.default_rng(0)
     ids = [f"utt{i:02}" for i in range(28)]
     labels = {utt: i % 3 for i, utt in enumerate(ids)}
@@ -33,21 +62,20 @@ def fold():
     }
     train, dev = ids[:21], ids[21:]
     neutral = [utt for utt in train if labels[utt] == 0][:3]
+    frames = make_frames(**matrices)
     return FoldData(
         name="01",
-        store=FrameStore({u: len(m) for u, m in matrices.items()}, matrices.items(), "cpu"),
+        frames=frames,
+        front_end=build_front_end(AugmentConfig(), frames.info, frames.info.config),
         train=train,
         dev=dev,
         labels=labels,
         speakers={utt: f"speaker {labels[utt]}" for utt in train},  # so that tests can compare
         references={utt: [n for n in neutral if n != utt] for utt in ids},
         unlabelled=dev,
-        given=[],
-        calibration=None,
+        normalisation=None,
         classes=["neutral", "happy", "sad"],
-        fbank=FbankConfig(num_mel_bins=NUM_BINS),
-        digest="task",
-        features_digest="features",
+        task_digest="task",
     )
 
 
@@ -55,25 +83,41 @@ def fold():
 def make_config():
     def make(kind="dsnet", mode="variable", embed_dim=8, augment=None, **train):
         settings = {"batch_size": 5, "max_epochs": 4, "stop_after": 0, **train}
+        svm = kind == "svm"
         return SystemConfig(
             kind=kind,
-            input=InputConfig(mode=mode, max_frames=48),
+            features="vectors" if svm else "fbank",
+            input=InputConfig(mode=mode, max_seconds=0.48),
             augment=AugmentConfig(**(augment or {})),
-            encoder=EncoderConfig(num_bins=NUM_BINS, channels=[4, 4, 6, 8], embed_dim=embed_dim),
+            encoder=EncoderConfig(channels=[4, 4, 6, 8], embed_dim=embed_dim),
+            svm=SVMConfig([0.01, 0.1, 1.0, 10.0]),
             train=TrainConfig(**settings),
         )
 
     return make
 
 
+def write_features(feats_dir, matrices, kind):
+    """Write what training reads of stage 1."""
+    info = info_of(matrices, kind)
+    write_frames(feats_dir, matrices.values(), info)
+    counts = "".join(f"{utt} {len(matrix)}\n" for utt, matrix in matrices.items())
+    write_text(feats_dir / "utt2num_frames", counts)
+    info.write(feats_dir)
+
+
 @pytest.fixture
 def write_stages():
-    """A function that writes stages 1 and 2 of three speakers, whose folds are a, b and c.
+    """A function that writes stages 1 and 2 of some speakers, whose folds are called after them.
 
-    In fold a, b validates and c trains. An utterance is called after speaker, emotion and number.
+    An utterance is called after speaker, emotion and number. In fold a, b validates and the others
+    train. Features: fbank, noise; and vectors, that tell the emotion (its pattern, and noise on
+    it) and, the more the larger `spread`, the speaker.
     """
 
-    def write(folder, repeated_text="keep", count=2):
+    def write(
+        folder, repeated_text="keep", count=2, speakers="abc", takes=2, spread=0.0, noise=0.1
+    ):
         corpus = [
             SupervisionSegment(
                 id=f"{spk}-{emotion}-{n}",
@@ -85,9 +129,9 @@ def write_stages():
                 text="well" if f"{spk}{emotion}{n}" in ("aN1", "cN1") else f"{spk}{emotion}{n}",
                 custom={"emotion": emotion},
             )
-            for spk in "abc"
+            for spk in speakers
             for emotion in "NH"
-            for n in (1, 2)
+            for n in range(1, takes + 1)
         ]
         task = TaskConfig(
             classes=["neutral", "happy"],
@@ -95,12 +139,39 @@ def write_stages():
             folds=FoldConfig(repeated_text=repeated_text),
             references=ReferenceConfig("N", count=count),
         )
-        build_task(task, corpus, folder / "task")
+        recipe = Recipe(folder)
+        build_task(task, corpus, recipe.task("task"))
         rng = np.random.default_rng(0)
-        matrices = {s.id: rng.normal(12, 2, (20, NUM_BINS)).astype(np.float32) for s in corpus}
-        kaldiio.save_ark(str(folder / "feats.ark"), matrices, scp=str(folder / "feats.scp"))
-        write_text(folder / "utt2num_frames", "".join(f"{s.id} 20\n" for s in corpus))
-        config = dataclasses.asdict(FbankConfig(num_mel_bins=NUM_BINS))
-        FeatsInfo(config, "", "", len(corpus), 20 * len(corpus), "").write(folder)
+        matrices = {s.id: rng.normal(12, 2, (20, NUM_BINS)) for s in corpus}
+        write_features(recipe.features("fbank"), matrices, "fbank")
+        pattern = {emotion: rng.normal(size=NUM_FUNCTIONALS) for emotion in "NH"}
+        offset = {spk: spread * rng.normal(size=NUM_FUNCTIONALS) for spk in speakers}
+        vectors = {
+            s.id: (
+                pattern[s.custom["emotion"]]
+                + offset[s.speaker]
+                + noise * rng.normal(size=(1, NUM_FUNCTIONALS))
+            )
+            for s in corpus
+        }
+        write_features(recipe.features("vectors"), vectors, "opensmile")
+        return recipe
 
     return write
+
+
+@pytest.fixture
+def replace_audio():
+    """A function that replaces the stored frames of some utterances by others."""
+
+    def replace(recipe, features, utt_ids):
+        folder = recipe.features(features)
+        store = FeatureStore.open(folder)
+        frames = np.memmap(folder / FRAMES, "<f4", "r+", shape=tuple(store.frames.shape))
+        rng = np.random.default_rng(9)
+        for row in (store.index[utt] for utt in utt_ids):
+            start, length = int(store.offsets[row]), int(store.lengths[row])
+            frames[start : start + length] = rng.normal(20, 9, (length, store.info.dim))
+        frames.flush()
+
+    return replace

@@ -1,27 +1,21 @@
 """Batches: every utterance once an epoch, with what a system needs and nothing else."""
 
+import dataclasses
+
 import pytest
 import torch
 
+from dsnet.models.encoder import MIN_FRAMES
+from dsnet.models.front_end import SILENCE, MelFrontEnd, build_front_end
 from dsnet.systems import SYSTEMS
 from dsnet.training.batches import TrainingSet
+from dsnet.training.normalisation import Normalisation
+
+NETWORKS = [kind for kind, system in SYSTEMS.items() if system.is_network]
 
 
 def an_epoch(fold, config, seed=0):
-    labels = [fold.labels[u] for u in fold.train]
-    references = [fold.references[u] for u in fold.train]
-    speakers = labels  # as in the fold
-    data = TrainingSet(
-        fold.store,
-        fold.train,
-        labels,
-        3,
-        speakers,
-        references,
-        fold.unlabelled,
-        config,
-        fold.fbank,
-    )
+    data = TrainingSet(fold, config)
     batches = list(data.epoch(torch.Generator().manual_seed(seed), SYSTEMS[config.kind]))
     assert len(batches) == data.num_batches
     return batches
@@ -45,7 +39,7 @@ def test_an_epoch_is_decided_by_its_generator(fold, make_config):
 
 def test_every_reference_is_drawn_and_none_is_the_utterance_itself(fold, make_config):
     config = make_config(mode="fixed")
-    neutral = {u: fold.store.fixed(fold.store.positions([u]), 48)[0] for u in fold.train[:9:3]}
+    neutral = {u: fold.frames.fixed(fold.frames.positions([u]), 48)[0] for u in fold.train[:9:3]}
     seen = set()
     for seed in range(5):
         for batch in an_epoch(fold, config, seed):
@@ -69,7 +63,7 @@ def test_an_utterance_without_reference_stands_for_itself(fold, make_config):
         assert torch.equal(batch.neutral_feats, batch.feats)
 
 
-@pytest.mark.parametrize("kind", SYSTEMS)
+@pytest.mark.parametrize("kind", NETWORKS)
 def test_a_batch_has_what_its_system_needs(fold, make_config, kind):
     for batch in an_epoch(fold, make_config(kind=kind)):
         assert (batch.neutral_feats is not None) == (
@@ -89,7 +83,7 @@ def test_mixup_mixes_speakers_as_it_mixes_classes(fold, make_config):
 
 
 def test_unlabelled_utterances_are_drawn_from_their_list_alone(fold, make_config):
-    given = {u: fold.store.fixed(fold.store.positions([u]), 48)[0] for u in fold.unlabelled}
+    given = {u: fold.frames.fixed(fold.frames.positions([u]), 48)[0] for u in fold.unlabelled}
     config = make_config(kind="dat_transductive", mode="fixed")
     seen = []
     for seed in range(3):
@@ -102,8 +96,32 @@ def test_unlabelled_utterances_are_drawn_from_their_list_alone(fold, make_config
 
 
 def test_unlabelled_utterances_are_mixed_where_labelled_ones_are(fold, make_config):
-    given = [fold.store.fixed(fold.store.positions([u]), 48)[0] for u in fold.unlabelled]
+    given = [fold.frames.fixed(fold.frames.positions([u]), 48)[0] for u in fold.unlabelled]
     config = make_config(kind="dat_transductive", mode="fixed", augment={"mixup": 1.0})
     feats = torch.cat([b.unlabelled_feats for b in an_epoch(fold, config)])
     mixed = [all(not torch.equal(x, g) for g in given) for x in feats]
     assert sum(mixed) > len(mixed) / 2
+
+
+def test_the_input_is_normalised_before_it_is_augmented(fold, make_config):
+    """By a pool whose frames are all alike, all is shifted by the same; then comes a gain."""
+    fold.frames.frames[: int(fold.frames.lengths[0])] = 10.0
+    plain = an_epoch(fold, make_config(kind="base", mode="fixed"))
+    pools = {utt: [(fold.train[0],)] for utt in fold.train}
+    fold.normalisation = Normalisation(fold.frames, pools, 1, fold.front_end, scale=False)
+    config = make_config(kind="base", mode="fixed", augment={"gain": 3.0})
+    fold.front_end = build_front_end(config.augment, fold.frames.info, fold.frames.info.config)
+    for before, after in zip(plain, an_epoch(fold, config), strict=True):
+        gain = after.feats - (before.feats.clamp(min=SILENCE) + MelFrontEnd.mean - 10)
+        torch.testing.assert_close(gain, gain[:, :1, :1].expand_as(gain), atol=1e-4, rtol=0)
+        assert (gain.abs() < 3.001).all() and gain.std() > 0.1
+
+
+def test_seconds_are_frames_of_the_features(fold, make_config):
+    config = make_config(mode="crop", augment={"time_masks": 1, "max_masked_seconds": 0.1})
+    assert [TrainingSet(fold, config).max_frames, TrainingSet(fold, config).max_masked] == [48, 10]
+    slow = dataclasses.replace(fold.frames.info, frame_shift_ms=20.0)
+    fold.frames.info = slow
+    assert [TrainingSet(fold, config).max_frames, TrainingSet(fold, config).max_masked] == [24, 5]
+    config.input.max_seconds = 0.1
+    assert TrainingSet(fold, config).max_frames == MIN_FRAMES

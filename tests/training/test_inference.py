@@ -34,28 +34,39 @@ def test_embeddings_are_found_by_utterance(tmp_path):
 @pytest.mark.parametrize("mode", ["fixed", "variable"])
 def test_a_system_with_neutral_clips_gets_the_first_reference(fold, make_config, mode):
     torch.manual_seed(0)
-    config = make_config("dsc", mode)
-    system = build_system(config, 3, 3)
-    found = predict(system, fold.store, fold.dev, fold.references, config.input, batch_size=3)
+    config, frames = make_config("dsc", mode), fold.frames
+    system = build_system(config, frames.info, 3, 3)
+    found = predict(system, frames, fold.dev, fold.references, config, batch_size=3)
     for i, utt in enumerate(fold.dev):
-        clips = []
+        read = []
         for name in (utt, fold.references[utt][0]):
-            position = fold.store.positions([name])
+            position = frames.positions([name])
             if mode == "fixed":
-                clips += [fold.store.fixed(position, 48), None]
+                read += [frames.fixed(position, 48), None]
             else:
-                clips += [*fold.store.variable(position, 16)]
+                read += [*frames.variable(position, 16)]
         with torch.inference_mode():
-            torch.testing.assert_close(found.logits[i], system(*clips).logits[0])
+            torch.testing.assert_close(found.logits[i], system(*read).logits[0])
     swapped = {utt: references[::-1] for utt, references in fold.references.items()}
-    other = predict(system, fold.store, fold.dev, swapped, config.input)
+    other = predict(system, frames, fold.dev, swapped, config)
     assert not torch.allclose(found.logits, other.logits, atol=1e-6)
 
 
 def test_an_utterance_without_the_reference_that_it_needs_is_named(fold, make_config):
-    system, missing = build_system(make_config("dsc"), 3, 3), fold.dev[2]
+    system, missing = build_system(make_config("dsc"), fold.frames.info, 3, 3), fold.dev[2]
     fold.references[missing] = []
     with pytest.raises(TrainingError, match=f"1 of 7 .*first: {missing}.*all_utterances"):
-        predict(system, fold.store, fold.dev, fold.references, make_config().input)
-    base = build_system(make_config("base"), 3, 3)
-    predict(base, fold.store, fold.dev, {}, make_config().input)  # does not look
+        predict(system, fold.frames, fold.dev, fold.references, make_config())
+    base = build_system(make_config("base"), fold.frames.info, 3, 3)
+    predict(base, fold.frames, fold.dev, {}, make_config())  # does not look
+
+
+def test_one_vector_an_utterance_is_read_as_it_is(make_frames, make_config):
+    vectors = {"u": [[1.0, 2.0]], "v": [[3.0, -1.0]]}
+    frames = make_frames("opensmile", **vectors)
+    svm = build_system(make_config("svm"), frames.info, 2, 2)
+    svm.scale.fill_(1)
+    svm.coefficients.copy_(torch.eye(2))
+    found = predict(svm, frames, ["v", "u"], {}, make_config("svm"))
+    assert found.logits.tolist() == [[3, -1], [1, 2]]
+    assert found.embeddings == {}

@@ -1,0 +1,165 @@
+"""Before stage 0: check every name, key and import of a run, and say what the stages will do.
+
+Prints a line for each thing that the recipe's script has to run:
+
+    network NAME FEATURES ENROLMENTS    a system that has embeddings to probe; - for no enrolments
+    svm NAME FEATURES ENROLMENTS        another one; members of ensembles are among them
+    ensemble NAME MEMBER...
+    features NAME                       a type of features that these need
+
+and writes exp/<task>/<system>/system.json and data/<features>/config.json, what each of them is. A
+stage that reads such a file runs again when it changes. What this means for networks that are there
+is said on the terminal.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from dsnet.bin import run
+from dsnet.config import differences, find, load, nearest
+from dsnet.environment import choose_device
+from dsnet.errors import ConfigError, DsnetError
+from dsnet.features import build_extractor, load_features
+from dsnet.files import write_text
+from dsnet.folds.protocols import known_fold_names
+from dsnet.models.front_end import build_front_end
+from dsnet.recipe import Recipe
+from dsnet.systems import build_system, check_enrolment, code_digest, find_system
+from dsnet.systems.catalog import SystemSpec, resolve
+from dsnet.task import TaskConfig
+from dsnet.training.checkpoint import config_values
+from dsnet.training.enrolment import parse_enrolment
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--task", required=True, help="such as 4class")
+    parser.add_argument("--systems", required=True, help="such as 'dsnet compare_svm'")
+    parser.add_argument("--seeds", default="1", help="such as '1 2'")
+    parser.add_argument("--folds", default="", help="such as '03 08'; empty: all")
+    parser.add_argument("--enrolments", default="", help="such as 'neutral:1 all'")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (%(default)s)")
+    args = parser.parse_args()
+    recipe = Recipe()
+    task = load(find(args.task, [recipe.conf[0]], "task"), TaskConfig)
+    choose_device(args.device)
+    check_folds(args.folds.split(), task, recipe.task(args.task))
+    specs = all_specs(args.systems.split())
+    trained = [spec for spec in specs if spec.config is not None]
+    for spec in trained:
+        check_system(spec)
+    check_enrolments(args.enrolments.split(), trained)
+    for spec in trained:
+        announce(spec, recipe.exp(args.task) / spec.name, args.seeds.split(), args.folds.split())
+        content = {"code": code_digest(spec.config.kind), "config": config_values(spec.config)}
+        write_json(recipe.exp(args.task) / spec.name / "system.json", content)
+    for spec in specs:
+        print(describe_system(spec, args.enrolments))
+    for name in dict.fromkeys(spec.config.features for spec in trained):
+        print("features", name)
+        write_json(recipe.features(name) / "config.json", asdict(load_features(name)))
+    # with a dot: of a folder that a step reads, such files do not count
+    write_json(recipe.task(args.task) / ".config.json", asdict(task))
+
+
+def describe_system(spec: SystemSpec, enrolments: str = "") -> str:
+    """Return a system's line for the recipe's script; see above."""
+    if spec.config is None:
+        return f"ensemble {spec.name} {' '.join(spec.members)}"
+    kind = "network" if find_system(spec.config).is_network else "svm"
+    enrolled = spec.config.enrolment.source != "none" and enrolments
+    return f"{kind} {spec.name} {spec.config.features} {enrolments if enrolled else '-'}"
+
+
+def all_specs(names: list[str], recipe: Path = Path()) -> list[SystemSpec]:
+    """Return the systems that are named and the members of ensembles, each once.
+
+    Raises:
+        ConfigError: no system, or one that there is not.
+    """
+    if not names:
+        raise ConfigError("--systems names no system; such as --systems 'dsnet_small'")
+    specs: dict[str, SystemSpec] = {}
+    for name in names:
+        spec = resolve(name, recipe)
+        for member in spec.members:
+            specs.setdefault(member, resolve(member, recipe))
+        specs[name] = spec
+    return list(specs.values())
+
+
+def check_system(spec: SystemSpec) -> None:
+    """Build a system for the features that it is to read; its control must be there too.
+
+    Raises:
+        DsnetError: says what does not fit, or which package is missing.
+    """
+    config = spec.config
+    assert config is not None
+    try:
+        extractor = build_extractor(config.features)
+        build_front_end(config.augment, extractor, vars(extractor.config))
+        build_system(config, extractor, num_classes=2, num_speakers=2)
+        if spec.control is not None:
+            resolve(spec.control)
+    except DsnetError as error:
+        raise ConfigError(f"system {spec.name}: {error}") from error
+
+
+def check_folds(names: list[str], task: TaskConfig, task_dir: Path) -> None:
+    """Raise ConfigError for a fold that the task will not have, as far as that is known by now."""
+    there = known_fold_names(task)
+    if (task_dir / "folds").is_file():
+        there = (task_dir / "folds").read_text(encoding="utf-8").split()
+    for name in names if there else ():
+        if name not in there:
+            raise ConfigError(f"--folds: no fold '{name}'; {nearest(name, there)}")
+
+
+def check_enrolments(texts: list[str], specs: list[SystemSpec]) -> None:
+    """Raise ConfigError for an enrolment that no system can be tried with."""
+    enrolled = [spec for spec in specs if spec.config.enrolment.source != "none"]
+    if texts and not enrolled:
+        raise ConfigError("--enrolments: none of the systems was trained with an enrolment")
+    for text in texts:
+        for spec in enrolled:
+            features = build_extractor(spec.config.features)
+            check_enrolment(parse_enrolment(text, spec.config.enrolment), features)
+
+
+def announce(spec: SystemSpec, exp_dir: Path, seeds: list[str], folds: list[str]) -> None:
+    """Say on the terminal what will happen to the networks of a system that has changed."""
+    changed, count = "", 0
+    for path in sorted(exp_dir.glob("seed_*/fold_*/train.json")):
+        trained = json.loads(path.read_text(encoding="utf-8"))
+        if str(trained["seed"]) not in seeds or (folds and trained["fold"] not in folds):
+            continue
+        if "identity" not in trained:
+            changes = ["an earlier version of the project"]
+        else:
+            changes = differences(trained["identity"]["config"], config_values(spec.config))
+        if not changes and trained["digests"]["code"] != code_digest(spec.config.kind):
+            changes = ["the code of models, losses, training or the system"]
+        if changes:
+            changed, count = ", ".join(changes), count + 1
+    if count:
+        print(
+            f"{spec.name} changed ({changed}): stage 3 trains anew, replaces {count} "
+            f"model{'s' if count > 1 else ''}",
+            file=sys.stderr,
+        )
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write what something is, unless the file says so already."""
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,1 +1,0 @@
-"""Reference systems without a network: openSMILE functionals and a linear SVM."""

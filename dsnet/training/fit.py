@@ -1,0 +1,70 @@
+"""Systems that are not networks: fitted to all training utterances of a fold at once.
+
+Axes: N utterances, F dimensions.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import recall_score
+from torch import Tensor
+
+from dsnet.files import write_text
+from dsnet.systems import build_system
+from dsnet.systems.config import SystemConfig
+from dsnet.systems.svm import SVM
+from dsnet.training import checkpoint
+from dsnet.training.data import FoldData
+from dsnet.training.inference import predict
+from dsnet.training.loop import MODEL, describe
+
+LOG = "c_values.jsonl"
+
+
+def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[str, Any]:
+    """Fit an SVM and write model.pt and c_values.jsonl, an entry for each C tried.
+
+    Returns:
+        Facts for train.json.
+    """
+    begin = time.perf_counter()
+    about = describe(config, data, seed)
+    system = build_system(config, data.frames.info, len(data.classes), len(data.train_speakers))
+    assert isinstance(system, SVM)
+    values = vectors(data, data.train).numpy()
+    labels = np.array([data.labels[utt] for utt in data.train])
+    speakers = np.array([data.speakers[utt] for utt in data.train])
+    log = system.fit(values, labels, speakers, seed)
+    checkpoint.save(folder / MODEL, {**about, "model": system.state_dict()})
+    write_text(folder / LOG, "".join(json.dumps(entry) + "\n" for entry in log))
+    found = predict(system, data.frames, data.dev, {}, config, data.normalisation).logits.argmax(1)
+    dev_labels = [data.labels[utt] for utt in data.dev]
+    chosen = next(entry for entry in log if entry["chosen"])
+    print(f"C = {chosen['C']:g}: UAR {100 * chosen['uar']:.1f} on training speakers left out")
+    return {
+        "num_parameters": system.inference_parameters(),
+        "inference_parameters": system.inference_parameters(),
+        "selection": "cross-validation over training speakers",
+        "C": chosen["C"],
+        "cross_validation_uar": chosen["uar"],
+        "dev_uar": float(
+            recall_score(dev_labels, found, labels=sorted(set(dev_labels)), average="macro")
+        ),
+        "seconds": time.perf_counter() - begin,
+    }
+
+
+def vectors(data: FoldData, utt_ids: list[str]) -> Tensor:
+    """Return the (N, F) float64 vectors of utterances, normalised if the system's input is."""
+    positions = data.frames.positions(utt_ids)
+    read = []
+    for chosen in positions.split(64):
+        feats = data.frames.fixed(chosen, 1)
+        if data.normalisation is not None:
+            feats = data.normalisation(feats, chosen)
+        read.append(feats[:, 0])
+    return torch.cat(read).double().cpu()

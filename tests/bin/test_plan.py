@@ -1,0 +1,154 @@
+"""The plan of a run: what the stages will do, and everything that is wrong before they begin."""
+
+import json
+import sys
+
+import pytest
+import yaml
+
+from dsnet.bin import plan
+from dsnet.errors import ConfigError
+
+TASK = {"classes": ["neutral", "happy"], "label_map": {"N": "neutral", "H": "happy"}}
+SYSTEMS = {
+    "one": "kind: base\ncontrol: two\nenrolment: {source: neutral}\n",
+    "two": "kind: base\n",
+    "tight": "kind: base\nfeatures: few\n",
+    "lost": "kind: base\ncontrol: tow\n",
+    "vectors": "kind: svm\nfeatures: compare\n",
+    "mismatched": "kind: svm\n",
+    "bent": "kind: svm\nfeatures: compare\naugment: {gain: 3.0}\n",
+}
+FEATURES = {
+    "fbank": "kind: fbank\n",
+    "few": "inherit: fbank\nnum_mel_bins: 12\n",
+    "compare": "kind: opensmile\n",
+}
+
+
+@pytest.fixture
+def make_plan(tmp_path, monkeypatch, capsys):
+    """A function that plans a run of systems; returns the lines printed and what stderr says."""
+    texts = {f"conf/systems/{name}.yaml": text for name, text in SYSTEMS.items()}
+    texts |= {f"conf/features/{name}.yaml": text for name, text in FEATURES.items()}
+    texts["conf/2class.yaml"] = yaml.safe_dump(TASK)
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+
+    def run(systems, *options):
+        words = ["plan", "--task", "2class", "--systems", systems, "--device", "cpu", *options]
+        monkeypatch.setattr(sys, "argv", words)
+        plan.main()
+        done = capsys.readouterr()
+        return done.out.splitlines(), done.err
+
+    return run
+
+
+def test_each_thing_to_do_is_a_line(make_plan):
+    lines, _ = make_plan("one two@features=fbank@num_mel_bins=64 one+two")
+    assert lines == [
+        "network one fbank -",
+        "network two@features=fbank@num_mel_bins=64 fbank@num_mel_bins=64 -",
+        "network two fbank -",
+        "ensemble one+two one two",
+        "features fbank",
+        "features fbank@num_mel_bins=64",
+    ]
+
+
+def test_enrolments_are_for_those_that_have_one(make_plan):
+    lines, _ = make_plan("one two", "--enrolments", "neutral:1 all")
+    assert lines[:2] == ["network one fbank neutral:1 all", "network two fbank -"]
+
+
+def test_svms_are_told_from_networks(make_plan):
+    pytest.importorskip("opensmile")
+    assert make_plan("vectors")[0] == ["svm vectors compare -", "features compare"]
+
+
+def test_a_file_that_stages_depend_on_changes_only_with_what_it_says(make_plan, tmp_path):
+    make_plan("two")
+    paths = [tmp_path / "exp/2class/two/system.json", tmp_path / "data/fbank/config.json"]
+    assert json.loads(paths[1].read_text())["num_mel_bins"] == 80
+    before = [path.stat().st_mtime_ns for path in paths]
+    make_plan("one two")
+    assert [path.stat().st_mtime_ns for path in paths] == before
+    (tmp_path / "conf/systems/two.yaml").write_text("kind: base\ntrain: {max_epochs: 7}\n")
+    make_plan("two")
+    assert json.loads(paths[0].read_text())["config"]["train"]["max_epochs"] == 7
+    assert paths[1].stat().st_mtime_ns == before[1]
+
+
+def test_what_a_change_does_to_trained_networks_is_said(make_plan, tmp_path):
+    make_plan("two")
+    system = json.loads((tmp_path / "exp/2class/two/system.json").read_text())
+    said = {"identity": {"config": system["config"]}, "digests": {"code": system["code"]}}
+    said |= {"seed": 1}
+    for fold in "ab":
+        folder = tmp_path / f"exp/2class/two/seed_1/fold_{fold}"
+        folder.mkdir(parents=True)
+        (folder / "train.json").write_text(json.dumps(said | {"fold": fold}))
+    assert make_plan("two")[1] == ""
+    (tmp_path / "conf/systems/two.yaml").write_text("kind: base\ntrain: {max_epochs: 7}\n")
+    assert make_plan("two")[1] == (
+        "two changed (train.max_epochs 80 -> 7): stage 3 trains anew, replaces 2 models\n"
+    )
+    assert "replaces 1 model\n" in make_plan("two", "--folds", "b")[1]
+    assert make_plan("two", "--seeds", "2")[1] == ""
+    (folder / "train.json").write_text('{"seed": 1, "fold": "b", "system": "two"}')
+    assert "two changed (an earlier version of the project)" in make_plan("two", "--folds", "b")[1]
+
+
+def test_enrolments_must_fit_the_features(make_plan, tmp_path):
+    pytest.importorskip("opensmile")
+    text = "kind: svm\nfeatures: compare\nenrolment: {source: all}\n"
+    (tmp_path / "conf/systems/all.yaml").write_text(text)
+    assert make_plan("all", "--enrolments", "all")
+    with pytest.raises(ConfigError, match="shift_and_scale, but the features 'compare' have one"):
+        make_plan("all", "--enrolments", "all neutral:1")
+
+
+@pytest.mark.parametrize(
+    "systems, options, message",
+    [
+        ("tow", [], "no system 'tow' in .*; did you mean 'two'"),
+        ("", [], "--systems names no system"),
+        ("one@features=fbnk", [], "system one@.*no features 'fbnk'.*did you mean 'fbank'"),
+        ("tight", [], "system tight: .*needs 16 mel bins or more; the features 'few' have 12"),
+        ("lost", [], "system lost: no system 'tow' in .*; did you mean 'two'"),
+        ("mismatched", [], "system mismatched: kind svm takes one vector .* 'fbank' have a frame"),
+        ("one", ["--enrolments", "neutral"], "enrolment 'neutral': expected neutral:N"),
+        ("two", ["--enrolments", "all"], "none of the systems was trained with an enrolment"),
+        ("two", ["--task", "3class"], "no task '3class' in conf; did you mean '2class'"),
+        ("two", ["--device", "gpu"], "--device gpu: not available here"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_written(
+    make_plan, tmp_path, systems, options, message
+):
+    with pytest.raises(ConfigError, match=message):
+        make_plan(systems, *options)
+    assert not (tmp_path / "exp").exists() and not (tmp_path / "data").exists()
+
+
+def test_folds_are_known_once_stage_2_has_run(make_plan, tmp_path):
+    make_plan("one", "--folds", "x")
+    (tmp_path / "data/2class/folds").write_text("01\n02\n")
+    make_plan("one", "--folds", "02")
+    with pytest.raises(ConfigError, match="no fold 'x'; there are: 01, 02"):
+        make_plan("one", "--folds", "x")
+
+
+def test_augmentation_that_features_do_not_allow(make_plan):
+    pytest.importorskip("opensmile")
+    with pytest.raises(ConfigError, match="system bent: augment.gain changes log-mels"):
+        make_plan("bent")
+
+
+def test_a_missing_package_is_said_before_the_stages(make_plan, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    with pytest.raises(ConfigError, match=r"system vectors: openSMILE.*pip install 'dsnet\[opens"):
+        make_plan("vectors")
