@@ -1,4 +1,4 @@
-"""A task folder and an exp tree as stages 2, 3 and 4 would leave them, made of random numbers."""
+"""A recipe as stages 2 to 4 would leave it, made of random numbers."""
 
 import json
 from collections.abc import Callable
@@ -8,8 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsnet.folds.protocols import make_folds
+from dsnet.folds.protocols import in_words, make_folds
 from dsnet.folds.task_data import TaskData
+from dsnet.recipe import Recipe
+from dsnet.results import ledger
+from dsnet.results.classes import SharedClasses
+from dsnet.results.runs import Results
+from dsnet.results.staleness import Present, Stale, select
+from dsnet.results.store import find_runs, open_test_sets
+from dsnet.systems import code_digest
+from dsnet.systems.catalog import resolve
 from dsnet.task import TaskConfig
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
@@ -22,10 +30,12 @@ class FakeSystem:
 
     kind: str = "base"
     skill: float = 1.5  # logit of the true class above the others
+    control: str = ""
     embeddings: tuple[str, ...] = ("h",)
     num_parameters: int = 1_234_567
     last_epoch: bool = True
-    train: dict = field(default_factory=dict)  # more of train.json, or None for what it lacks
+    training: dict = field(default_factory=dict)  # more of the facts, or None for what it lacks
+    info: dict = field(default_factory=dict)  # more of run.json
 
 
 def write_task(task_dir: Path, utt2emo: dict[str, str], classes: list[str]) -> TaskData:
@@ -51,7 +61,23 @@ def write_task(task_dir: Path, utt2emo: dict[str, str], classes: list[str]) -> T
         for part, utts in fold.parts().items():
             (task_dir / f"fold_{name}" / part).write_text("".join(f"{utt}\n" for utt in utts))
     (task_dir / "task.json").write_text(
-        json.dumps({"classes": classes, "references": {"fallback_speakers": []}, "digest": ""})
+        json.dumps(
+            {
+                "classes": classes,
+                "protocol": {
+                    "in_words": in_words(CONFIG.folds),
+                    "validation": CONFIG.folds.validation,
+                },
+                "references": {
+                    "native_label": "N",
+                    "policy": "first",
+                    "count": 3,
+                    "seed": 0,
+                    "fallback_speakers": [],
+                },
+                "digest": "",
+            }
+        )
     )
     return TaskData.load(task_dir)
 
@@ -67,24 +93,28 @@ def write_posteriors(path: Path, classes: list[str], utts: list[str], table: np.
     path.write_text("\n".join(rows) + "\n")
 
 
+def write_config(recipe: Recipe, name: str, system: FakeSystem) -> None:
+    """Write the config of a system, unless it is an ensemble or has one."""
+    path = recipe.folder / "conf" / "systems" / f"{name.partition('@')[0]}.yaml"
+    if "+" not in name and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"kind: {system.kind}\ncontrol: '{system.control}'\n")
+
+
 def write_system(
-    exp_dir: Path, task: TaskData, name: str, system: FakeSystem, seeds: int, num_epochs: int
+    recipe: Recipe, task: TaskData, name: str, system: FakeSystem, seeds: int, num_epochs: int
 ) -> None:
     """Write all runs of a system with plausible curves, posteriors and embeddings."""
+    write_config(recipe, name, system)
     for seed in range(1, seeds + 1):
         for fold in task.fold_names:
             rng = np.random.default_rng([seed, *name.encode(), *fold.encode()])
-            folder = exp_dir / name / f"seed_{seed}" / f"fold_{fold}"
+            folder = recipe.run(task.task_dir.name, name, seed, fold)
             for part in ("dev", "test"):
                 _write_part(folder / part, task, getattr(task.fold(fold), part), system, rng)
             uars = _write_log(folder / "log.jsonl", system, num_epochs, rng)
             best = num_epochs if system.last_epoch else int(np.argmax(uars)) + 1
-            train = {
-                "system": name,
-                "kind": system.kind,
-                "side_information": "none",
-                "fold": fold,
-                "seed": seed,
+            training = {
                 "num_parameters": system.num_parameters,
                 "inference_parameters": system.num_parameters,
                 "epochs": num_epochs,
@@ -95,13 +125,58 @@ def write_system(
                 "peak_memory_bytes": 2**30,
                 "machine": "CPU of 2 cores",
                 "dev_uar": uars[best - 1],
-                "config_digest": f"digest-of-{name}",
-                "task_digest": task.digest,
                 "versions": {"python": "3.12", "torch": "2.11.0"},
                 "git_revision": "0123456789ab",
-                "command": "train",
             }
-            (folder / "train.json").write_text(json.dumps(train | system.train))
+            training = {k: v for k, v in (training | system.training).items() if v is not None}
+            write_run(folder, recipe, task, name, system.info, training, seed, fold)
+
+
+def write_run(
+    folder: Path,
+    recipe: Recipe,
+    task: TaskData,
+    name: str,
+    info: dict,
+    training: dict,
+    seed: int,
+    fold: str,
+) -> None:
+    """Write run.json as stage 4 does."""
+    spec = resolve(name, recipe.folder)
+    about = {
+        "system": name,
+        "base": spec.base,
+        "changes": spec.changes,
+        "members": [],
+        "kind": spec.config.kind if spec.config else "ensemble",
+        "control": spec.control,
+        "features": spec.config.features if spec.config else "",
+        "enrolment": {"source": "none", "count": 0},
+        "own_enrolment": True,
+        "side_information": "none",
+        "transductive": False,
+        "given": [],
+        "trained_on": recipe.name,
+        "tested_on": recipe.name,
+        "tested_task": task.task_dir.name,
+        "task": task.task_dir.name,
+        "task_changes": {},
+        "normalised_by_target": "none",
+        "seed": seed,
+        "fold": fold,
+        "digests": {
+            "config": spec.digest,
+            "features": "",
+            "task": task.digest,
+            "code": code_digest(spec.config.kind) if spec.config else "",
+            "model": "",
+        },
+        "tested_digests": {},
+        "training": training,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps(about | info))
 
 
 def _write_part(folder: Path, task: TaskData, utts: list[str], system: FakeSystem, rng) -> None:
@@ -157,22 +232,52 @@ def random_utterances(
 
 
 @pytest.fixture
-def small_task(tmp_path: Path) -> TaskData:
-    """Four speakers, four classes, about 100 utterances, in data/4class."""
-    utt2emo = random_utterances(["A", "B", "C", "D"], CLASSES, 6, np.random.default_rng(0))
-    return write_task(tmp_path / "data" / "4class", utt2emo, CLASSES)
+def recipe(tmp_path: Path) -> Recipe:
+    """Return the recipe x, whose folder is there."""
+    (tmp_path / "egs" / "x").mkdir(parents=True)
+    return Recipe(tmp_path / "egs" / "x")
 
 
 @pytest.fixture
-def make_exp(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes systems for a task under exp/4class and returns that folder."""
+def small_task(recipe: Recipe) -> TaskData:
+    """Four speakers, four classes, about 100 utterances, in data/4class."""
+    utt2emo = random_utterances(["A", "B", "C", "D"], CLASSES, 6, np.random.default_rng(0))
+    return write_task(recipe.task("4class"), utt2emo, CLASSES)
+
+
+@pytest.fixture
+def make_exp(recipe: Recipe) -> Callable[..., Path]:
+    """Return a function that writes systems for a task under its exp and returns that folder."""
 
     def make(task: TaskData, systems: dict[str, FakeSystem], seeds: int = 2) -> Path:
         for name, system in systems.items():
-            write_system(tmp_path / "exp" / "4class", task, name, system, seeds, num_epochs=5)
-        return tmp_path / "exp" / "4class"
+            write_system(recipe, task, name, system, seeds, num_epochs=5)
+        return recipe.exp(task.task_dir.name)
 
     return make
+
+
+@pytest.fixture
+def score_runs(recipe: Recipe, tmp_path: Path) -> Callable[..., tuple[Results, list[Stale]]]:
+    """Return a function that does what stage 5 does with a task's runs and the ledger."""
+
+    def score(task: TaskData, *variants: str) -> tuple[Results, list[Stale]]:
+        name = task.task_dir.name
+        shared = SharedClasses.of_one(recipe.name, name, task.classes)
+        recipes = {recipe.name: recipe}
+        test_sets = open_test_sets(shared, recipes)
+        runs = find_runs(recipe.exp(one) for one in (name, *variants))
+        lines = ledger.update(tmp_path / "ledger.jsonl", runs, test_sets)
+        return select(
+            lines,
+            runs,
+            test_sets,
+            Present(recipes),
+            {recipe.name: [name, *variants]},
+            lambda row: row.title(name, across=False),
+        )
+
+    return score
 
 
 @pytest.fixture
@@ -182,8 +287,8 @@ def fake_system() -> type[FakeSystem]:
 
 
 @pytest.fixture
-def tiny_task(tmp_path: Path) -> TaskData:
+def tiny_task(recipe: Recipe) -> TaskData:
     """Speakers A, B, C with one neutral utterance each; A and B have a sad one too."""
     utts = ["A_neutral_0", "A_sad_0", "B_neutral_0", "B_sad_0", "C_neutral_0"]
     utt2emo = {utt: utt.split("_")[1] for utt in utts}
-    return write_task(tmp_path / "data" / "2class", utt2emo, ["neutral", "sad"])
+    return write_task(recipe.task("2class"), utt2emo, ["neutral", "sad"])

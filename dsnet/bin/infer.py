@@ -1,135 +1,263 @@
-"""Stage 4: posteriors and embeddings of a fold's utterances.
+"""Stage 4: posteriors and embeddings of the utterances of one fold of one system.
 
-The first stage that reads test features (but for systems that declare it in training). Writes into
-<seed_dir>/fold_<name>/ embeddings.npz of {train,dev,test}/ and posteriors.tsv of {dev,test}/.
+Writes a run folder: {dev,test}/posteriors.tsv, of a network also {train,dev,test}/embeddings.npz,
+and run.json (last), which says what was tested on what. Unless the system declares it in training,
+this is the first time that test features are read. Test labels are not.
 
-A system with `input.calibrate: neutral` is also tried with other clips (training/enrolment.py),
-each a system of its own for scoring: <system>-neutral1/seed_<seed>/fold_<name>/ and so on, with
-posteriors.tsv of {dev,test}/ and train.json, which says what was given.
+The run folder is that of the model. --enrolments adds one beside it for each other enrolment that
+the model is tried with; --on tests the model on all utterances of another recipe's task instead of
+its own test speakers, and writes to --to.
 """
 
+import argparse
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dsnet.bin import run
-from dsnet.bin.job import Job, parse_job
-from dsnet.features.feats import FeatsInfo
-from dsnet.files import locked, write_text
+from dsnet.bin.job import Job, job_parser, make_job
+from dsnet.errors import ConfigError
+from dsnet.features.feats import require_alike
+from dsnet.features.store import FeatureStore
+from dsnet.files import digest, locked, write_text
 from dsnet.folds.task_data import TaskData
+from dsnet.models.front_end import FrontEnd, build_front_end
+from dsnet.recipe import Recipe
 from dsnet.results.posteriors import write_posteriors
+from dsnet.systems import check_enrolment, code_digest
+from dsnet.systems.catalog import check_matching, is_transductive, side_information
+from dsnet.systems.config import EnrolmentConfig
 from dsnet.systems.system import System
-from dsnet.training.calibration import SpeakerCalibration
-from dsnet.training.checkpoint import load_system
-from dsnet.training.data import load_store
-from dsnet.training.enrolment import (
-    COUNTS,
-    Enrolment,
-    column,
-    neutral_class,
-    neutral_clips,
-    own_neutral,
-    unlabelled,
-)
-from dsnet.training.frames import FrameStore
-from dsnet.training.inference import Predictions, first_references, predict, write_embeddings
+from dsnet.training.checkpoint import check, config_values, load_model
+from dsnet.training.enrolment import first_references, given, in_words, parse_enrolment, pools_of
+from dsnet.training.frames import Frames
+from dsnet.training.inference import Predictions, predict, write_embeddings
+from dsnet.training.loop import MODEL
+from dsnet.training.normalisation import Normalisation, Pool, voice_of
+
+MATCHES = ("none", "corpus", "speaker")
+FACTS = (  # what run.json repeats of train.json, if it is there
+    "num_parameters", "inference_parameters", "epochs", "selection", "selected_epoch", "seconds",
+    "seconds_per_epoch", "peak_memory_bytes", "peak_gpu_bytes", "machine", "versions",
+    "git_revision",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Part:
-    """A network and one part of its fold, with all clips that it may be given."""
+class Side:
+    """A recipe's task and features, and what is known of such features."""
 
-    job: Job
+    recipe: Recipe
     task: TaskData
-    system: System
-    utt_ids: list[str]
-    store: FrameStore
+    store: FeatureStore
+    frames: Frames
+    front_end: FrontEnd
 
     @classmethod
-    def read(cls, job: Job, task: TaskData, system: System, part: str) -> "Part":
-        """Load train, dev or test."""
-        utt_ids = task.fold(job.fold).parts()[part]
-        wanted = set(utt_ids)
-        if system.neutral_at_inference:
-            wanted |= set(first_references(utt_ids, task.references).values())
-        if job.config.input.calibrate != "none":
-            wanted |= {clip for utt in sorted(wanted) for clip in task.clips(utt)}
-        store = load_store(job.feats_dir, sorted(wanted), job.device)
-        return cls(job, task, system, utt_ids, store)
+    def open(cls, job: Job, recipe: Recipe, task_name: str) -> "Side":
+        store = FeatureStore.open(recipe.features(job.config.features))
+        front_end = build_front_end(job.config.augment, store.info, store.info.config)
+        task = TaskData.load(recipe.task(task_name))
+        return cls(recipe, task, store, Frames(store, job.device), front_end)
 
-    def predict(self, enrolment: Enrolment | None = None) -> Predictions:
-        """Return what the network makes of it; None: its input is not calibrated."""
-        calibration = None
-        if enrolment is not None:
-            clips = {utt: self.task.clips(utt) for utt in self.store.index}
-            clips |= enrolment.clips
-            calibration = SpeakerCalibration(self.store, clips, enrolment.count)
-        references, config = self.task.references, self.job.config.input
-        return predict(self.system, self.store, self.utt_ids, references, config, calibration)
 
-    def write(self, predictions: Predictions, folder: Path) -> None:
-        """Write posteriors.tsv."""
-        path = folder / "posteriors.tsv"
-        write_posteriors(path, self.utt_ids, self.task.classes, predictions.posteriors)
+@dataclass(frozen=True)
+class Model:
+    """A trained system, its job and the side that it was trained on."""
+
+    job: Job
+    system: System
+    own: Side
+
+    def predict(
+        self, side: Side, utts: Sequence[str], enrolment: EnrolmentConfig, match: str
+    ) -> tuple[Predictions, set[str]]:
+        """Return what the system makes of utterances of a side, and what it was given for it."""
+        references, heard = side.task.references, set()
+        if self.system.neutral_at_inference:
+            heard = set(first_references(utts, references).values())
+        read = sorted({*utts, *heard})
+        pools: dict[str, list[Pool]] = {}
+        voice, scale = None, True
+        if match != "none":
+            pools = matched_pools(match, read, side.task)
+            fold = self.own.task.fold(self.job.fold)
+            voice = voice_of(self.own.frames, fold.train, self.own.front_end)
+        elif enrolment.source != "none":
+            pools = pools_of(enrolment, read, side.task)
+            heard |= given(enrolment, {utt: pools[utt] for utt in utts})
+            scale = enrolment.normalise == "shift_and_scale"
+        side.store.require({*read, *(utt for own in pools.values() for p in own for utt in p)})
+        normalisation = None
+        if pools:
+            normalisation = Normalisation(
+                side.frames, pools, enrolment.count, side.front_end, scale, voice
+            )
+        found = predict(self.system, side.frames, utts, references, self.job.config, normalisation)
+        return found, heard & set(side.task.utt2emo)
+
+
+def matched_pools(match: str, utts: Sequence[str], task: TaskData) -> dict[str, list[Pool]]:
+    """Return for each utterance the one pool that matching the target takes it from."""
+    if match == "corpus":
+        everything = tuple(sorted(task.utt2emo))
+        return {utt: [everything] for utt in utts}
+    return {utt: [tuple(task.spk2utt[task.speaker(utt)])] for utt in utts}
 
 
 def main() -> None:
-    job = parse_job(__doc__)
-    task = TaskData.load(job.task_dir)
+    parser = job_parser(__doc__)
+    parser.add_argument(
+        "--enrolments", default="", help="such as 'neutral:1 neutral:5 all', beside the system's"
+    )
+    parser.add_argument("--on", type=Path, help="another recipe, such as ../ravdess")
+    parser.add_argument("--on-task", help="its task")
+    parser.add_argument("--to", type=Path, help="folder that gets a folder fold_<name>; with --on")
+    parser.add_argument(
+        "--match-target",
+        choices=MATCHES,
+        default="none",
+        help="shift and scale the features of --on (or of each of its speakers) to the mean and "
+        "deviation of the training part; transductive (%(default)s)",
+    )
+    args = parser.parse_args()
+    job = make_job(args)
+    check_options(args, job)
+    model = load(job)
+    if args.on is not None:  # nothing is written into the folder of the model
+        other = Side.open(job, Recipe(args.on), args.on_task)
+        require_alike(model.own.frames.info, other.frames.info, model.own.recipe, other.recipe)
+        folder = args.to / f"fold_{job.fold}"
+        with locked(folder):
+            test(model, folder, job.config.enrolment, other, args.match_target)
+        return
     with locked(job.folder):
-        system = load_system(
-            job.folder / "model.pt",
-            job.config,
-            task.classes,
-            task.digest,
-            FeatsInfo.load(job.feats_dir).digest,
-            job.device,
+        test(model, job.folder, job.config.enrolment, model.own)
+        for text in args.enrolments.split():
+            enrolment = parse_enrolment(text, job.config.enrolment)
+            if enrolment == job.config.enrolment:
+                continue  # that is the run itself
+            check_enrolment(enrolment, model.own.frames.info)
+            folder = job.folder / f"enrolment_{in_words(enrolment)}"
+            test(model, folder, enrolment, model.own)
+
+
+def check_options(args: argparse.Namespace, job: Job) -> None:
+    """Raise ConfigError for options that do not go together."""
+    if (args.on is None) != (args.to is None) or (args.on is None) != (args.on_task is None):
+        raise ConfigError("--on, --on-task and --to go together")
+    if args.on is None and args.match_target != "none":
+        raise ConfigError("--match-target needs --on: it is about another corpus")
+    if args.on is not None and args.enrolments:
+        raise ConfigError(
+            "--enrolments goes with a model's own corpus; with --on name the system that you want, "
+            "such as NAME@enrolment.count=1"
         )
-        calibrated = job.config.input.calibrate != "none"
-        enrolments: list[Enrolment] = []
-        for name in ("train", "dev", "test"):
-            part, folder = Part.read(job, task, system, name), job.folder / name
-            given = neutral_clips(part.utt_ids, task, job.config.input.clips)
-            predictions = part.predict(given if calibrated else None)
-            write_embeddings(folder, part.utt_ids, predictions)
-            if name != "train":
-                part.write(predictions, folder)
-                enrolments += try_others(part, name) if calibrated else []
-            print(f"{folder}: {len(part.utt_ids)} utterances", flush=True)
-        describe(job, enrolments)
+    if args.match_target != "none":
+        check_matching(job.spec)
 
 
-def try_others(part: Part, name: str) -> list[Enrolment]:
-    """Write what a calibrated network makes of a part with other clips than its config asks for."""
-    job, task, count = part.job, part.task, part.job.config.input.clips
-    tried = [neutral_clips(part.utt_ids, task, k) for k in COUNTS if k != count]
-    everything = unlabelled(part.utt_ids, task)
-    tried.append(everything)
-    neutral = neutral_class(task)
-    if neutral is not None:
-        posteriors = column(part.utt_ids, part.predict(everything).posteriors, neutral)
-        tried.append(own_neutral(everything, posteriors, count))
-    for enrolment in tried:
-        part.write(part.predict(enrolment), variant(job, enrolment.name) / name)
-    return tried
+def load(job: Job) -> Model:
+    """Return the job's model, refusing one that is not of this very job."""
+    path = job.folder / MODEL
+    system, content = load_model(path, job.device)
+    own = Side.open(job, job.recipe, job.task)
+    expected = {
+        "config": config_values(job.config),
+        "classes": own.task.classes,
+        "task_digest": own.task.digest,
+        "features_digest": own.frames.info.digest,
+        "code_digest": code_digest(job.config.kind),
+        "fold": job.fold,
+        "seed": job.seed,
+    }
+    check(path, content, expected)
+    return Model(job, system, own)
 
 
-def variant(job: Job, name: str) -> Path:
-    """Return the folder of the same network under another enrolment."""
-    seed_dir = job.folder.parent
-    return seed_dir.parent.with_name(f"{job.system}-{name}") / seed_dir.name / job.folder.name
+def test(
+    model: Model, folder: Path, enrolment: EnrolmentConfig, tested: Side, match: str = "none"
+) -> None:
+    """Write a run folder: train and dev of the model's own fold, test of the tested side."""
+    (folder / "run.json").unlink(missing_ok=True)
+    own, fold = model.own, model.own.task.fold(model.job.fold)
+    across = tested is not own
+    parts = {"train": fold.train, "dev": fold.dev, "test": fold.test}
+    if across:
+        parts["test"] = sorted(tested.task.utt2emo)
+    if enrolment != model.job.config.enrolment:
+        del parts["train"]
+    all_given: set[str] = set()
+    for part, utts in parts.items():
+        side = tested if part == "test" else own
+        found, heard = model.predict(side, utts, enrolment, match if part == "test" else "none")
+        if found.embeddings:
+            write_embeddings(folder / part, utts, found)
+        if part != "train":
+            write_posteriors(
+                folder / part / "posteriors.tsv", utts, own.task.classes, found.posteriors
+            )
+        # what was given of training speakers, or across corpora of those that validate, is not
+        # among what is scored
+        if part == "test" or (part == "dev" and not across):
+            all_given |= heard
+        print(f"{folder / part}: {len(utts)} utterances", flush=True)
+    about = describe(model, enrolment, tested, all_given, match)
+    write_text(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False) + "\n")
 
 
-def describe(job: Job, enrolments: list[Enrolment]) -> None:
-    """Write train.json of each variant: that of the network, with what it was given."""
-    for name in {one.name: None for one in enrolments}:
-        parts = [one for one in enrolments if one.name == name]
-        about = json.loads((job.folder / "train.json").read_text(encoding="utf-8"))
-        about["system"] = f"{job.system}-{name}"
-        about["side_information"] = parts[0].side_information
-        about["given_utterances"] = sorted(set().union(*(one.given for one in parts)))
-        about["kind"] += "_transductive" if parts[0].transductive else ""
-        write_text(variant(job, name) / "train.json", json.dumps(about, indent=2) + "\n")
+def describe(
+    model: Model, enrolment: EnrolmentConfig, tested: Side, all_given: set[str], match: str
+) -> Mapping[str, Any]:
+    """Return what run.json holds."""
+    job, config = model.job, model.job.config
+    trained = json.loads((job.folder / "train.json").read_text(encoding="utf-8"))
+    across = tested is not model.own
+    given_words = side_information(config, enrolment, across)
+    transductive = is_transductive(config, enrolment, across)
+    if match != "none":
+        words = {"corpus": "all unlabelled audio of the tested corpus"}
+        words["speaker"] = "all unlabelled audio of the speaker"
+        given_words = "; ".join([w for w in (given_words, words[match]) if w != "none"])
+        transductive = True
+    conditioned = model.system.neutral_at_inference and enrolment.source == "none"
+    shown = {"source": enrolment.source, "count": enrolment.count}
+    if enrolment.source != "neutral":
+        shown["count"] = 0
+    if conditioned:
+        shown = {"source": "neutral", "count": 1}
+    return {
+        "system": job.spec.name,
+        "base": job.spec.base,
+        "changes": job.spec.changes,
+        "members": [],
+        "kind": config.kind,
+        "control": job.spec.control,
+        "features": config.features,
+        "enrolment": shown,
+        "own_enrolment": enrolment == config.enrolment,
+        "side_information": given_words,
+        "transductive": transductive,
+        "given": sorted(all_given),
+        "trained_on": model.own.recipe.name,
+        "tested_on": tested.recipe.name,
+        "tested_task": tested.task.task_dir.name,
+        "task": job.task,
+        "task_changes": job.task_changes,
+        "normalised_by_target": match,
+        "seed": job.seed,
+        "fold": job.fold,
+        "digests": {**trained["digests"], "model": digest([(job.folder / MODEL).read_bytes()])},
+        "tested_digests": {
+            "features": tested.frames.info.digest,
+            "task": tested.task.digest,
+        }
+        if across
+        else {},
+        "training": {key: trained[key] for key in FACTS if trained.get(key) is not None},
+    }
 
 
 if __name__ == "__main__":

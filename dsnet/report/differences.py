@@ -1,92 +1,133 @@
-"""Each system against its control: interval, permutation test, Holm's correction.
+"""Each row against its control: difference, interval, permutation test, Holm's correction.
 
-A control is a system whose name starts with CONTROL: about the capacity of DSNet, trained with the
-classification loss alone.
+Both are scored anew without what either of them was given, so that a comparison depends on no other
+row. Only primary comparisons are tested, in one family: what a page tries beside them (changed
+configs, tasks, enrolments) is exploratory and has an interval without p.
 
-Axes: S seeds, P speakers, F folds, K classes.
+Axes: A assessments, P speakers, U units that are exchanged, K classes.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from dsnet.results.runs import SystemResults
 from dsnet.scoring import metrics
 from dsnet.scoring.significance import holm, paired_test
-from dsnet.scoring.statistics import paired_difference
+from dsnet.scoring.statistics import paired_difference, shared_speakers
 
-CONTROL = "base_matched"
-
-
-def stem(system: str) -> str:
-    """Return what stands before @ or a bracket (changes), - (other clips), + (another system)."""
-    return re.split(r"[@+-]| \(", system)[0]
+SIGNIFICANT = 0.05
 
 
-def controls_of(system: str, names: Sequence[str]) -> list[str]:
-    """Return the systems to compare one with.
-
-    Of several controls it is the one with the longest ending (such as _small in
-    base_matched_small) that the system's name has too; if there is none, the one with the
-    shortest name, but a control is compared with another only for its ending.
-    """
-    controls = [name for name in names if name.startswith(CONTROL) and name != system]
-    endings = {name: name.removeprefix(CONTROL) for name in controls}
-    fitting = [n for n in controls if any(x.endswith(endings[n]) for x in (system, stem(system)))]
-    if fitting:
-        return [max(fitting, key=lambda name: len(endings[name]))]
-    return [] if system.startswith(CONTROL) or not controls else [min(controls, key=len)]
-
-
-def compare(
-    confusions: Mapping[str, Mapping[str, np.ndarray]],
-    headline: Mapping[str, str],
-    fold_of: np.ndarray,
-    seed: int,
-) -> list[dict[str, Any]]:
-    """Compare every system with its control by UAR.
+def compare(rows: Sequence[SystemResults], seed: int) -> dict[str, Any]:
+    """Compare every row with its control by UAR.
 
     Args:
-        confusions: for each scoring and system (S, P, K, K) counts.
-        headline: for each system the scoring that counts for it; its control's counts are of the
-            same.
-        fold_of: (P,) which fold tests each speaker, in [0, F). The test exchanges whole folds:
-            speakers of one fold share the luck of its network.
-        seed: of the bootstrap and the permutation test.
+        rows: of the page.
+        seed: of bootstrap and permutation test.
 
     Returns:
-        For each pair the difference in UAR with its interval, `p_value`, `adjusted_p` (by Holm
-        over all comparisons of the page, whatever their control), `smallest_p` and
-        `num_units` (folds), NaN where there are too few.
+        `pairs`: what `_compare` returns, and `adjusted_p`; `without_control`: for each row whose
+        control is not on the page the system that it is; `family_size`: tests that are corrected
+        for each other; `smallest_p`, `smallest_adjusted_p`: the least that they can give.
     """
-    names = list(headline)
-    found = []
-    for system in names:
-        for control in controls_of(system, names):
-            pair = [confusions[headline[system]][name] for name in (system, control)]
-            interval = paired_difference(*pair, metrics.uar, np.random.default_rng(seed))
-            by_fold = [_by_fold(counts, fold_of) for counts in pair]
-            tested = paired_test(*by_fold, metrics.uar, np.random.default_rng(seed))
-            found.append(
-                {
-                    "system": system,
-                    "control": control,
-                    "scoring": headline[system],
-                    **asdict(interval),
-                    "p_value": tested.p_value,
-                    "smallest_p": tested.smallest_p,
-                    "num_units": tested.num_speakers,
-                }
-            )
-    adjusted = holm([pair["p_value"] for pair in found])
-    for pair, value in zip(found, adjusted, strict=True):
-        pair["adjusted_p"] = value
-    return found
+    pairs, without = [], {}
+    for row in rows:
+        control = control_of(row, rows)
+        if control is not None:
+            pairs.append(_compare(row, control, seed))
+        elif row.info["control"] is not None:
+            without[row.name] = row.info["control"]
+    adjusted = holm([pair["p_value"] for pair in pairs])
+    for pair, value in zip(pairs, adjusted, strict=True):
+        pair["adjusted_p"] = float(value)
+    smallest = [pair["smallest_p"] for pair in pairs if not np.isnan(pair["smallest_p"])]
+    return {
+        "pairs": pairs,
+        "without_control": without,
+        "family_size": len(smallest),
+        "smallest_p": min(smallest, default=None),
+        "smallest_adjusted_p": min(1, len(smallest) * min(smallest)) if smallest else None,
+    }
 
 
-def _by_fold(confusions: np.ndarray, fold_of: np.ndarray) -> np.ndarray:
-    """Add up the speakers of each fold, (S, P, K, K) -> (S, F, K, K)."""
-    membership = fold_of == np.arange(fold_of.max() + 1)[:, None]  # (F, P)
-    return np.einsum("fp,spij->sfij", membership.astype(int), confusions)
+def control_of(row: SystemResults, rows: Sequence[SystemResults]) -> SystemResults | None:
+    """Return the row that one is compared with; None if it has no control here.
+
+    It is the control's own enrolment on the same corpora, under the same changes of the task and
+    the same normalisation of the tested corpus; if it was not run under these, without them.
+    """
+
+    def fits(other: SystemResults) -> bool:
+        ours, theirs = row.info, other.info
+        return (
+            other is not row
+            and theirs["system"] == ours["control"]
+            and theirs["own_enrolment"]
+            and all(theirs[key] == ours[key] for key in ("trained_on", "tested_on"))
+            and theirs["task_changes"] in ({}, ours["task_changes"])
+            and theirs["normalised_by_target"] in ("none", ours["normalised_by_target"])
+        )
+
+    def same(other: SystemResults) -> tuple[bool, ...]:
+        keys = ("task_changes", "normalised_by_target")
+        return tuple(other.info[key] == row.info[key] for key in keys)
+
+    return max(filter(fits, rows), key=same, default=None)
+
+
+def is_primary(row: SystemResults) -> bool:
+    """Say whether a row is a system as its config says, on the page's task and input as it is."""
+    info = row.info
+    changed = info["changes"] or row.other_task or info["normalised_by_target"] != "none"
+    return info["own_enrolment"] and not changed
+
+
+def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str, Any]:
+    """Return the difference of pooled UAR on the speakers that both have, and what it is of.
+
+    Returns:
+        `estimate`, `low` and `high` of the difference, `uar` and `control_uar`; `p_value` and
+        `smallest_p`, NaN unless `primary` or for too few units.
+    """
+    excluded = row.given | control.given
+    ours, theirs = (one.confusions(excluded) for one in (row, control))  # (A, P, K, K)
+    difference = paired_difference(ours, theirs, metrics.uar, np.random.default_rng(seed))
+    shared = shared_speakers(ours, theirs)
+    ours, theirs = ours[:, shared], theirs[:, shared]
+    unit = "speaker" if row.across else "fold"
+    units = _speakers_by_unit(row, unit)[:, shared]  # (U, P)
+    units = units[units.any(1)]
+    pair = {
+        "system": row.name,
+        "control": control.name,
+        "primary": is_primary(row),
+        "num_utterances": int(ours.sum((1, 2, 3)).max(initial=0)),
+        "uar": float(metrics.uar(ours.sum(1)).mean()),
+        "control_uar": float(metrics.uar(theirs.sum(1)).mean()),
+        **asdict(difference),
+        "unit": unit,
+        "num_units": len(units),
+        "p_value": np.nan,
+        "smallest_p": np.nan,
+    }
+    if pair["primary"]:
+        by_unit = (np.einsum("up,apij->auij", units.astype(int), c) for c in (ours, theirs))
+        tested = paired_test(*by_unit, metrics.uar, np.random.default_rng(seed))
+        pair |= {"p_value": tested.p_value, "smallest_p": tested.smallest_p}
+    return pair
+
+
+def _speakers_by_unit(row: SystemResults, unit: str) -> np.ndarray:
+    """Say which speakers are exchanged together, (U, P).
+
+    Within a corpus it is those of a fold, who share the luck of its network; across corpora each
+    network tests all speakers.
+    """
+    test = row.test_set
+    if unit == "speaker":
+        return np.eye(len(test.speakers), dtype=bool)
+    owners = [{test.task.utt2spk[utt] for utt in fold.test} for fold in test.folds.values()]
+    return np.array([[speaker in own for speaker in test.speakers] for own in owners])

@@ -2,24 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from dsnet.probes.summary import EXPLANATION, HEADER, probe_rows
 from dsnet.report.tables import markdown_table
 from dsnet.results.staleness import Stale
 
 
-def probes_md(header: list[str], rows: list[list[str]]) -> list[str]:
-    """Return the section on probes from the cells of its table; nothing if there are none."""
-    if not rows:
+def probes_md(probes: dict[str, Any]) -> list[str]:
+    """Return the section on probes from what `read_probes` found; nothing if there are none."""
+    if not probes:
         return []
-    return [
-        "## What the embeddings tell",
-        "Balanced accuracy in percent of a linear probe [95 % over folds]; of nearest neighbours, "
-        "for embeddings of speakers that the network was not trained on. Disentangled would be: e "
-        "tells the emotion and is near a guess for all else, s the reverse. Similarity: debiased "
-        "linear CKA (0: none, 1: the same geometry). Decisions: of utterances recombined from the "
-        "e of one and the s of another, percent decided as the one that gave e, gave s, neither.",
-        markdown_table(header, rows),
-    ]
+    table = markdown_table(HEADER, probe_rows(probes))
+    return ["## What the embeddings tell", EXPLANATION, table]
 
 
 def stale_md(stale: Sequence[Stale]) -> list[str]:
@@ -28,14 +23,16 @@ def stale_md(stale: Sequence[Stale]) -> list[str]:
         return []
     groups: dict[tuple[str, int, str], list[str]] = {}
     for one in stale:
-        groups.setdefault((one.system, one.seed, one.changed), []).append(one.fold)
+        groups.setdefault((one.row, one.seed, one.changed), []).append(one.fold)
     lines = [
-        f"- {system}, seed {seed}, folds {', '.join(folds)}: {changed} changed; "
-        "rerun stages 3 and 4, or delete the lines from `ledger.jsonl`"
-        for (system, seed, changed), folds in groups.items()
+        f"- {row}, seed {seed}, folds {', '.join(folds)}: {changed} changed; rerun stages 3 and 4, "
+        "or delete the lines from `ledger.jsonl`"
+        for (row, seed, changed), folds in groups.items()
     ]
-    return ["## Stale results", "Scored, but not with the present inputs; in no table above:"] + [
-        "\n".join(lines)
+    return [
+        "## Stale results",
+        "Scored, but not with the present inputs; in no table above:",
+        "\n".join(lines),
     ]
 
 

@@ -1,123 +1,160 @@
-"""Every number of the report, as one nested dict that JSON can hold: what metrics.json is.
+"""Every number of the page, as one nested dict that JSON can hold: what metrics.json is.
 
 Scores are fractions of 1; None stands for what does not exist, such as the deviation of one seed.
+The scores of a row depend on no other row; what does (its control, corrected p-values, which rows
+are drawn) stands in `differences`, `main_systems` and `is_control`.
+
+Axes: A assessments, P speakers, K classes.
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from dsnet.folds.protocols import Fold
-from dsnet.folds.task_data import TaskData
-from dsnet.report.differences import CONTROL, compare, stem
-from dsnet.results.runs import Results, SystemResults
+from dsnet.folds.task_data import read_task_json
+from dsnet.report.differences import compare, is_primary
+from dsnet.report.matrices import find_matrices
+from dsnet.results.runs import Results, SystemResults, TestSet
 from dsnet.scoring import metrics
 from dsnet.scoring.calibration import pool
-from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES, Interval, speaker_interval
+from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES, speaker_interval
 
-ALL, WITHOUT = "all", "without_references"  # scorings: every test utterance; without the clips
-NOTHING = "none"  # side_information of a system that hears the utterance alone
+# scorings: all that the row may be scored on; of that, what is nobody's reference
+HEADLINE, WITHOUT = "headline", "without_references"
 MAX_MAIN = 6
+SUBJECT = ("dsnet", "dsnet_plus")  # kinds of which the project is about
 
 
 def summarise(results: Results, seed: int) -> dict[str, Any]:
-    """Compute all that the report shows.
+    """Compute all that the page shows.
 
     Args:
         results: what was tested.
-        seed: of bootstrap and permutation tests. Each starts from it, so that a system's figures
-            do not depend on which others are there, and all systems see the same resamples.
+        seed: of bootstrap and permutation tests. Each starts from it, so that all rows see the
+            same resamples.
     """
-    task, systems = results.task, results.systems
-    excluded = {ALL: set(), WITHOUT: results.clips}
-    confusions = {
-        scoring: {system.name: results.confusions(system, clips) for system in systems}
-        for scoring, clips in excluded.items()
-    }
-    facts = {system.name: _describe(system) for system in systems}
-    headline = {name: fact["headline"] for name, fact in facts.items()}
+    rows = results.systems
+    differences = compare(rows, seed)
+    controls = {pair["control"] for pair in differences["pairs"]}
     return jsonable(
         {
-            "classes": task.classes,
-            "folds": {name: _describe_fold(fold, task) for name, fold in results.folds.items()},
-            "num_speakers": len(results.speakers),
-            "utterances": {"count": len(results.utterances), "digest": results.utterances_digest},
+            "classes": results.classes,
+            "across": any(row.across for row in rows),
+            "test_sets": {test.name: _describe_test_set(test) for test in results.test_sets},
             "bootstrap": {"resamples": NUM_RESAMPLES, "level": LEVEL, "seed": seed},
-            "main_systems": main_systems(list(facts)),
-            "systems": facts,
-            **{
-                scoring: _score_all(results, clips, confusions[scoring], seed)
-                for scoring, clips in excluded.items()
+            "main_systems": main_systems(rows, controls),
+            "systems": {
+                row.name: _describe(row)
+                | {
+                    "is_control": row.name in controls,
+                    HEADLINE: _score(row, row.given, seed),
+                    WITHOUT: _score(row, row.given | row.test_set.references, seed),
+                }
+                for row in rows
             },
-            "differences": compare(confusions, headline, _fold_of_speakers(results), seed),
+            "differences": differences,
+            "matrices": find_matrices(results),
             "calibration": {
-                system.name: pool([(run.seed, run.calibration) for run in system.runs])
-                for system in systems
-                if all(run.calibration for run in system.runs)
+                row.name: pool(
+                    [((run.seed, run.fold if row.across else ""), run.calibration)
+                     for run in row.runs if run.calibration]
+                )
+                for row in rows
+                if any(run.calibration for run in row.runs)
             },
         }
-    )
+    )  # fmt: skip
 
 
-def main_systems(names: Sequence[str]) -> list[str]:
-    """Choose the systems that get figures and columns of their own, controls first.
+def main_systems(rows: Sequence[SystemResults], controls: Set[str]) -> list[str]:
+    """Choose the rows that get figures and columns of their own, controls first.
 
-    All of them up to MAX_MAIN; of more, the controls and those named dsnet..., without variants
-    (@) and combinations (+), and no more than MAX_MAIN.
+    All of them up to MAX_MAIN; of more, single systems as their configs say, no more than MAX_MAIN.
+
+    Args:
+        rows: of the page.
+        controls: names of the rows that others are compared with.
     """
-    if len(names) > MAX_MAIN:
-        plain = [name for name in names if name == stem(name)]
-        names = [name for name in plain if name.startswith((CONTROL, "dsnet"))] or plain
-    order = sorted(names, key=lambda name: (not name.startswith(CONTROL), len(name), name))
-    return order[:MAX_MAIN]
+    if len(rows) > MAX_MAIN:
+        rows = [row for row in rows if is_primary(row) and not row.info["members"]] or rows
+
+    def order(row: SystemResults) -> tuple:
+        return (
+            row.name not in controls,
+            row.info["kind"] not in SUBJECT,
+            len(row.name),
+            row.name,
+        )
+
+    return [row.name for row in sorted(rows, key=order)][:MAX_MAIN]
 
 
-def _describe_fold(fold: Fold, task: TaskData) -> dict[str, Any]:
-    parts = fold.parts()
-    speakers = {part: {task.utt2spk[utt] for utt in utts} for part, utts in parts.items()}
+def _describe_test_set(test: TestSet) -> dict[str, Any]:
+    task, about = test.task, read_task_json(test.task.task_dir)
+    tested = Counter(task.utt2emo[utt] for fold in test.folds.values() for utt in fold.test)
+    left = set(test.utterances) - test.references
+    return {
+        "task": task.task_dir.name,
+        "num_utterances": len(test.utterances),
+        "num_references": len(test.references),
+        "absent_without_references": _absent(test, left),
+        "num_speakers": len(test.speakers),
+        "digest": test.digest,
+        "parts": {
+            name: {own: tested[own] for own, page in test.class_map.items() if page == name}
+            for name in test.classes
+        },
+        "left_out": {own: tested[own] for own in task.classes if own not in test.class_map},
+        "protocol": about["protocol"],
+        "references": about["references"],
+        "folds": {name: _describe_fold(test, name) for name in test.folds},
+    }
+
+
+def _describe_fold(test: TestSet, name: str) -> dict[str, Any]:
+    parts = test.folds[name].parts()
+    speakers = {part: {test.task.utt2spk[utt] for utt in utts} for part, utts in parts.items()}
     return {
         "num_utterances": {part: len(utts) for part, utts in parts.items()},
+        "num_scored": len(test.of_fold(name)),
         "test_speakers": sorted(speakers["test"]),
         "dev_speakers": sorted(speakers["dev"]),
         "num_train_speakers": len(speakers["train"]),
     }
 
 
-def _fold_of_speakers(results: Results) -> np.ndarray:
-    """Return which fold tests each speaker, (P,)."""
-    owners = [{results.task.utt2spk[u] for u in fold.test} for fold in results.folds.values()]
-    return np.array(
-        [next(f for f, own in enumerate(owners) if speaker in own) for speaker in results.speakers]
-    )
-
-
-def _describe(system: SystemResults) -> dict[str, Any]:
-    trains = [run.train for run in system.runs]
+def _describe(row: SystemResults) -> dict[str, Any]:
+    info, facts = row.info, [run.info["training"] for run in row.runs]
 
     def all_of(key: str) -> list:
         """Return what the runs have, sorted, each value once."""
-        return sorted({train[key] for train in trains if train.get(key) is not None})
+        return sorted({fact[key] for fact in facts if fact.get(key) is not None})
 
     def mean_of(key: str) -> float:
-        values = [train[key] for train in trains if train.get(key) is not None]
+        values = [fact[key] for fact in facts if fact.get(key) is not None]
         return float(np.mean(values)) if values else math.nan
 
-    side = trains[0].get("side_information")
-    num_clips = len({utt for run in system.runs for utt in run.given_utterances})
-    return {
-        "kind": system.kind,
-        "side_information": side,
-        "transductive": "transductive" in system.kind or "unlabelled audio" in (side or ""),
-        "num_given_clips": num_clips,
-        "headline": ALL if side in (NOTHING, None) and not num_clips else WITHOUT,
+    folds = list(dict.fromkeys([*row.folds, *(fold for _, fold in row.missing)]))
+    versions = [fact["versions"] for fact in facts if fact.get("versions")]
+    identity = (
+        "system", "base", "changes", "members", "kind", "control", "features", "enrolment",
+        "own_enrolment", "side_information", "trained_on", "tested_on", "task", "task_changes",
+        "tested_task", "normalised_by_target", "digests",
+    )  # fmt: skip
+    return {key: info[key] for key in identity} | {
+        "across": row.across,
+        "transductive": info["transductive"],
+        "num_given": len(row.given & set(row.test_set.utterances)),
         "num_parameters": all_of("num_parameters"),
         "inference_parameters": all_of("inference_parameters"),
-        "seeds": system.seeds,
-        "num_folds": len(system.folds),
-        "num_runs": len(system.runs),
-        "missing": [{"seed": seed, "fold": fold} for seed, fold in system.missing],
+        "seeds": sorted({*row.seeds, *(seed for seed, _ in row.missing)}),
+        "num_folds": len(folds),
+        "num_runs": len(row.runs),
+        "missing": [{"seed": seed, "fold": fold} for seed, fold in row.missing],
         "seconds_per_epoch": mean_of("seconds_per_epoch"),
         "seconds": mean_of("seconds"),
         "peak_memory_bytes": max(all_of("peak_memory_bytes"), default=None),
@@ -125,82 +162,79 @@ def _describe(system: SystemResults) -> dict[str, Any]:
         "machines": all_of("machine"),
         "epochs": all_of("epochs"),
         "selected_epochs": all_of("selected_epoch"),
-        "selection": trains[0].get("selection"),
-        "config_digest": trains[0]["config_digest"],
-        "trained_with": distinct([train["versions"] for train in trains]),
+        "selection": facts[0].get("selection"),
+        "trained_with": [v for number, v in enumerate(versions) if v not in versions[:number]],
         "trained_at": all_of("git_revision"),
     }
 
 
-def distinct(values: list[dict]) -> list[dict]:
-    """Return each value once, in the order of the first."""
-    return [value for number, value in enumerate(values) if value not in values[:number]]
-
-
-def _score_all(
-    results: Results, excluded: set[str], confusions: dict[str, np.ndarray], seed: int
-) -> dict[str, Any]:
-    task = results.task
-    left = [utt for utt in results.utterances if utt not in excluded]
-    present = {task.utt2emo[utt] for utt in left}
-    return {
-        "num_utterances": len(left),
-        "absent_classes": [name for name in task.classes if name not in present],
-        "systems": {
-            system.name: _score(results, system, seed, confusions[system.name])
-            for system in results.systems
-        },
-    }
-
-
-def _score(
-    results: Results, system: SystemResults, seed: int, confusions: np.ndarray
-) -> dict[str, Any]:
-    pooled = confusions.sum(1)  # (S, K, K)
-    uar_by_seed = metrics.uar(pooled)
-    by_fold = _uar_by_fold(results, confusions)
-    fold_uars = np.array(list(by_fold.values()))
+def _score(row: SystemResults, excluded: Set[str], seed: int) -> dict[str, Any]:
+    """Score a row without the utterances in `excluded`."""
+    test = row.test_set
+    scored = {utt for run in row.runs for utt in run.utt_ids} - excluded
+    confusions = row.confusions(excluded)  # (A, P, K, K)
+    pooled = confusions.sum(1)
     by_speaker = mean(metrics.uar(confusions))  # (P,)
-    count = confusions.sum((2, 3)).max(0)  # (P,) utterances of a speaker, in the fullest seed
+    count = confusions.sum((2, 3)).max(0)  # (P,) utterances, in the fullest assessment
     recalls = mean(metrics.class_recalls(pooled))
+    of_class = Counter(test.labels[utt] for utt in scored)
+    return (
+        {
+            "num_utterances": len(scored),
+            "class_counts": {name: of_class[k] for k, name in enumerate(test.classes)},
+            "absent_classes": _absent(test, scored),
+        }
+        | {
+            name: asdict(speaker_interval(confusions, metric, np.random.default_rng(seed)))
+            for name, metric in metrics.METRICS.items()
+        }
+        | _spread(row, excluded, metrics.uar(pooled))
+        | {
+            "by_speaker": {
+                speaker: {"uar": by_speaker[p], "num_utterances": count[p]}
+                for p, speaker in enumerate(test.speakers)
+                if count[p]
+            },
+            "class_recalls": dict(zip(test.classes, recalls, strict=True)),
+            "confusion": pooled.sum(0),
+        }
+    )
+
+
+def _spread(row: SystemResults, excluded: Set[str], uars: np.ndarray) -> dict[str, Any]:
+    """Return UAR by seed (from that of each assessment, (A,)), by fold and by model."""
+    of_seed: dict[int, list[float]] = {}
+    for (seed, *_), uar in zip(row.assessments, uars, strict=True):
+        of_seed.setdefault(seed, []).append(uar)
+    by_seed = {str(seed): float(mean(np.array(values))) for seed, values in of_seed.items()}
+    models = []
+    for run in row.runs:
+        kept = np.array([utt not in excluded for utt in run.utt_ids], dtype=bool)
+        counts = metrics.confusion_matrix(
+            run.labels[kept], run.predictions[kept], len(row.test_set.classes)
+        )
+        models.append((run, float(metrics.uar(counts))))
+    by_fold = {
+        fold: float(mean(np.array([uar for run, uar in models if run.fold == fold])))
+        for fold in row.folds
+    }
+    by_fold = {fold: uar for fold, uar in by_fold.items() if not math.isnan(uar)}
+    over_folds, over_models = np.array([*by_fold.values()]), np.array([uar for _, uar in models])
     return {
-        name: as_dict(speaker_interval(confusions, metric, np.random.default_rng(seed)))
-        for name, metric in metrics.METRICS.items()
-    } | {
-        "uar_by_seed": dict(zip(map(str, system.seeds), uar_by_seed, strict=True)),
-        "uar_seed_sd": sd(uar_by_seed),
+        "uar_by_seed": by_seed,
+        "uar_seed_sd": sd(np.array([*by_seed.values()])),
         "uar_by_fold": by_fold,
-        "uar_fold_mean": mean(fold_uars),
-        "uar_fold_sd": sd(fold_uars),
-        "by_speaker": {
-            speaker: {
-                "uar": by_speaker[p],
-                "uar_by_seed": metrics.uar(confusions[:, p]),
-                "num_utterances": count[p],
-            }
-            for p, speaker in enumerate(results.speakers)
-            if count[p]
-        },
-        "class_recalls": dict(zip(results.task.classes, recalls, strict=True)),
-        "confusion": pooled.sum(0),
+        "uar_fold_mean": mean(over_folds),
+        "uar_fold_sd": sd(over_folds),
+        "uar_by_model": [{"seed": run.seed, "fold": run.fold, "uar": uar} for run, uar in models],
+        "uar_model_mean": mean(over_models),
+        "uar_model_sd": sd(over_models),
     }
 
 
-def _uar_by_fold(results: Results, confusions: np.ndarray) -> dict[str, float]:
-    """Return the mean UAR over seeds for each fold that some seed has: (S, P, K, K) counts."""
-    owners = [{results.task.utt2spk[u] for u in fold.test} for fold in results.folds.values()]
-    tested = [[p for p, s in enumerate(results.speakers) if s in own] for own in owners]
-    scores = [mean(metrics.uar(confusions[:, p].sum(1))) for p in tested]
-    return {
-        name: float(uar)
-        for name, uar in zip(results.folds, scores, strict=True)
-        if not np.isnan(uar)
-    }
-
-
-def as_dict(interval: Interval) -> dict[str, float]:
-    """Return an interval as metrics.json has it."""
-    return {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
+def _absent(test: TestSet, utterances: Set[str]) -> list[str]:
+    present = {test.labels[utt] for utt in utterances}
+    return [name for k, name in enumerate(test.classes) if k not in present]
 
 
 def mean(values: np.ndarray) -> np.ndarray:

@@ -1,110 +1,136 @@
-"""The report's tables with a row a system, as cells of text, from the numbers of `summarise`.
+"""The page's tables with a row a system, as cells of text, from the numbers of `summarise`.
 
 Scores are in percent with one decimal; a dash stands for what does not exist.
 """
 
 from typing import Any
 
-from dsnet.report.summary import ALL, NOTHING, WITHOUT
-from dsnet.report.tables import DASH, count, ends, interval, percent
+from dsnet.report.summary import HEADLINE, WITHOUT
+from dsnet.report.tables import (
+    DASH,
+    count,
+    decimals,
+    ends,
+    interval,
+    p_value,
+    percent,
+)
 from dsnet.scoring.calibration import VARIANTS
 
 SYSTEMS_HEADER = [
-    "system", "given beside the utterance", "UAR, all [95 %]", "UAR, without clips [95 %]", "WAR",
-    "macro F1", "worst speaker", "parameters", "seeds × folds",
+    "system", "given beside the utterance", "UAR [95 %]", "scored on",
+    "UAR without references [95 %]", "WAR", "macro F1", "worst speaker", "parameters",
+    "seeds × folds",
 ]  # fmt: skip
-SHORT_HEADER = ["system", "UAR [95 %]", "scored on", "minus control", "p (Holm)"]
-DIFFERENCES_HEADER = [
-    "system", "minus", "scored on", "UAR points [95 %]", "p", "p (Holm)", "folds",
+SHORT_HEADER = [
+    "system", "UAR [95 %]", "seeds × folds", "minus control", "p (uncorrected)", "p (Holm)",
 ]  # fmt: skip
-SPREAD_HEADER = ["system", "UAR mean ± sd over folds", "sd over seeds", "weighted F1"]
+PRIMARY_HEADER = [
+    "system", "control", "scored on", "UAR", "UAR of control", "difference [95 %]",
+    "p (uncorrected)", "p (Holm)", "exchanged",
+]  # fmt: skip
+EXPLORATORY_HEADER = PRIMARY_HEADER[:6]
+SPREAD_HEADER = ["system", "UAR mean ± sd", "sd over seeds", "weighted F1"]
 CALIBRATION_HEADER = [
     "system", "ECE", "Brier", "NLL", "temperature", "ECE scaled", "Brier scaled", "NLL scaled",
 ]  # fmt: skip
 COST_HEADER = [
-    "system", "kind", "parameters in training", "s/epoch", "min/run", "peak memory",
+    "system", "kind", "features", "parameters in training", "s/epoch", "min/run", "peak memory",
 ]  # fmt: skip
-SCORED_ON = {ALL: "all", WITHOUT: "without clips"}
+
+
+def label(summary: dict[str, Any], name: str) -> str:
+    """Return a row's name as tables and figures show it: transductive ones are marked."""
+    mark = " (transductive)" if summary["systems"][name]["transductive"] else ""
+    return f"{name}{mark}"
 
 
 def system_rows(summary: dict[str, Any]) -> list[list[str]]:
-    """Return the cells under SYSTEMS_HEADER; a system's headline UAR is bold."""
+    """Return the cells under SYSTEMS_HEADER; the headline is bold."""
     rows = []
     for name, facts in summary["systems"].items():
-        headline = facts["headline"]
-        uars = {
-            scoring: interval(summary[scoring]["systems"][name]["uar"]) for scoring in SCORED_ON
-        }
-        uars[headline] = f"**{uars[headline]}**"
-        scores = summary[headline]["systems"][name]
-        speaker, worst = min(scores["by_speaker"].items(), key=lambda item: item[1]["uar"])
+        scores = facts[HEADLINE]
+        total = summary["test_sets"][facts["tested_on"]]["num_utterances"]
+        worst = min(scores["by_speaker"].items(), key=lambda item: item[1]["uar"], default=None)
         rows.append(
             [
-                name,
+                label(summary, name),
                 given(facts),
-                *uars.values(),
+                f"**{interval(scores['uar'])}**",
+                f"{scores['num_utterances']} of {total}",
+                interval(facts[WITHOUT]["uar"]),
                 percent(scores["war"]["estimate"]),
                 percent(scores["macro_f1"]["estimate"]),
-                f"{percent(worst['uar'])} ({speaker})",
+                f"{percent(worst[1]['uar'])} ({worst[0]})" if worst else DASH,
                 _counts(facts["inference_parameters"]),
-                _runs(facts, len(summary["folds"])),
+                runs(facts),
             ]
         )
     return rows
 
 
 def short_rows(summary: dict[str, Any]) -> list[list[str]]:
-    """Return the cells under SHORT_HEADER, for the terminal; the first control of each system."""
+    """Return the cells under SHORT_HEADER, for the terminal."""
+    pairs = {pair["system"]: pair for pair in summary["differences"]["pairs"]}
     rows = []
     for name, facts in summary["systems"].items():
-        headline = facts["headline"]
-        pair = next((p for p in summary["differences"] if p["system"] == name), None)
-        rows.append(
-            [
-                name,
-                interval(summary[headline]["systems"][name]["uar"]),
-                SCORED_ON[headline],
-                percent(pair["estimate"], "+") if pair else DASH,
-                p_value(pair["adjusted_p"]) if pair else DASH,
-            ]
-        )
+        cells = [label(summary, name), interval(facts[HEADLINE]["uar"]), runs(facts)]
+        if name in pairs:
+            pair = pairs[name]
+            cells += [percent(pair["estimate"], "+"), *_p_values(pair)]
+        rows.append(cells + [DASH] * (len(SHORT_HEADER) - len(cells)))
     return rows
 
 
-def difference_rows(summary: dict[str, Any]) -> list[list[str]]:
-    """Return the cells under DIFFERENCES_HEADER."""
-    return [
-        [
-            pair["system"],
-            pair["control"],
-            SCORED_ON[pair["scoring"]],
-            interval(pair, sign="+"),
-            p_value(pair["p_value"]),
-            p_value(pair["adjusted_p"]),
-            str(pair["num_units"]),
-        ]
-        for pair in summary["differences"]
-    ]
+def difference_rows(summary: dict[str, Any], primary: bool) -> list[list[str]]:
+    """Return the cells under PRIMARY_HEADER, or those of the others under EXPLORATORY_HEADER."""
+    rows = []
+    for pair in summary["differences"]["pairs"]:
+        if pair["primary"] == primary:
+            total = summary["test_sets"][summary["systems"][pair["system"]]["tested_on"]]
+            cells = [
+                label(summary, pair["system"]),
+                label(summary, pair["control"]),
+                f"{pair['num_utterances']} of {total['num_utterances']}",
+                percent(pair["uar"]),
+                percent(pair["control_uar"]),
+                interval(pair, sign="+"),
+            ]
+            plural = "" if pair["num_units"] == 1 else "s"
+            tested = [*_p_values(pair), f"{pair['num_units']} {pair['unit']}{plural}"]
+            rows.append(cells + tested if primary else cells)
+    return rows
+
+
+def _p_values(pair: dict[str, Any]) -> list[str]:
+    return [p_value(pair["p_value"]), p_value(pair["adjusted_p"])]
 
 
 def spread_rows(summary: dict[str, Any]) -> list[list[str]]:
-    """Return the cells under SPREAD_HEADER, over all test utterances."""
+    """Return the cells under SPREAD_HEADER; across corpora the spread is over models."""
+    over = "uar_model" if summary["across"] else "uar_fold"
     return [
         [
-            name,
-            f"{percent(scores['uar_fold_mean'])} ± {percent(scores['uar_fold_sd'])}",
-            percent(scores["uar_seed_sd"]),
-            percent(scores["weighted_f1"]["estimate"]),
+            label(summary, name),
+            " ± ".join(percent(facts[HEADLINE][f"{over}_{what}"]) for what in ("mean", "sd")),
+            percent(facts[HEADLINE]["uar_seed_sd"]),
+            percent(facts[HEADLINE]["weighted_f1"]["estimate"]),
         ]
-        for name, scores in summary[ALL]["systems"].items()
+        for name, facts in summary["systems"].items()
     ]
 
 
 def recall_rows(summary: dict[str, Any]) -> list[list[str]]:
-    """Return a system's name and its recall of each class, over all test utterances."""
+    """Return a row's name and its recall of each class with the number of its utterances."""
     return [
-        [name, *(percent(scores["class_recalls"][label]) for label in summary["classes"])]
-        for name, scores in summary[ALL]["systems"].items()
+        [
+            label(summary, name),
+            *(
+                f"{percent(facts[HEADLINE]['class_recalls'][key])} (n = {n})"
+                for key, n in facts[HEADLINE]["class_counts"].items()
+            ),
+        ]
+        for name, facts in summary["systems"].items()
     ]
 
 
@@ -113,11 +139,11 @@ def calibration_rows(summary: dict[str, Any]) -> list[list[str]]:
     rows = []
     for name, pooled in summary["calibration"].items():
         raw, scaled = (
-            [percent(scores["ece"]), _decimals(scores["brier"], 3), _decimals(scores["nll"], 3)]
+            [percent(scores["ece"]), decimals(scores["brier"], 3), decimals(scores["nll"], 3)]
             for scores in (pooled[variant] for variant in VARIANTS)
         )
         temperatures = " to ".join(f"{t:.2f}" for t in ends(pooled["temperatures"]))
-        rows.append([name, *raw, temperatures, *scaled])
+        rows.append([label(summary, name), *raw, temperatures, *scaled])
     return rows
 
 
@@ -125,10 +151,11 @@ def cost_rows(summary: dict[str, Any]) -> list[list[str]]:
     """Return the cells under COST_HEADER."""
     return [
         [
-            name,
+            label(summary, name),
             facts["kind"],
+            facts["features"],
             _counts(facts["num_parameters"]),
-            _decimals(facts["seconds_per_epoch"], 1),
+            decimals(facts["seconds_per_epoch"], 1),
             DASH if facts["seconds"] is None else f"{facts['seconds'] / 60:.1f}",
             _memory(facts),
         ]
@@ -137,22 +164,21 @@ def cost_rows(summary: dict[str, Any]) -> list[list[str]]:
 
 
 def given(facts: dict[str, Any]) -> str:
-    """Say what a system is given beside the utterance; transductive ones are marked."""
-    side = facts["side_information"]
-    if side in (None, NOTHING):
-        return DASH
-    return f"{side} (transductive)" if facts["transductive"] else side
+    """Say what a row was given beside the utterance; a dash only if that is nothing."""
+    words = [facts["side_information"]] if facts["side_information"] != "none" else []
+    if facts["transductive"]:
+        words.append("(transductive)")
+    return ", ".join(words).replace(", (", " (") or DASH
 
 
-def p_value(value: float | None) -> str:
-    """Return a p-value with three decimals."""
-    if value is None:
-        return DASH
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _decimals(value: float | None, digits: int, sign: str = "") -> str:
-    return DASH if value is None else f"{value:{sign}.{digits}f}"
+def runs(facts: dict[str, Any]) -> str:
+    """Return seeds × folds; of a row that lacks runs, what there is of them."""
+    seeds, folds = len(facts["seeds"]), facts["num_folds"]
+    if not facts["missing"]:
+        return f"{seeds} × {folds}"
+    if seeds == 1:
+        return f"{facts['num_runs']} of {folds} folds"
+    return f"{facts['num_runs']} of {facts['num_runs'] + len(facts['missing'])} runs"
 
 
 def _counts(values: list[int]) -> str:
@@ -165,12 +191,3 @@ def _memory(facts: dict[str, Any]) -> str:
     gpu = facts["peak_gpu_bytes"]
     on_gpu = f", GPU {gpu / 2**30:.1f} GiB" if gpu is not None else ""
     return f"{facts['peak_memory_bytes'] / 2**30:.1f} GiB{on_gpu}"
-
-
-def _runs(facts: dict[str, Any], num_folds: int) -> str:
-    text = f"{len(facts['seeds'])} × {num_folds}"
-    if not facts["missing"]:
-        return text
-    if len(facts["seeds"]) == 1:
-        return f"1 × {facts['num_runs']} of {num_folds} folds"
-    return f"{text}, {facts['num_runs']} of {len(facts['seeds']) * num_folds} runs"

@@ -1,16 +1,19 @@
-"""Numbers as text, and tables in plain text and Markdown."""
+"""Numbers as text, and tables in plain text and Markdown; a dash stands for what does not exist."""
 
-DASH = "–"  # for what does not exist, such as the deviation of one seed
+from tabulate import tabulate
+
+DASH = "–"
 
 
 def terminal_table(header: list[str], rows: list[list[str]]) -> str:
     """Return a table in plain text, its columns aligned."""
-    lines = [header, *rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return tabulate(rows, header, tablefmt="plain", disable_numparse=True)
+
+
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown; a cell may hold the "|" that ends one."""
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in [header, *rows]]
+    return tabulate(escaped[1:], escaped[0], tablefmt="github", disable_numparse=True)
 
 
 def count(number: int) -> str:
@@ -28,6 +31,11 @@ def span(values: list[int]) -> str:
     return " to ".join(map(str, ends(values))) if values else DASH
 
 
+def decimals(value: float | None, digits: int) -> str:
+    """Return a number with so many decimals."""
+    return DASH if value is None else f"{value:.{digits}f}"
+
+
 def percent(value: float | None, sign: str = "") -> str:
     """Return a fraction in percent with one decimal."""
     return DASH if value is None else f"{100 * value:{sign}.1f}"
@@ -41,7 +49,8 @@ def interval(values: dict[str, float | None], sign: str = "") -> str:
     return f"{estimate} [{percent(values['low'], sign)}, {percent(values['high'], sign)}]"
 
 
-def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def p_value(value: float | None) -> str:
+    """Return a p-value with three decimals."""
+    if value is None:
+        return DASH
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

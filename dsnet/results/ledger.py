@@ -2,16 +2,17 @@
 
     <results-dir>/ledger.jsonl
 
-Each line is a JSON object with LINE_KEYS: which run it was, when it was scored, what it was made
-from, what was recognised (`predictions`: a character for each utterance of the fold's sorted test
-list, the class index in base 36) and how honest the posteriors were. The tables are made from the
-lines, so a run whose posteriors are gone still counts, and ledgers of several machines are put
-together with cat. A system leaves the page when somebody deletes its lines (and its folder).
+Each line is a JSON object with LINE_KEYS: when the run was scored, what it is (its run.json),
+what was recognised (`predictions`: a character for each scored utterance of its test, sorted: the
+class index in base 36) and how honest the posteriors were. The tables are made from the lines, so a
+run whose posteriors are gone still counts, and ledgers of several machines are put together with
+cat. A system leaves the page when somebody deletes its lines (and its folder).
 """
 
 import datetime
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,78 +20,102 @@ import numpy as np
 
 from dsnet.errors import ScoringError
 from dsnet.files import digest, read_lines, write_text
-from dsnet.folds.protocols import Fold
-from dsnet.folds.task_data import TaskData
-from dsnet.results.runs import Results, Run, class_indices
-from dsnet.results.store import read_part
+from dsnet.results.runs import Run, TestSet
+from dsnet.results.store import KEYS, StoredRun
 from dsnet.scoring import metrics
 from dsnet.scoring.calibration import measure
 
 NAME = "ledger.jsonl"
-LINE_KEYS = (
-    "system", "seed", "fold", "date", "utterances", "posteriors", "train", "uar", "predictions",
-    "calibration",
-)  # fmt: skip
-TRAIN_KEYS = (  # what a line keeps of train.json, if it is there
-    "kind", "side_information", "config_digest", "task_digest", "features_digest", "made_from",
-    "given_utterances", "num_parameters", "inference_parameters", "selection", "epochs",
-    "selected_epoch", "dev_uar", "seconds", "seconds_per_epoch", "peak_memory_bytes",
-    "peak_gpu_bytes", "machine", "versions", "git_revision",
-)  # fmt: skip
+LINE_KEYS = ("date", "run", "utterances", "posteriors", "uar", "predictions", "calibration")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 Line = dict[str, Any]
 
 
-def update(path: Path, results: Results) -> list[Line]:
+@dataclass(frozen=True)
+class RowKey:
+    """What the runs of one row of the page have in common."""
+
+    system: str
+    enrolment: str  # empty: the system's own
+    trained_on: str
+    tested_on: str
+    task: str
+    normalised_by_target: str
+
+    @classmethod
+    def of(cls, info: Mapping[str, Any]) -> "RowKey":
+        """Return the row of a run."""
+        source, count = info["enrolment"]["source"], info["enrolment"]["count"]
+        words = f"{source}:{count}" if source == "neutral" else source
+        return cls(
+            system=info["system"],
+            enrolment="" if info["own_enrolment"] else words,
+            **{
+                key: info[key]
+                for key in ("trained_on", "tested_on", "task", "normalised_by_target")
+            },
+        )
+
+    def title(self, base_task: str, across: bool) -> str:
+        """Return its name on a page.
+
+        Args:
+            base_task: the task that the page is of; a variant of it is named by its changes.
+            across: whether the page has several corpora.
+        """
+        words = [self.task.removeprefix(f"{base_task}@")] if self.task != base_task else []
+        words += [f"enrolment {self.enrolment}"] if self.enrolment else []
+        if self.normalised_by_target != "none":
+            words.append(f"matched by {self.normalised_by_target}")
+        name = f"{self.system} ({', '.join(words)})" if words else self.system
+        return f"{name}, {self.trained_on} on {self.tested_on}" if across else name
+
+
+def run_key(info: Mapping[str, Any]) -> tuple[RowKey, int, str]:
+    """Return what no other run of a page has: its row, seed and fold."""
+    return RowKey.of(info), info["seed"], info["fold"]
+
+
+def update(path: Path, found: Sequence[StoredRun], test_sets: Mapping[str, TestSet]) -> list[Line]:
     """Append a line for each run that has none yet, or whose last one differs; return all lines.
 
-    Two lines are of the same result if they were made from the same posteriors and name the same
-    configs, task and utterances.
+    Two lines are of the same result if they were made from the same posteriors and say the same of
+    configs, features, code, task and utterances.
 
     Args:
         path: of the ledger; need not exist.
-        results: read from the files of the runs.
+        found: runs whose files are here.
+        test_sets: by name; of all corpora that they were trained and tested on.
 
     Raises:
-        ScoringError: see `read_ledger`; a run without validation posteriors.
+        ScoringError: see `read_ledger` and `StoredRun.read`; two folders of one run.
     """
     lines = read_ledger(path) if path.is_file() else []
-    last = {_run_of(line): _result_of(line) for line in by_date(lines)}
+    for stored in found:
+        _require_known(stored, test_sets)
+    last = {run_key(line["run"]): _result_of(line) for line in by_date(lines)}
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    new = []
-    for system in results.systems:
-        for run in system.runs:
-            identity = _identify(run, system.name, results)
-            if last.get(_run_of(identity)) != _result_of(identity):
-                new.append(_line(identity, run, now, results))
-    if new:
-        text = "".join(json.dumps(line) + "\n" for line in [*lines, *new])
-        write_text(path, text)
-    return [*lines, *new]
-
-
-def adopt(folder: Path, results: Results) -> list[Line]:
-    """Return the lines of a variant of the task, its systems named after what it changes.
-
-    Args:
-        folder: results of the variant, named <task>@<changes>.
-        results: of the task; only its utterances and digest matter.
-
-    Raises:
-        ScoringError: see `read_ledger`; the variant tests other utterances.
-    """
-    changes = folder.name.partition("@")[2]
-    lines = read_ledger(folder / NAME)
-    for line in lines:
-        if line["utterances"] != results.utterances_digest:
+    new, seen = [], {}
+    for stored in found:
+        key = run_key(stored.info)
+        if key in seen:
             raise ScoringError(
-                f"{folder / NAME}: scored on other utterances or classes than this task has, so "
-                "its results cannot stand in one table with them"
+                f"{stored.folder} and {seen[key]} are the same run ({stored.info['system']}, seed "
+                f"{key[1]}, fold {key[2]}, says run.json); was one copied? Delete the one that is "
+                "not meant"
             )
-        line["system"] = f"{line['system']} ({changes})"
-        line["train"]["task_digest"] = results.task.digest
-    return lines
+        seen[key] = stored.folder
+        identity = {
+            "run": stored.info,
+            "utterances": tested_digest(stored.info, test_sets[stored.info["tested_on"]]),
+            "posteriors": stored.digest,
+        }
+        if last.get(key) != _result_of(identity):
+            new.append(_line(identity, stored, now, test_sets))
+    if new:
+        write_text(path, "".join(json.dumps(line) + "\n" for line in [*lines, *new]))
+    return [*lines, *new]
 
 
 def by_date(lines: Sequence[Line]) -> list[Line]:
@@ -114,74 +139,87 @@ def read_ledger(path: Path) -> list[Line]:
                 "where the run's posteriors are"
             ) from error
         absent = [key for key in LINE_KEYS if not isinstance(line, dict) or key not in line]
+        absent = absent or [key for key in KEYS if key not in line["run"]]
         if absent:
             raise ScoringError(
-                f"{path}:{number}: expected an object with {', '.join(LINE_KEYS)}; no "
-                f"'{absent[0]}' in it; delete the line, then rerun stage 5 where the run's "
-                "posteriors are"
+                f"{path}:{number}: expected an object with {', '.join(LINE_KEYS)}, and in 'run' "
+                f"what a run.json has; no '{absent[0]}' in it; delete the line, then rerun stage 5 "
+                "where the run's posteriors are"
             )
         lines.append(line)
     return lines
 
 
-def run_of_line(line: Line, task: TaskData, fold: Fold, folder: Path | None) -> Run:
+def run_of_line(line: Line, test: TestSet, folder: Path | None) -> Run:
     """Return the run that a line tells of.
 
     Args:
-        line: made for the same task.
-        task: whose utterances were tested.
-        fold: of the task, the line's.
+        line: made for the same utterances.
+        test: what was tested.
         folder: where the run's files are; None if they are not here.
     """
-    utt_ids = sorted(fold.test)
-    predictions = np.array([int(digit, 36) for digit in line["predictions"]])
-    return Run(
-        line["seed"],
-        line["fold"],
-        line["train"],
-        utt_ids,
-        class_indices(utt_ids, task),
-        predictions,
-        folder,
-        line["calibration"],
-    )
+    info = line["run"]
+    utts = tested_utterances(info, test)
+    labels = np.array([test.labels[utt] for utt in utts], dtype=int)
+    predictions = np.array([int(digit, 36) for digit in line["predictions"]], dtype=int)
+    return Run(info, utts, labels, predictions, folder, line["calibration"])
 
 
-def _identify(run: Run, system: str, results: Results) -> Line:
-    assert run.folder is not None
-    files = [run.folder / part / "posteriors.tsv" for part in ("dev", "test")]
-    return {
-        "system": system,
-        "seed": run.seed,
-        "fold": run.fold,
-        "utterances": results.utterances_digest,
-        "posteriors": digest(path.read_bytes() for path in files if path.is_file()),
-        "train": {key: run.train[key] for key in TRAIN_KEYS if run.train.get(key) is not None},
-    }
+def tested_digest(info: Mapping[str, Any], test: TestSet) -> str:
+    """Return what identifies the utterances that a run is scored on, and their classes."""
+    classes = (f"{utt} {test.labels[utt]}" for utt in tested_utterances(info, test))
+    return digest([*test.classes, *classes])
 
 
-def _run_of(line: Line) -> tuple:
-    return line["system"], line["seed"], line["fold"]
+def _require_known(stored: StoredRun, test_sets: Mapping[str, TestSet]) -> None:
+    """Raise ScoringError for a run of a recipe or fold that the page does not know."""
+    info = stored.info
+    for key in ("trained_on", "tested_on"):
+        if info[key] not in test_sets:
+            raise ScoringError(
+                f"{stored.folder}/run.json: {key} is '{info[key]}', but this page is of "
+                f"{', '.join(test_sets)}; was the recipe renamed or its folder copied? Rerun "
+                "stages 3 and 4 with --force, or delete that folder"
+            )
+    folds = test_sets[info["trained_on"]].folds
+    if info["fold"] not in folds:
+        raise ScoringError(
+            f"{stored.folder}/run.json: fold {info['fold']}, but the task has "
+            f"{', '.join(folds)}; it is of other folds: delete that folder, or rerun from stage 3"
+        )
+
+
+def tested_utterances(info: Mapping[str, Any], test: TestSet) -> list[str]:
+    """Return the sorted utterances that a run is scored on: its fold's, or another corpus."""
+    across = info["trained_on"] != info["tested_on"]
+    return test.utterances if across else test.of_fold(info["fold"])
 
 
 def _result_of(line: Line) -> tuple:
-    train = line["train"]
-    origin = (train["config_digest"], train["task_digest"], train.get("made_from"))
-    return line["utterances"], line["posteriors"], origin
+    """Return all of a line but what its control is and how its training went."""
+    run = {key: value for key, value in line["run"].items() if key not in ("control", "training")}
+    return line["utterances"], line["posteriors"], json.dumps(run, sort_keys=True)
 
 
-def _line(identity: Line, run: Run, date: str, results: Results) -> Line:
-    task, fold = results.task, results.folds[run.fold]
-    assert run.folder is not None
-    dev_ids, dev = read_part(run.folder, "dev", fold, task.classes)
-    test_ids, test = read_part(run.folder, "test", fold, task.classes)
-    labels = class_indices(test_ids, task)
-    confusion = metrics.confusion_matrix(labels, test.argmax(1), len(task.classes))
-    predicted = dict(zip(test_ids, test.argmax(1), strict=True))
-    result = {
+def _line(identity: Line, stored: StoredRun, date: str, test_sets: Mapping[str, TestSet]) -> Line:
+    info = stored.info
+    trained, tested = (test_sets[info[key]] for key in ("trained_on", "tested_on"))
+    dev_utts, dev = stored.read("dev", test_sets)
+    utts, posteriors = stored.read("test", test_sets)
+    dev_labels = np.array([trained.labels[utt] for utt in dev_utts], dtype=int)
+    labels = np.array([tested.labels[utt] for utt in utts], dtype=int)
+    given = set(info["given"])
+    kept = np.array([utt not in given for utt in utts], dtype=bool)
+    uar, calibration = None, None
+    if kept.any():
+        decisions = posteriors[kept].argmax(1)
+        confusion = metrics.confusion_matrix(labels[kept], decisions, len(tested.classes))
+        uar = round(float(metrics.uar(confusion)), 6)
+    if kept.any() and dev_utts:
+        calibration = measure(dev, dev_labels, posteriors[kept], labels[kept])
+    return identity | {
         "date": date,
-        "uar": round(float(metrics.uar(confusion)), 6),  # for people; tables take `predictions`
-        "predictions": "".join(DIGITS[predicted[utt]] for utt in sorted(test_ids)),
-        "calibration": measure(dev, class_indices(dev_ids, task), test, labels),
+        "uar": uar,  # for people; tables take `predictions`
+        "predictions": "".join(DIGITS[k] for k in posteriors.argmax(1)),
+        "calibration": calibration,
     }
-    return {key: (identity | result)[key] for key in LINE_KEYS}

@@ -1,9 +1,12 @@
-"""What is scored: the runs of systems on a task, and their counts by seed and speaker.
+"""What is scored: test sets, the runs of systems on them, and their counts by speaker.
 
-Axes: N utterances, K classes, S seeds, P test speakers.
+Axes: N utterances, M classes of a task, K classes of the page, A assessments, P test speakers.
+
+An assessment is what tests every utterance once: within a corpus the runs of one seed, each of
+which tests its own fold; across corpora each single run, which tests all of the other corpus.
 """
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,39 +21,108 @@ from dsnet.scoring.metrics import confusion_matrix
 
 
 @dataclass(frozen=True)
-class Run:
-    """A system trained with one seed, tested on one fold."""
+class TestSet:
+    """The utterances of a recipe's task that have a class of the page.
 
-    seed: int
-    fold: str
-    train: dict[str, Any]  # of train.json
-    utt_ids: list[str]
-    labels: np.ndarray  # (N,) class indices
-    predictions: np.ndarray  # (N,) class indices
+    Args:
+        name: of the recipe, such as emodb.
+        task: the recipe's task.
+        folds: of the task, by name in the order of testing.
+        classes: K classes of the page.
+        class_map: class of the task to class of the page; a class that is absent is left out.
+    """
+
+    __test__ = False  # no test of pytest's
+
+    name: str
+    task: TaskData
+    folds: Mapping[str, Fold]
+    classes: list[str]
+    class_map: Mapping[str, str]
+
+    @cached_property
+    def labels(self) -> dict[str, int]:
+        """Return the index of each utterance's class of the page, if it has one; sorted."""
+        index = {name: number for number, name in enumerate(self.classes)}
+        of_page = {utt: self.class_map.get(own) for utt, own in self.task.utt2emo.items()}
+        return {utt: index[of_page[utt]] for utt in sorted(of_page) if of_page[utt] is not None}
+
+    @cached_property
+    def utterances(self) -> list[str]:
+        """Return the sorted utterances that are scored."""
+        return list(self.labels)
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """Return (M, K): 1 where a class of the task is part of one of the page."""
+        own = [self.class_map.get(name) for name in self.task.classes]
+        return np.array([[name == page for page in self.classes] for name in own], dtype=float)
+
+    @cached_property
+    def digest(self) -> str:
+        """Checksum of the scored utterances and their classes."""
+        lines = [f"{utt} {self.classes[self.labels[utt]]}" for utt in self.utterances]
+        return digest(["\n".join(lines)])
+
+    @cached_property
+    def speakers(self) -> list[str]:
+        """Return the sorted speakers of the scored utterances."""
+        return sorted({self.task.utt2spk[utt] for utt in self.utterances})
+
+    @cached_property
+    def references(self) -> set[str]:
+        """Return the scored utterances that stage 2 lists as somebody's reference."""
+        return self.task.reference_utterances & set(self.utterances)
+
+    def of_fold(self, name: str) -> list[str]:
+        """Return the sorted scored utterances of one fold."""
+        return sorted(utt for utt in self.folds[name].test if utt in self.labels)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network, SVM or ensemble on one test set."""
+
+    info: dict[str, Any]  # of run.json
+    utt_ids: list[str]  # sorted
+    labels: np.ndarray  # (N,) class indices of the page
+    predictions: np.ndarray  # (N,) the same
     folder: Path | None = None  # with its files; None if they are not here
-    calibration: dict[str, Any] | None = None  # from `calibration.measure`
+    calibration: dict[str, Any] | None = None  # from `measure`; None: nothing to measure by
 
     @property
-    def given_utterances(self) -> set[str]:
-        """Clips of test speakers that the system was given beside the utterance to judge."""
-        return set(self.train.get("given_utterances") or ())
+    def seed(self) -> int:
+        return self.info["seed"]
 
-    def without(self, excluded: Set[str]) -> np.ndarray:
-        """Mark the utterances that are not in `excluded`: (N,) booleans."""
-        return np.array([utt not in excluded for utt in self.utt_ids])
+    @property
+    def fold(self) -> str:
+        return self.info["fold"]
+
+    @property
+    def given(self) -> set[str]:
+        """Utterances of the tested speakers that the system was given; they are not scored."""
+        return set(self.info["given"])
 
 
 @dataclass(frozen=True)
 class SystemResults:
-    """All runs of one system; `missing` names those that are not there yet."""
+    """A row of the page: all runs of one system, under one enrolment, on one test set."""
 
-    name: str
-    runs: list[Run]
-    missing: list[tuple[int, str]]  # (seed, fold)
+    name: str  # for people; no other row has it
+    test_set: TestSet
+    runs: list[Run]  # by seed, then in the order of the folds
+    missing: list[tuple[int, str]]  # (seed, fold) that are not there
+    other_task: bool = False  # trained for another task than the page is of, such as a variant
 
     @property
-    def kind(self) -> str:
-        return self.runs[0].train["kind"]
+    def info(self) -> dict[str, Any]:
+        """What all runs have in common is that of the first."""
+        return self.runs[0].info
+
+    @property
+    def across(self) -> bool:
+        """Whether it was trained on another corpus than it is tested on."""
+        return self.info["trained_on"] != self.info["tested_on"]
 
     @property
     def seeds(self) -> list[int]:
@@ -58,61 +130,49 @@ class SystemResults:
 
     @property
     def folds(self) -> list[str]:
-        return sorted({run.fold for run in self.runs})
+        return [name for name in dict.fromkeys(run.fold for run in self.runs)]
 
+    @property
+    def given(self) -> set[str]:
+        """Utterances that some run was given: no figure of the row counts them."""
+        return {utt for run in self.runs for utt in run.given}
 
-@dataclass(frozen=True)
-class Results:
-    """All systems of a task, sorted by name, and what they were tested on."""
+    @property
+    def assessments(self) -> list[tuple]:
+        """Return what names each assessment: (seed,), or (seed, fold) across corpora."""
+        keys = [self._assessment(run) for run in self.runs]
+        return list(dict.fromkeys(keys))
 
-    task: TaskData
-    folds: dict[str, Fold]  # in the order of testing
-    systems: list[SystemResults]
+    def _assessment(self, run: Run) -> tuple:
+        return (run.seed, run.fold) if self.across else (run.seed,)
 
-    @cached_property
-    def utterances(self) -> list[str]:
-        """The sorted utterances that the folds test."""
-        return sorted({utt for fold in self.folds.values() for utt in fold.test})
-
-    @cached_property
-    def utterances_digest(self) -> str:
-        """Checksum of the tested utterances and their classes."""
-        return digest(["\n".join(f"{utt} {self.task.utt2emo[utt]}" for utt in self.utterances)])
-
-    @cached_property
-    def speakers(self) -> list[str]:
-        """The sorted speakers that the folds test."""
-        return sorted({self.task.utt2spk[utt] for utt in self.utterances})
-
-    @cached_property
-    def clips(self) -> set[str]:
-        """Tested utterances that serve some speaker as reference or were given to some system."""
-        given = {utt for s in self.systems for run in s.runs for utt in run.given_utterances}
-        return (given | self.task.reference_utterances) & set(self.utterances)
-
-    def confusions(self, system: SystemResults, excluded: Set[str] = frozenset()) -> np.ndarray:
-        """Count by seed and speaker, without the utterances in `excluded`.
+    def confusions(self, excluded: Set[str] = frozenset()) -> np.ndarray:
+        """Count by assessment and speaker, without the utterances in `excluded`.
 
         Returns:
-            (S, P, K, K) counts; seeds as in `system.seeds`, speakers as in `speakers`.
+            (A, P, K, K) counts; as in `assessments`, and as in the test set's `speakers`.
         """
-        position = {speaker: p for p, speaker in enumerate(self.speakers)}
-        num_classes = len(self.task.classes)
-        shape = (len(system.seeds), len(position), num_classes, num_classes)
+        test = self.test_set
+        place = {speaker: p for p, speaker in enumerate(test.speakers)}
+        num_classes = len(test.classes)
+        shape = (len(self.assessments), len(place), num_classes, num_classes)
         counts = np.zeros(shape, dtype=int)
-        for run in system.runs:
-            seed = system.seeds.index(run.seed)
-            kept = run.without(excluded)
-            owners = np.array([position[self.task.utt2spk[utt]] for utt in run.utt_ids])
+        for run in self.runs:
+            row = self.assessments.index(self._assessment(run))
+            kept = np.array([utt not in excluded for utt in run.utt_ids], dtype=bool)
+            owners = np.array([place[test.task.utt2spk[utt]] for utt in run.utt_ids])
             for p in np.unique(owners):
-                rows = kept & (owners == p)
-                counts[seed, p] += confusion_matrix(
-                    run.labels[rows], run.predictions[rows], num_classes
+                chosen = kept & (owners == p)
+                counts[row, p] += confusion_matrix(
+                    run.labels[chosen], run.predictions[chosen], num_classes
                 )
         return counts
 
 
-def class_indices(utt_ids: list[str], task: TaskData) -> np.ndarray:
-    """Return the labels of N utterances, (N,) class indices."""
-    index = {name: number for number, name in enumerate(task.classes)}
-    return np.array([index[task.utt2emo[utt]] for utt in utt_ids])
+@dataclass(frozen=True)
+class Results:
+    """What a page shows: rows sorted by name, on one or several test sets of the same classes."""
+
+    classes: list[str]
+    test_sets: list[TestSet]
+    systems: list[SystemResults]

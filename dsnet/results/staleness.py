@@ -1,140 +1,193 @@
-"""Which lines of the ledger count: those whose config, task and utterances are the present ones.
+"""Which lines of the ledger count: those made with the configs, features, code and tasks of today.
 
-A combination of systems has no config file; it counts while the runs that it was made from do.
+What is not here cannot be compared: a ledger is read where the features are not extracted, too.
 """
 
-import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from typing import Any
 
-from dsnet.config import config_digest
-from dsnet.errors import ConfigError, ScoringError
-from dsnet.results.ledger import Line, by_date, run_of_line
-from dsnet.results.runs import Results, SystemResults
-from dsnet.systems.catalog import load_system_config, system_config_path
-
-_Run = tuple[str, int, str]  # system, seed, fold
+from dsnet.errors import ConfigError, DsnetError, ScoringError
+from dsnet.features.feats import FeatsInfo
+from dsnet.folds.task_data import read_task_json, task_digest
+from dsnet.recipe import Recipe
+from dsnet.results.ledger import Line, RowKey, by_date, run_key, run_of_line, tested_digest
+from dsnet.results.runs import Results, SystemResults, TestSet
+from dsnet.results.store import RUN, StoredRun, open_run
+from dsnet.systems import SYSTEMS, code_digest
+from dsnet.systems.catalog import SystemSpec, resolve
 
 
 @dataclass(frozen=True)
 class Stale:
-    """A run that does not count, and what has changed since it was scored."""
+    """A run that does not count, and what has changed since it was made."""
 
-    system: str
+    row: str
     seed: int
     fold: str
     changed: str
 
 
-def current_digest(system: str, recipe: Path) -> str | None:
-    """Return the digest of a system's config as it is now, None if it has no config file.
+class Present:
+    """What configs, features, code and tasks are now; None for what is not here."""
 
-    Args:
-        system: its name; a network that is given other clips (dsnet_plus-neutral1) has the config
-            that it was trained with.
-        recipe: folder of the recipe.
+    def __init__(self, recipes: Mapping[str, Recipe]):
+        """Look into these recipes, by name."""
+        self.recipes = recipes
+        self.spec = cache(self._spec)
+        self.features = cache(self._features)
+        self.task = cache(self._task)
+        self.model = cache(self._model)
 
-    Raises:
-        ConfigError: its config is not valid.
-    """
-    system = re.sub(r"-[a-z]\w*$", "", system)  # not the -3 of @train.learning_rate=1e-3
-    try:
-        system_config_path(system, recipe)
-    except ConfigError:  # an SVM or a combination: its config is not a file
-        return None
-    return config_digest(load_system_config(system, recipe))
+    def _spec(self, system: str, recipe: str) -> SystemSpec | None:
+        try:
+            return resolve(system, self.recipes[recipe].folder)
+        except ConfigError:
+            return None
+
+    def _features(self, name: str, recipe: str) -> str | None:
+        folder = self.recipes[recipe].features(name)
+        try:
+            return FeatsInfo.load(folder).digest
+        except DsnetError:
+            return None
+
+    def _task(self, name: str, recipe: str) -> str | None:
+        folder = self.recipes[recipe].task(name)
+        try:
+            return task_digest(folder, read_task_json(folder)["classes"])
+        except DsnetError:
+            return None
+
+    def _model(self, system: str, recipe: str, task: str, seed: int, fold: str) -> str | None:
+        path = self.recipes[recipe].run(task, system, seed, fold) / RUN
+        return open_run(path.parent).info["digests"].get("model") if path.is_file() else None
+
+    def control(self, info: Mapping[str, Any]) -> str | None:
+        """Return the system that a run's is to be compared with, as the configs say now."""
+        spec = self.spec(info["system"], info["trained_on"])
+        return spec.control if spec else info["control"]
+
+    def changes(self, info: Mapping[str, Any]) -> str:
+        """Say what differs between now and when a run was made; an empty text if nothing does."""
+        own, there = info["trained_on"], info["tested_on"]
+        then, then_tested = info["digests"], info["tested_digests"]
+        spec = self.spec(info["system"], own)
+        if spec is None:
+            return f"its config, which egs/{own} has no more,"
+        # what it was made with, what that is now, and the name of it
+        compared = [(then["config"], spec.digest, "its config")]
+        compared.append((then["task"], self.task(info["task"], own), _task_words(info, own)))
+        if not info["members"]:  # an ensemble stands and falls with its members
+            now = self.features(info["features"], own)
+            compared.append((then["features"], now, f"the features '{info['features']}' of {own}"))
+            code = code_digest(info["kind"]) if info["kind"] in SYSTEMS else None
+            compared.append((then["code"], code, "the code that trains it"))
+            if own != there or not info["own_enrolment"]:  # made of a model that may be another now
+                model = self.model(info["system"], own, info["task"], info["seed"], info["fold"])
+                compared.append((then["model"], model, "the model"))
+        if then_tested:
+            compared.append((then_tested["task"], self._tested_task(info), f"the task of {there}"))
+            if not info["members"]:
+                now = self.features(info["features"], there)
+                words = f"the features '{info['features']}' of {there}"
+                compared.append((then_tested["features"], now, words))
+        for before, now, words in compared:
+            if now not in (None, before):
+                return f"{words} ({before}, now {now})"
+        return ""
+
+    def _tested_task(self, info: Mapping[str, Any]) -> str | None:
+        return self.task(info["tested_task"], info["tested_on"])
+
+
+def _task_words(info: Mapping[str, Any], recipe: str) -> str:
+    return f"folds, labels or references of {info['task']} of {recipe}"
 
 
 def select(
-    lines: Sequence[Line], read: Results, exp_dir: Path, recipe: Path
+    lines: Sequence[Line],
+    found: Sequence[StoredRun],
+    test_sets: Mapping[str, TestSet],
+    present: Present,
+    tasks: Mapping[str, Collection[str]],
+    name_row: Callable[[RowKey], str],
 ) -> tuple[Results, list[Stale]]:
     """Take for each run the latest line that is not stale.
 
     Args:
         lines: of the ledger.
-        read: the task, its folds and utterances; its systems do not matter.
-        exp_dir: exp/<task>, where the files of runs may be.
-        recipe: folder of the recipe, for configs.
+        found: runs whose files are here.
+        test_sets: by name.
+        present: what configs, features, code and tasks are now.
+        tasks: of each recipe, those that are on the page; lines of others are passed over.
+        name_row: gives a row its name on the page.
 
     Returns:
         What is scored, and the runs that have stale lines only.
 
     Raises:
-        ScoringError: nothing counts, or the runs of one system have different configs.
+        ScoringError: nothing counts.
     """
-    names = sorted({line["system"] for line in lines})
-    current = {name: current_digest(name, recipe) for name in names}
-    counting: dict[_Run, Line] = {}
-    stale: dict[_Run, Stale] = {}
+    counting: dict[tuple, Line] = {}
+    stale: dict[tuple, Stale] = {}
     # what something was made from comes before it
-    for line in sorted(by_date(lines), key=lambda line: "made_from" in line["train"]):
-        run = line["system"], line["seed"], line["fold"]
-        changed = _changes(line, read, current[line["system"]])
-        changed = changed or _member_changes(line, counting, set(stale))
+    for line in sorted(by_date(lines), key=lambda line: bool(line["run"]["members"])):
+        info, key = line["run"], run_key(line["run"])
+        own, there = info["trained_on"], info["tested_on"]
+        if there not in test_sets or info["task"] not in tasks.get(own, ()):
+            continue  # of another page
+        changed = present.changes(info)
+        if not changed and (
+            info["fold"] not in test_sets[own].folds
+            or line["utterances"] != tested_digest(info, test_sets[there])
+        ):
+            changed = "test utterances or their classes"
+        changed = changed or _member_changes(line, counting, stale)
         if changed:
-            stale[run] = Stale(*run, changed)
+            stale[key] = Stale(name_row(key[0]), info["seed"], info["fold"], changed)
         else:
-            counting[run] = line
+            counting[key] = line
+    folders = {run_key(stored.info): stored for stored in found}
     systems = []
-    for name in sorted({system for system, _, _ in counting}):
-        own = {run[1:]: line for run, line in counting.items() if run[0] == name}
-        _check_one_config(name, list(own.values()))
-        order = [(seed, fold) for seed in sorted({s for s, _ in own}) for fold in read.folds]
-        runs = [
-            run_of_line(
-                own[seed, fold],
-                read.task,
-                read.folds[fold],
-                _folder(exp_dir / name / f"seed_{seed}" / f"fold_{fold}"),
-            )
-            for seed, fold in order
-            if (seed, fold) in own
-        ]
-        systems.append(SystemResults(name, runs, [run for run in order if run not in own]))
-    left_out = [stale[run] for run in sorted(stale) if run not in counting]
+    for row in sorted({key[0] for key in counting}, key=name_row):
+        own = {key[1:]: line for key, line in counting.items() if key[0] == row}
+        test = test_sets[row.tested_on]
+        trained = test_sets[row.trained_on]
+        folds = trained.folds
+        order = [(seed, fold) for seed in sorted({s for s, _ in own}) for fold in folds]
+        runs = []
+        for seed, fold in order:
+            if (seed, fold) in own:
+                line = own[seed, fold]
+                line["run"]["control"] = present.control(line["run"])
+                stored = folders.get((row, seed, fold))
+                # files of another result than the one that counts do not belong to it
+                here = stored is not None and stored.digest == line["posteriors"]
+                runs.append(run_of_line(line, test, stored.folder if here else None))
+        missing = [run for run in order if run not in own]
+        other_task = row.task != trained.task.task_dir.name
+        systems.append(SystemResults(name_row(row), test, runs, missing, other_task))
+    left_out = [stale[key] for key in stale if key not in counting]
     if not systems:
-        why = [f"{one.system}: {one.changed} changed" for one in left_out]
+        why = [f"{one.row}: {one.changed} changed" for one in left_out]
         raise ScoringError(
-            f"{exp_dir}: no result counts ({'; '.join(dict.fromkeys(why)) or 'there is none'}); "
-            "expected SYSTEM/seed_N/fold_NAME/test/posteriors.tsv: run stages 3 and 4"
+            f"no result counts ({'; '.join(dict.fromkeys(why)) or 'there is none'}); run stages 3 "
+            "and 4"
         )
-    return Results(read.task, read.folds, systems), left_out
+    classes = next(iter(test_sets.values())).classes
+    return Results(classes, list(test_sets.values()), systems), left_out
 
 
-def _folder(path: Path) -> Path | None:
-    return path if path.is_dir() else None
-
-
-def _changes(line: Line, read: Results, current: str | None) -> str:
-    """Say what has changed since a line was written; an empty text if nothing has."""
-    then = line["train"]["config_digest"]
-    if line["train"]["task_digest"] != read.task.digest:
-        return "folds, labels or references"
-    if line["utterances"] != read.utterances_digest:
-        return "test utterances"
-    if current not in (None, then):
-        return f"its config ({then}, now {current})"
+def _member_changes(
+    line: Line, counting: Mapping[tuple, Line], stale: Mapping[tuple, Stale]
+) -> str:
+    """Say which of the runs that an ensemble was made from has changed, as far as is known."""
+    info = line["run"]
+    for member in info["members"]:
+        key = run_key({**info, **member, "own_enrolment": True})
+        now = counting.get(key)
+        if (now is None and key in stale) or (now and now["posteriors"] != member["digest"]):
+            return f"{member['system']}, seed {member['seed']}, of which it was made,"
     return ""
-
-
-def _member_changes(line: Line, counting: Mapping[_Run, Line], stale: Set[_Run]) -> str:
-    """Say which of the runs that a combination was made from has changed, as far as is known."""
-    for path, then in line["train"].get("made_from", {}).items():
-        system, seed, fold = Path(path).parts  # <system>/seed_<s>/fold_<name>
-        run = system, int(seed.removeprefix("seed_")), fold.removeprefix("fold_")
-        member = counting.get(run)
-        if (member is None and run in stale) or (member and member["posteriors"] != then):
-            return f"{path}, from which it was made,"
-    return ""
-
-
-def _check_one_config(name: str, lines: list[Line]) -> None:
-    by_digest = {line["train"]["config_digest"]: line for line in lines}
-    if len(by_digest) > 1:
-        one, other = (f"seed {x['seed']}, fold {x['fold']}" for x in list(by_digest.values())[:2])
-        raise ScoringError(
-            f"ledger: the results of {name} come from {len(by_digest)} different configs, for "
-            f"instance {one} and {other}; their mean says nothing. Rerun stages 3 and 4 for all "
-            "of them, or delete the lines that do not belong"
-        )

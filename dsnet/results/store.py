@@ -1,52 +1,60 @@
-"""Reads what training and inference left under exp/<task> and holds it against the task's folds.
+"""The store of results: run folders, as stage 4 leaves them, held against the tasks they are of.
 
-    exp/<task>/<system>/seed_<s>/fold_<name>/{train.json, test/posteriors.tsv}
+    <anything>/run.json, dev/posteriors.tsv, test/posteriors.tsv
 
-Axes: N utterances, K classes.
+Folder names are for people; what a run is stands in its run.json.
+
+Axes: N utterances, K classes of the page.
 """
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dsnet.errors import ScoringError
+from dsnet.files import digest
 from dsnet.folds.protocols import Fold
 from dsnet.folds.task_data import TaskData
+from dsnet.recipe import Recipe
+from dsnet.results.classes import SharedClasses
 from dsnet.results.posteriors import read_posteriors
-from dsnet.results.runs import Results, Run, SystemResults, class_indices
+from dsnet.results.runs import TestSet
 
-TRAIN_KEYS = (  # a system that has no parameters, epochs and so on may leave these out
-    "kind", "fold", "seed", "config_digest", "task_digest", "versions", "git_revision",
+RUN = "run.json"
+PARTS = ("dev", "test")
+KEYS = (
+    "system", "base", "changes", "members", "kind", "control", "features", "enrolment",
+    "own_enrolment", "side_information", "transductive", "given", "trained_on", "task",
+    "task_changes", "tested_on", "tested_task", "normalised_by_target", "seed", "fold", "digests",
+    "tested_digests", "training",
 )  # fmt: skip
+_TINY = 1e-12  # probability of a class to which a model gives none
 
 
-def read_results(exp_dir: Path | str, task: TaskData) -> Results:
-    """Read every system under `exp_dir`.
-
-    A run without test posteriors, and a fold without a folder, is listed as missing; whatever is
-    there must fit the task.
-
-    Args:
-        exp_dir: exp/<task>; need not exist.
-        task: the task that the systems were trained for.
+def open_test_sets(shared: SharedClasses, recipes: Mapping[str, Recipe]) -> dict[str, TestSet]:
+    """Read the tasks of recipes, by name, in the classes of a page.
 
     Raises:
-        ScoringError: a file that does not fit; says which stage to rerun.
+        ConfigError: a class of a task that is not declared.
+        FoldError: stage 2 has not ended in one.
+        ScoringError: a speaker who is tested twice.
     """
-    exp_dir = Path(exp_dir)
-    folds = {name: task.fold(name) for name in task.fold_names}
-    _check_tested_once(folds, task)
-    systems = []
-    for folder in sorted({path.parent for path in exp_dir.glob("*/seed_*") if path.is_dir()}):
-        system = read_system(folder, task, folds)
-        if system.runs:
-            systems.append(system)
-    return Results(task, folds, systems)
+    found = {}
+    for name, recipe in recipes.items():
+        declared = shared.of(name)
+        task = TaskData.load(recipe.task(declared.task))
+        shared.check_task(name, task.classes)
+        folds = {fold: task.fold(fold) for fold in task.fold_names}
+        _check_tested_once(folds, task)
+        found[name] = TestSet(name, task, folds, shared.classes, dict(declared.label_map))
+    return found
 
 
-def _check_tested_once(folds: dict[str, Fold], task: TaskData) -> None:
+def _check_tested_once(folds: Mapping[str, Fold], task: TaskData) -> None:
     fold_of: dict[str, str] = {}
     for name, fold in folds.items():
         for speaker in sorted({task.utt2spk[utt] for utt in fold.test}):
@@ -57,101 +65,89 @@ def _check_tested_once(folds: dict[str, Fold], task: TaskData) -> None:
                 )
 
 
-def read_system(folder: Path, task: TaskData, folds: dict[str, Fold]) -> SystemResults:
-    """Read the runs of one system; for arguments and errors see `read_results`.
+@dataclass(frozen=True)
+class StoredRun:
+    """A run folder and what its run.json says."""
 
-    Args:
-        folder: exp/<task>/<system>.
-        task: the task that it was trained for.
-        folds: of the task, by name in the order of testing.
-    """
-    runs, missing = [], []
-    for seed_dir in folder.glob("seed_*"):
-        seed = _seed(seed_dir)
-        found = {path.name.removeprefix("fold_") for path in seed_dir.glob("fold_*")}
-        strange = found - set(folds)
-        if strange:
-            raise ScoringError(
-                f"{seed_dir}/fold_{min(strange)}: the task has no such fold (it has "
-                f"{', '.join(folds)}); the network is from other folds: "
-                "delete that folder and rerun from stage 3"
-            )
-        for name, fold in folds.items():
-            if (seed_dir / f"fold_{name}" / "test" / "posteriors.tsv").is_file():
-                runs.append(_read_run(seed_dir / f"fold_{name}", seed, name, fold, task))
-            else:
-                missing.append((seed, name))
-    runs.sort(key=lambda run: run.seed)  # stable: folds stay in the task's order
-    _check_one_config(folder, runs)
-    return SystemResults(folder.name, runs, sorted(missing))
+    folder: Path
+    info: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Return 16 hex digits that identify its posteriors."""
+        return digest(self.posteriors(part).read_bytes() for part in PARTS)
+
+    def posteriors(self, part: str) -> Path:
+        """Return the table of a part.
+
+        Raises:
+            ScoringError: it is not there.
+        """
+        path = self.folder / part / "posteriors.tsv"
+        if not path.is_file():
+            raise ScoringError(f"{path}: no such file; rerun stage 4")
+        return path
+
+    def read(self, part: str, test_sets: Mapping[str, TestSet]) -> tuple[list[str], np.ndarray]:
+        """Read the posteriors of "dev" or "test" in the classes of the page.
+
+        The probability of a class of the page is the sum over the model's classes that make it up;
+        what was given to ignored classes is dropped, and the rest divided by its sum.
+
+        Args:
+            part: "dev", of the corpus that the model was trained on, or "test".
+            test_sets: of the corpora that it was trained and tested on, by name.
+
+        Returns:
+            Utterances that have a class of the page, sorted, and (N, K) probabilities.
+
+        Raises:
+            ScoringError: other utterances than those of the part; says which stage to rerun.
+        """
+        trained, tested = (test_sets[self.info[key]] for key in ("trained_on", "tested_on"))
+        own = trained if part == "dev" else tested
+        expected = trained.folds[self.info["fold"]].parts()[part]
+        if part == "test" and tested is not trained:
+            expected = sorted(tested.task.utt2emo)
+        path = self.posteriors(part)
+        utts, posteriors = read_posteriors(path, trained.task.classes)
+        _check_utterances(path, utts, expected)
+        scored = [i for i, utt in enumerate(utts) if own.task.utt2emo[utt] in own.class_map]
+        order = sorted(scored, key=lambda i: utts[i])
+        summed = np.maximum(posteriors[order] @ trained.matrix, _TINY)
+        return [utts[i] for i in order], summed / summed.sum(1, keepdims=True)
 
 
-def _seed(seed_dir: Path) -> int:
-    try:
-        return int(seed_dir.name.removeprefix("seed_"))
-    except ValueError as error:
-        raise ScoringError(f"{seed_dir}: expected a folder seed_<whole number>") from error
-
-
-def _check_one_config(folder: Path, runs: list[Run]) -> None:
-    by_digest = {run.train["config_digest"]: run for run in runs}
-    if len(by_digest) > 1:
-        one, other = list(by_digest.values())[:2]
-        raise ScoringError(
-            f"{folder}: its networks were trained with {len(by_digest)} different configs, for "
-            f"instance {one.folder} and {other.folder}; their mean says nothing. "
-            "Rerun stages 3 and 4 for all of them, or give the new config a name of its own"
-        )
-
-
-def _read_run(folder: Path, seed: int, name: str, fold: Fold, task: TaskData) -> Run:
-    train = _read_train(folder / "train.json", seed, name, task)
-    utt_ids, posteriors = read_part(folder, "test", fold, task.classes)
-    labels = class_indices(utt_ids, task)
-    return Run(seed, name, train, utt_ids, labels, posteriors.argmax(1), folder)
-
-
-def read_part(
-    folder: Path, part: str, fold: Fold, classes: list[str]
-) -> tuple[list[str], np.ndarray]:
-    """Read the posteriors of a fold's "dev" or "test" utterances; see `read_posteriors`.
+def find_runs(folders: Iterable[Path]) -> list[StoredRun]:
+    """Return the runs in and below some folders, which need not exist; sorted by path.
 
     Raises:
-        ScoringError: there are none, or not of these utterances.
+        ScoringError: see `open_run`.
     """
-    path = folder / part / "posteriors.tsv"
-    if not path.is_file():
-        raise ScoringError(f"{path}: no such file; rerun stage 4")
-    utt_ids, posteriors = read_posteriors(path, classes)
-    _check_utterances(path, utt_ids, fold.parts()[part], part)
-    return utt_ids, posteriors
+    paths = sorted({path for folder in folders for path in folder.rglob(RUN)})
+    return [open_run(path.parent) for path in paths]
 
 
-def _read_train(path: Path, seed: int, fold: str, task: TaskData) -> dict[str, Any]:
+def open_run(folder: Path) -> StoredRun:
+    """Return the run of a folder.
+
+    Raises:
+        ScoringError: there is none, or a run.json that is not whole.
+    """
+    path = folder / RUN
     if not path.is_file():
-        raise ScoringError(f"{path}: no such file, though the fold has posteriors; rerun stage 3")
+        raise ScoringError(f"{path}: no such file; run stages 3 and 4 of this system")
     try:
-        train = json.loads(path.read_text(encoding="utf-8"))
+        info = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise ScoringError(f"{path}: not valid JSON ({error}); rerun stage 3") from error
-    absent = [key for key in TRAIN_KEYS if key not in train]
+        raise ScoringError(f"{path}: not valid JSON ({error}); rerun stage 4") from error
+    absent = [key for key in KEYS if not isinstance(info, dict) or key not in info]
     if absent:
-        raise ScoringError(f"{path}: no '{absent[0]}' in it; rerun stage 3")
-    if (train["seed"], train["fold"]) != (seed, fold):
-        raise ScoringError(
-            f"{path}: written for seed {train['seed']}, fold {train['fold']}, but it lies in the "
-            f"folder of seed {seed}, fold {fold}; was it copied? Rerun stages 3 and 4"
-        )
-    if train["task_digest"] != task.digest:
-        raise ScoringError(
-            f"{path}: trained on a task with digest {train['task_digest']}, but {task.task_dir} "
-            f"now has {task.digest}: its folds, labels or references have changed since; "
-            "rerun from stage 3"
-        )
-    return train
+        raise ScoringError(f"{path}: expected {', '.join(KEYS)}; no '{absent[0]}'; rerun stage 4")
+    return StoredRun(folder, info)
 
 
-def _check_utterances(path: Path, found: list[str], expected: list[str], part: str) -> None:
+def _check_utterances(path: Path, found: Sequence[str], expected: Sequence[str]) -> None:
     if len(set(found)) < len(found):
         twice = next(utt for utt in found if found.count(utt) > 1)
         raise ScoringError(f"{path}: utterance {twice} stands in it twice; rerun stage 4")
@@ -159,10 +155,10 @@ def _check_utterances(path: Path, found: list[str], expected: list[str], part: s
     if missing or extra:
         detail = [
             f"{what}: {' '.join(utts[:3])}{' ...' if len(utts) > 3 else ''} ({len(utts)})"
-            for what, utts in (("missing", missing), ("not in the fold", extra))
+            for what, utts in (("missing", missing), ("not of that part", extra))
             if utts
         ]
         raise ScoringError(
-            f"{path}: {len(found)} utterances, expected the {len(expected)} of the fold's {part} "
-            f"list; {'; '.join(detail)}. The folds have changed: rerun from stage 3"
+            f"{path}: {len(found)} utterances, expected {len(expected)}; {'; '.join(detail)}. The "
+            "folds have changed: rerun from stage 3"
         )

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from dsnet.scoring.probabilities import (
+    Reliability,
     apply_temperature,
     brier_score,
+    calibration_error,
     fit_temperature,
     negative_log_likelihood,
     reliability,
@@ -84,9 +86,11 @@ def _add(sums: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
 
 def _scores(sums: dict[str, np.ndarray]) -> dict[str, float]:
     total = sums["count"].sum()
+    with np.errstate(invalid="ignore"):
+        means = (sums[name] / sums["count"] for name in ("confidence", "hits"))
+        bins = Reliability(sums["count"], *means)
     return {
-        # Guo et al. 2017, equation 3; a bin's share of utterances cancels the mean in it
-        "ece": float(np.abs(sums["hits"] - sums["confidence"]).sum() / total),
+        "ece": calibration_error(bins),
         "brier": float(sums["brier"] / total),
         "nll": float(sums["nll"] / total),
     }

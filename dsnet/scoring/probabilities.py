@@ -49,7 +49,7 @@ def reliability(posteriors: np.ndarray, labels: np.ndarray) -> Reliability:
         return Reliability(count, summed / count, hits / count)
 
 
-def calibration_error(posteriors: np.ndarray, labels: np.ndarray) -> float:
+def calibration_error(bins: Reliability) -> float:
     """Return the expected calibration error: the mean over utterances of their bin's |gap|.
 
     In [0, 1]. It looks at the recognised class only. Honest posteriors of few utterances are above
@@ -57,7 +57,6 @@ def calibration_error(posteriors: np.ndarray, labels: np.ndarray) -> float:
 
     Source: Guo et al. 2017, equation 3.
     """
-    bins = reliability(posteriors, labels)
     gaps = np.abs(bins.accuracy - bins.confidence)
     return float(np.nansum(bins.count * gaps) / bins.count.sum())
 

@@ -15,6 +15,7 @@ from scipy.stats import bootstrap
 
 NUM_RESAMPLES = 10_000
 LEVEL = 0.95
+MIN_SPEAKERS = 5  # that an interval needs: of fewer there are too few different resamples
 _BATCH_BYTES = 1e8  # memory of the resamples that are computed at once
 
 Metric = Callable[[np.ndarray], np.ndarray]  # (..., K, K) -> (...)
@@ -22,7 +23,7 @@ Metric = Callable[[np.ndarray], np.ndarray]  # (..., K, K) -> (...)
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its percentile interval; `low` and `high` are NaN for under two speakers."""
+    """An estimate and its percentile interval; `low` and `high` are NaN under MIN_SPEAKERS."""
 
     estimate: float
     low: float
@@ -89,7 +90,7 @@ def _interval(
         return Interval(nan, nan, nan)
     speakers = np.arange(num_speakers)
     estimate = float(score(speakers))
-    if num_speakers == 1:
+    if num_speakers < MIN_SPEAKERS:
         return Interval(estimate, nan, nan)
     bytes_per_resample = 8 * max(num_speakers, signed[0][1].shape[-1] ** 2)
     interval = bootstrap(

@@ -1,95 +1,134 @@
-"""Stage 5 from the command line, on a made-up exp tree."""
+"""Stage 5 from the command line, on a made-up recipe; ensembles, which are scored like the rest."""
 
 import json
-import runpy
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dsnet.bin import score
+from dsnet.bin import ensemble, score
 from dsnet.errors import ScoringError
+from dsnet.results.posteriors import read_posteriors
 
-FAKE = runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))
-CLASSES = FAKE["CLASSES"]
-LABELS = ", ".join(f"{name}: {name}" for name in CLASSES)
+CLASSES = ["angry", "happy", "neutral", "sad"]
 
 
 @pytest.fixture
-def recipe(tmp_path, monkeypatch):
-    """Return a recipe folder with one system, and go there."""
-    utt2emo = FAKE["random_utterances"](["A", "B", "C"], CLASSES, 6, np.random.default_rng(0))
-    task = FAKE["write_task"](tmp_path / "data" / "4class", utt2emo, CLASSES)
-    FAKE["write_system"](tmp_path / "exp" / "4class", task, "base", FAKE["FakeSystem"](), 1, 5)
-    (tmp_path / "conf").mkdir()
-    write_config(tmp_path, CLASSES)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def here(recipe, small_task, make_exp, fake_system, monkeypatch):
+    """Return a recipe's folder with two systems, and go there."""
+    make_exp(small_task, {"base": fake_system(), "dsnet": fake_system("dsnet", 3.0)}, seeds=1)
+    write_config(recipe.folder, CLASSES)
+    monkeypatch.chdir(recipe.folder)
+    return recipe.folder
 
 
 def write_config(folder, classes):
-    text = f"classes: [{', '.join(classes)}]\nlabel_map: {{{LABELS}}}\n"
+    labels = ", ".join(f"{name}: {name}" for name in classes)
+    text = f"classes: [{', '.join(classes)}]\nlabel_map: {{{labels}}}\n"
     (folder / "conf" / "4class.yaml").write_text(text)
 
 
-def arguments(results_dir):
-    return [
-        "--results-dir", str(results_dir), "--command", "bash egs/x/run.sh", "--recipe", "x",
-        "conf/4class.yaml", "data/4class", "exp/4class",
-    ]  # fmt: skip
+ARGUMENTS = ["--results-dir", "out dir", "--command", "bash egs/x/run.sh", "--task", "4class"]
 
 
-def test_writes_report_metrics_and_figures(recipe, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["score", *arguments("out dir")])
-    score.main()
-    text = (recipe / "out dir" / "RESULTS.md").read_text()
-    metrics = json.loads((recipe / "out dir" / "metrics.json").read_text())
-    shown = f"{100 * metrics['all']['systems']['base']['uar']['estimate']:.1f} ["
+@pytest.fixture
+def run_program(monkeypatch):
+    def run(program, *args):
+        monkeypatch.setattr(sys, "argv", ["program", *args])
+        program.main()
+
+    return run
+
+
+def test_writes_report_metrics_and_figures(here, run_program, capsys):
+    run_program(score, *ARGUMENTS)
+    text = (here / "out dir" / "RESULTS.md").read_text()
+    metrics = json.loads((here / "out dir" / "metrics.json").read_text())
+    shown = f"{100 * metrics['systems']['base']['headline']['uar']['estimate']:.1f} ["
     printed = capsys.readouterr().out
     assert shown in text and shown in printed
     assert "out dir/RESULTS.md" in printed
     for line in text.splitlines():
         if line.startswith("!["):
-            assert (recipe / "out dir" / line.split("(")[1].rstrip(")")).is_file()
+            assert (here / "out dir" / line.split("(")[1].rstrip(")")).is_file()
 
 
-def test_a_deleted_run_stays_on_the_page(recipe, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["score", *arguments("out")])
-    score.main()
-    before = json.loads((recipe / "out" / "metrics.json").read_text())
-    shutil.rmtree(recipe / "exp")
-    score.main()
-    assert json.loads((recipe / "out" / "metrics.json").read_text()) == before
-    assert len((recipe / "out" / "ledger.jsonl").read_text().splitlines()) == 3
-    (recipe / "conf" / "base.yaml").write_text("kind: base\n")
+def test_a_deleted_run_stays_on_the_page(here, run_program):
+    run_program(score, *ARGUMENTS)
+    before = json.loads((here / "out dir" / "metrics.json").read_text())
+    shutil.rmtree(here / "exp")
+    run_program(score, *ARGUMENTS)
+    assert json.loads((here / "out dir" / "metrics.json").read_text()) == before
+    assert len((here / "out dir" / "ledger.jsonl").read_text().splitlines()) == 8
+    for name in ("base", "dsnet"):
+        path = here / "conf" / "systems" / f"{name}.yaml"
+        path.write_text(path.read_text() + "train: {max_epochs: 3}\n")
     with pytest.raises(ScoringError, match="no result counts .base: its config .* changed"):
-        score.main()
+        run_program(score, *ARGUMENTS)
 
 
-def test_a_broken_ledger_is_named(recipe, monkeypatch):
-    (recipe / "out").mkdir()
-    (recipe / "out" / "ledger.jsonl").write_text("{}\n")
-    monkeypatch.setattr(sys, "argv", ["score", *arguments("out")])
-    with pytest.raises(ScoringError, match="^out/ledger.jsonl:1: expected an object with"):
-        score.main()
-    assert not (recipe / "out" / "RESULTS.md").exists()
+def test_a_broken_ledger_is_named(here, run_program):
+    (here / "out dir").mkdir()
+    (here / "out dir" / "ledger.jsonl").write_text("{}\n")
+    with pytest.raises(ScoringError, match="^out dir/ledger.jsonl:1: expected an object with"):
+        run_program(score, *ARGUMENTS)
+    assert not (here / "out dir" / "RESULTS.md").exists()
 
 
-def test_classes_of_config_and_task_must_be_the_same(recipe, monkeypatch):
-    write_config(recipe, CLASSES[::-1])
-    monkeypatch.setattr(sys, "argv", ["score", *arguments("out")])
+def test_classes_of_config_and_task_must_be_the_same(here, run_program):
+    write_config(here, CLASSES[::-1])
     with pytest.raises(ScoringError, match="made for the classes angry, happy.*from stage 2"):
-        score.main()
+        run_program(score, *ARGUMENTS)
 
 
-def test_an_error_is_one_line_and_leaves_no_report(recipe):
-    (recipe / "exp/4class/base/seed_1/fold_A/train.json").unlink()
-    command = [sys.executable, "-m", "dsnet.bin.score", *arguments("out")]
+def test_an_error_is_one_line_and_leaves_no_report(here):
+    (here / "exp/4class/base/seed_1/fold_A/run.json").write_text("{")
+    command = [sys.executable, "-m", "dsnet.bin.score", *ARGUMENTS]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith("score: exp/4class/base/seed_1/fold_A/train.json: no such file")
+    assert done.stderr.startswith("score: exp/4class/base/seed_1/fold_A/run.json: not valid JSON")
     assert len(done.stderr.splitlines()) == 1
-    assert not (recipe / "out").exists()
+    assert not (here / "out dir").exists()
+
+
+ENSEMBLE = ["--task", "4class", "--system", "base+dsnet", "--seeds", "1", "exp/4class"]
+
+
+def test_an_ensemble_is_a_run_made_of_runs(here, run_program):
+    run_program(ensemble, "--folds", "A B C D", *ENSEMBLE)
+    about = json.loads((here / "exp/4class/base+dsnet/seed_1/fold_A/run.json").read_text())
+    assert [(one["system"], one["seed"]) for one in about["members"]] == [("base", 1), ("dsnet", 1)]
+    assert (about["kind"], about["control"]) == ("ensemble", "base")
+    run_program(score, *ARGUMENTS)
+    metrics = json.loads((here / "out dir" / "metrics.json").read_text())
+    assert list(metrics["systems"]) == ["base", "base+dsnet", "dsnet"]
+    (pair,) = metrics["differences"]["pairs"]
+    assert (pair["system"], pair["control"], pair["primary"]) == ("base+dsnet", "base", True)
+
+
+def test_an_ensemble_of_equals_decides_like_one_of_them(here, run_program):
+    shutil.rmtree(here / "exp/4class/dsnet")
+    shutil.copytree(here / "exp/4class/base", here / "exp/4class/dsnet")
+    run_program(ensemble, "--folds", "A", *ENSEMBLE)
+    table = "seed_1/fold_A/test/posteriors.tsv"
+    one = read_posteriors(here / "exp/4class/base" / table, CLASSES)
+    two = read_posteriors(here / "exp/4class/base+dsnet" / table, CLASSES)
+    assert one[0] == two[0]
+    assert np.array_equal(one[1].argmax(1), two[1].argmax(1))
+
+
+def test_what_a_member_was_given_is_not_scored_for_the_ensemble(here, run_program):
+    path = here / "exp/4class/dsnet/seed_1/fold_A/run.json"
+    given = {"given": ["A_neutral_0"], "transductive": True, "side_information": "a"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | given))
+    run_program(ensemble, "--folds", "A", *ENSEMBLE)
+    about = json.loads((here / "exp/4class/base+dsnet/seed_1/fold_A/run.json").read_text())
+    assert {key: about[key] for key in given} == given
+
+
+def test_an_ensemble_needs_all_its_members(here, run_program):
+    shutil.rmtree(here / "exp/4class/dsnet")
+    with pytest.raises(ScoringError, match="dsnet/seed_1/fold_A/run.json: no such file; run stag"):
+        run_program(ensemble, "--folds", "A", *ENSEMBLE)

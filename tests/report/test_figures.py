@@ -12,16 +12,17 @@ from dsnet.report.figures.all import draw_figures
 from dsnet.report.figures.classes import draw_confusions
 from dsnet.report.figures.curves import draw_curves
 from dsnet.report.figures.embeddings import embedding_map, layout
+from dsnet.report.figures.matrices import draw_matrices
 from dsnet.report.figures.plotting import file_stem
-from dsnet.report.figures.speakers import LABEL_HEIGHT, _panels, _spread
+from dsnet.report.figures.speakers import LABEL_HEIGHT, _spread, find_panels
 from dsnet.report.figures.systems import find_sweeps
 from dsnet.report.summary import summarise
-from dsnet.results.ledger import update
-from dsnet.results.staleness import select
-from dsnet.results.store import read_results
 
-SPEAKER = {"linear": {"estimate": 0.8, "low": 0.7, "high": 0.9}}
-PROBED = {"parts": {"e": {"speaker": SPEAKER}}, "targets": {"speaker": {"chance": 0.5}}}
+EER = {"eer": {"estimate": 0.4, "low": 0.3, "high": 0.5}}
+PROBED = {
+    "parts": {"e": {"speaker_same_emotion": EER}},
+    "targets": {"speaker_same_emotion": {"chance": 0.5}},
+}
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def exp_dir(small_task, make_exp, fake_system):
     parts = ("h", "s", "e")
     systems = {
         "base_matched": fake_system(),
-        "dsnet": fake_system("dsnet", embeddings=parts),
+        "dsnet": fake_system("dsnet", control="base_matched", embeddings=parts),
         "dsnet@losses.similarity=0": fake_system("dsnet", embeddings=parts),
         "dsnet@losses.similarity=10": fake_system("dsnet", embeddings=parts),
     }
@@ -37,9 +38,8 @@ def exp_dir(small_task, make_exp, fake_system):
 
 
 @pytest.fixture
-def results(small_task, exp_dir, tmp_path):
-    read = read_results(exp_dir, small_task)
-    return select(update(tmp_path / "ledger.jsonl", read), read, exp_dir, tmp_path)[0]
+def results(small_task, exp_dir, score_runs):
+    return score_runs(small_task)[0]
 
 
 def test_draws_small_files_of_a_readmes_width(results, tmp_path):
@@ -48,7 +48,7 @@ def test_draws_small_files_of_a_readmes_width(results, tmp_path):
     names = [figure.file_name for figure in drawn]
     assert names == [
         "uar_by_system.png",
-        "uar_by_speaker.png",
+        "uar_by_speaker_base_matched.png",
         "sweep_dsnet_similarity.png",
         "speaker_in_e.png",
         "reliability.png",
@@ -65,10 +65,10 @@ def test_draws_small_files_of_a_readmes_width(results, tmp_path):
     assert "fold A, seed 1 (speakers A, B)" in drawn[-1].caption
 
 
-def test_curves_and_maps_are_drawn_of_what_is_there(results, exp_dir, tmp_path):
+@pytest.mark.usefixtures("results")
+def test_curves_and_maps_are_drawn_of_what_is_there(small_task, exp_dir, score_runs, tmp_path):
     shutil.rmtree(exp_dir)
-    read = read_results(exp_dir, results.task)
-    gone, _ = select(update(tmp_path / "ledger.jsonl", read), read, exp_dir, tmp_path)
+    gone, _ = score_runs(small_task)
     drawn = draw_figures(gone, summarise(gone, 0) | {"probes": {}}, tmp_path / "figures")
     assert [figure.file_name for figure in drawn][-2:] == ["reliability.png", "confusions.png"]
 
@@ -82,18 +82,37 @@ def test_the_same_numbers_give_the_same_bytes(results, tmp_path):
     assert one == two
 
 
+def facts_of(base, **changes):
+    facts = {"base": base, "changes": {k.replace("__", "."): v for k, v in changes.items()}}
+    return facts | {"task_changes": {}, "own_enrolment": True, "across": False}
+
+
 def test_sweeps_are_sorted_by_weight():
-    names = ["x@losses.alpha=10", "x@losses.alpha=0.5", "x", "x@train.max_epochs=3"]
-    (sweep,) = find_sweeps({"systems": names})
+    systems = {
+        "ten": facts_of("x", losses__alpha="10"),
+        "half": facts_of("x", losses__alpha="0.5"),
+        "x": facts_of("x"),
+        "short": facts_of("x", train__max_epochs="3"),
+        "both": facts_of("x", losses__alpha="1", losses__beta="1"),
+    }
+    (sweep,) = find_sweeps({"systems": systems})
     assert (sweep.base, sweep.key, sweep.weights) == ("x", "alpha", [0.5, 10])
-    assert sweep.names == ["x@losses.alpha=0.5", "x@losses.alpha=10"]
+    assert sweep.names == ["half", "ten"]
 
 
 def test_speakers_are_drawn_from_each_control_on():
-    main = ["base_matched", "base_matched_small", "dsnet", "dsnet_small", "dsnet_plus_small"]
-    panels = [["base_matched", "dsnet"], ["base_matched_small", "dsnet_small", "dsnet_plus_small"]]
-    assert _panels({"main_systems": main}) == panels
-    assert _panels({"main_systems": ["dsnet", "svm"]}) == [["dsnet", "svm"]]
+    main = ["matched", "matched_small", "dsnet", "dsnet_small", "dsnet_plus_small"]
+    control = {"dsnet": "matched", "dsnet_small": "matched_small"}
+    control["dsnet_plus_small"] = "matched_small"
+    pairs = [{"system": name, "control": other} for name, other in control.items()]
+    summary = {"main_systems": main, "differences": {"pairs": pairs}, "systems": {}}
+    assert [panel.names for panel in find_panels(summary)] == [
+        ["matched", "dsnet"],
+        ["matched_small", "dsnet_small", "dsnet_plus_small"],
+    ]
+    alone = {"main_systems": ["dsnet", "svm"], "differences": {"pairs": []}}
+    alone["systems"] = {name: {"tested_on": "x"} for name in ("dsnet", "svm")}
+    assert [panel.names for panel in find_panels(alone)] == [["dsnet", "svm"]]
 
 
 def test_labels_do_not_hide_each_other():
@@ -107,15 +126,27 @@ def test_file_names_are_links():
         assert re.fullmatch(r"[\w.-]+", file_stem(name))
 
 
+def test_matrices_are_drawn_of_what_is_there(results, tmp_path):
+    summary = summarise(results, 0)
+    cells = [{"train": "x", "test": "x", "row": "dsnet"}]
+    matrix = {"title": "dsnet (transductive: corpus)", "recipes": ["x", "y"], "cells": cells}
+    names = [figure.file_name for figure in draw_matrices(matrix, summary, tmp_path)]
+    assert names == [
+        "matrix_dsnet--transductive--corpus-.png",
+        "confusions_dsnet--transductive--corpus-.png",
+    ]
+    assert all((tmp_path / name).stat().st_size > 5000 for name in names)
+
+
 def test_curves_of_different_lengths_and_of_svms(results, tmp_path):
     system = results.systems[0]
     path = system.runs[0].folder / "log.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     for run in system.runs:
-        run.train.update(selected_epoch=1, selection="best")
+        run.info["training"].update(selected_epoch=1, selection="best")
     assert draw_curves([system], 4, tmp_path).file_name == "learning.png"
     for run in system.runs:
-        (run.folder / "log.jsonl").write_text('{"epoch": 1, "C": 0.1, "dev": {"uar": 0.5}}\n')
+        (run.folder / "log.jsonl").unlink()
     assert draw_curves([system], 4, tmp_path) is None
 
 
@@ -141,20 +172,20 @@ def test_collapsed_embeddings_are_one_point():
     assert not layout(np.ones((20, 4), dtype=np.float32)).any()
 
 
-def test_map_needs_both_parts_and_enough_utterances(results):
+def test_map_needs_both_parts_and_enough_utterances(small_task, results):
     base, dsnet = (system.runs[0].folder for system in results.systems[:2])
-    assert embedding_map(base, results.task) is None
-    fold = results.folds["A"]
-    assert len(embedding_map(dsnet, results.task).speakers) == len(fold.dev) + len(fold.test)
+    assert embedding_map(base, small_task) is None
+    fold = small_task.fold("A")
+    assert len(embedding_map(dsnet, small_task).speakers) == len(fold.dev) + len(fold.test)
     for side in ("dev", "test"):
         shutil.rmtree(dsnet / side)
-    assert embedding_map(dsnet, results.task) is None
+    assert embedding_map(dsnet, small_task) is None
 
 
-def test_map_refuses_what_is_not_finite(results):
+def test_map_refuses_what_is_not_finite(small_task, results):
     path = results.systems[1].runs[0].folder / "test" / "embeddings.npz"
     arrays = dict(np.load(path))
     arrays["s"][0, 0] = np.nan
     np.savez(path, **arrays)
     with pytest.raises(ScoringError, match="'s' is not finite; rerun stages 3 and 4"):
-        embedding_map(path.parents[1], results.task)
+        embedding_map(path.parents[1], small_task)

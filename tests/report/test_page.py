@@ -1,90 +1,90 @@
 """What RESULTS.md says, and when it says more."""
 
-import dataclasses
+import json
 import re
 import shutil
 
 import numpy as np
 import pytest
 
-from dsnet.report import page
 from dsnet.report.figures.plotting import Figure
 from dsnet.report.page import results_md
 from dsnet.report.provenance import Provenance
 from dsnet.report.sections import probes_md, stale_md, tried_md
 from dsnet.report.summary import summarise
-from dsnet.report.system_tables import SYSTEMS_HEADER, p_value, short_rows, system_rows
-from dsnet.results.ledger import update
-from dsnet.results.staleness import Stale, select
-from dsnet.results.store import read_results
-from dsnet.task import FoldConfig, TaskConfig
+from dsnet.report.system_tables import SYSTEMS_HEADER, short_rows, system_rows
+from dsnet.results.staleness import Stale
 
-CONFIG = TaskConfig(
-    classes=["angry", "happy", "neutral", "sad"],
-    label_map={name: name for name in ("angry", "happy", "neutral", "sad")},
-)
 PROVENANCE = Provenance("bash egs/x/run.sh", "abc-dirty", {"torch": "2.11.0"}, "2026-01-02", 4)
 FIGURES = [Figure("uar_by_speaker.png", "UAR by speaker", "Each column is a speaker.")]
 
 
-def report(summary, config=CONFIG, sections=()):
-    return results_md(summary, config, "x", "4class", PROVENANCE, FIGURES, list(sections))
+def report(summary, sections=()):
+    return results_md(summary | {"title": "x, 4class"}, PROVENANCE, FIGURES, list(sections))
 
 
-def cells(text, header, row):
-    """Return the cells of a table's row by the table's header, found by its first columns."""
-    table = next(block for block in text.split("\n\n") if block.startswith(f"| {header}"))
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-    return next(dict(zip(lines[0], line, strict=True)) for line in lines if line[0] == row)
+def cells(text, first, second, row):
+    """Return the cells of a table's row by its header, whose first two cells are given."""
+    tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    split = [[[c.strip() for c in line.strip("|").split("|")] for line in t] for t in tables]
+    table = next(lines for lines in split if lines[0][:2] == [first, second])
+    return next(dict(zip(table[0], line, strict=True)) for line in table if line[0] == row)
 
 
 @pytest.fixture
 def exp_dir(small_task, make_exp, fake_system):
-    given = {"side_information": "3 clips", "given_utterances": ["A_neutral_0", "A_neutral_1"]}
-    lean = dict.fromkeys(
-        ("selection", "selected_epoch", "epochs", "seconds", "seconds_per_epoch", "machine")
-    )
+    given = {
+        "side_information": "3 neutral utterances of the speaker",
+        "enrolment": {"source": "neutral", "count": 3},
+        "given": ["A_neutral_0", "A_neutral_1"],
+    }
+    lean = dict.fromkeys(("selected_epoch", "epochs", "seconds", "seconds_per_epoch", "machine"))
+    svm = lean | {"num_parameters": None, "selection": "cross-validation over training speakers"}
     systems = {
         "base_matched": fake_system(skill=1.0),
-        "dsnet": fake_system("dsnet", 3.0, num_parameters=432_100, last_epoch=False),
-        "dsnet+neutral3": fake_system("dsnet", 3.0, train=given),
-        "compare_svm": fake_system("svm", train=lean | {"num_parameters": None}),
+        "dsnet": fake_system(
+            "dsnet", 3.0, "base_matched", num_parameters=432_100, last_epoch=False
+        ),
+        "enrolled": fake_system("dsnet", 3.0, "base_matched", info=given),
+        "dsnet@losses.similarity=3": fake_system("dsnet", 3.0, "base_matched"),
+        "compare_svm": fake_system("svm", training=svm),
     }
     return make_exp(small_task, systems)
 
 
-def test_every_table_is_there_and_even(small_task, exp_dir, tmp_path):
-    read = read_results(exp_dir, small_task)
-    results, _ = select(update(tmp_path / "ledger.jsonl", read), read, exp_dir, tmp_path)
-    text = report(summarise(results, 0))
+@pytest.fixture
+def summary(small_task, exp_dir, score_runs):
+    return summarise(score_runs(small_task)[0], 0)
+
+
+def test_every_table_is_there_and_even(summary):
+    text = report(summary)
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 6
+    assert len(tables) == 7
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
-        assert table.splitlines()[0].count("|") <= 10
     assert "None" not in text and "nan" not in text
-    assert re.fullmatch(
-        r"\d\.\d\d to \d\.\d\d", cells(text, "system | ECE", "dsnet")["temperature"]
-    )
+    row = cells(text, "system", "ECE", "dsnet")
+    assert re.fullmatch(r"\d\.\d\d to \d\.\d\d", row["temperature"])
 
 
-def test_says_protocol_selection_and_origin(small_task, exp_dir):
-    text = report(summarise(read_results(exp_dir, small_task), 0))
+def test_says_protocol_selection_and_origin(summary):
+    text = report(summary)
     assert text.startswith("# Results: x, 4class\n")
     assert "the next speaker in sorted order validates" in text
     assert "guessing has a UAR of 25.0 %" in text
     assert "speakers for test, validation and training: 1, 1, 2" in text
     assert re.search(r"best validation UAR \(.* of 5\) is tested for dsnet\.", text)
-    assert "The last epoch (5) is tested for base_matched, dsnet+neutral3." in text
-    assert "C is chosen by validation UAR for compare_svm." in text
+    assert "(5) is tested for base_matched, dsnet@losses.similarity=3, enrolled." in text
+    assert "C is chosen by cross-validation over the training speakers for compare_svm." in text
     assert "`bash egs/x/run.sh`" in text and "abc-dirty" in text and "torch 2.11.0" in text
     assert "![UAR by speaker](figures/uar_by_speaker.png)" in text
     assert "Not complete" not in text
     assert "Trained on: CPU of 2 cores." in text
 
 
-def test_rows_show_what_was_computed(small_task, exp_dir):
-    results = read_results(exp_dir, small_task)
+def test_rows_show_what_was_computed(small_task, exp_dir, score_runs):
+    results, _ = score_runs(small_task)
     summary = summarise(results, 0)
     row = next(row for row in system_rows(summary) if row[0] == "dsnet")
     row = dict(zip(SYSTEMS_HEADER, row, strict=True))
@@ -98,100 +98,106 @@ def test_rows_show_what_was_computed(small_task, exp_dir):
         for runs_of_seed in [[r for r in dsnet.runs if r.seed == seed]]
         for k in range(4)
     ]
-    assert row["UAR, all [95 %]"].startswith(f"**{100 * np.mean(recalls):.1f} [")
-    by_speaker = summary["all"]["systems"]["dsnet"]["by_speaker"]
+    assert row["UAR [95 %]"].startswith(f"**{100 * np.mean(recalls):.1f} [")
+    by_speaker = summary["systems"]["dsnet"]["headline"]["by_speaker"]
     worst = min(by_speaker, key=lambda speaker: by_speaker[speaker]["uar"])
     assert row["worst speaker"] == f"{100 * by_speaker[worst]['uar']:.1f} ({worst})"
 
 
-def test_the_headline_of_a_system_with_clips_is_without_them(small_task, exp_dir):
-    summary = summarise(read_results(exp_dir, small_task), 0)
+def test_what_a_system_was_given_is_shown_and_not_scored(small_task, summary):
+    total = len(small_task.utt2emo)
+    row = cells(report(summary), "system", "given beside the utterance", "enrolled")
+    assert row["given beside the utterance"] == "3 neutral utterances of the speaker"
+    assert row["scored on"] == f"{total - 2} of {total}"
+    other = cells(report(summary), "system", "given beside the utterance", "dsnet")
+    assert other["scored on"] == f"{total} of {total}"
+    assert f"every system: 12 of {total} of x" in report(summary)
+    pair = cells(report(summary), "system", "control", "enrolled")
+    assert pair["scored on"] == f"{total - 2} of {total}"
+
+
+def test_differences_have_both_p_values(summary):
     text = report(summary)
-    row = cells(text, "system | given", "dsnet+neutral3")
-    assert row["given beside the utterance"] == "3 clips"
-    scores = summary["without_references"]["systems"]["dsnet+neutral3"]
-    assert row["UAR, without clips [95 %]"].startswith(f"**{100 * scores['uar']['estimate']:.1f}")
-    assert not row["UAR, all [95 %]"].startswith("**")
-    assert row["WAR"] == f"{100 * scores['war']['estimate']:.1f}"
-    assert "Two headline figures" in text
-    assert f"every system: 12 of {summary['all']['num_utterances']}" in text
-    assert cells(text, "system | minus", "dsnet+neutral3")["scored on"] == "without clips"
-    assert cells(text, "system | minus", "dsnet")["scored on"] == "all"
-
-
-def test_differences_have_both_p_values(small_task, exp_dir):
-    summary = summarise(read_results(exp_dir, small_task), 0)
-    row = cells(report(summary), "system | minus", "dsnet")
-    (pair,) = [pair for pair in summary["differences"] if pair["system"] == "dsnet"]
-    assert row["minus"] == "base_matched" and row["folds"] == "4"
-    assert row["p"] == f"{pair['p_value']:.3f}" and row["p (Holm)"] == f"{pair['adjusted_p']:.3f}"
+    row = cells(text, "system", "control", "dsnet")
+    pairs = {pair["system"]: pair for pair in summary["differences"]["pairs"]}
+    pair = pairs["dsnet"]
+    assert row["control"] == "base_matched" and row["exchanged"] == "4 folds"
+    assert row["p (uncorrected)"] == f"{pair['p_value']:.3f}"
+    assert row["p (Holm)"] == f"{pair['adjusted_p']:.3f}"
     # four folds: 2 of 16 sign patterns at least, so nothing can be significant
     assert pair["p_value"] >= pair["smallest_p"] == 2 / 16
-    most = len(summary["differences"]) * pair["p_value"]
-    assert pair["p_value"] <= pair["adjusted_p"] <= min(1, most)
-    assert "**Significance is impossible here**: " in report(summary)
-
-
-def test_ten_folds_can_be_significant():
-    pairs = [{"smallest_p": 2 / 1024}] * 3
-    assert page._impossible(pairs) == ""
-    assert "Significance is impossible" in page._impossible([{"smallest_p": 2 / 32}])
-
-
-def test_the_terminal_has_the_corrected_p(small_task, exp_dir):
-    summary = summarise(read_results(exp_dir, small_task), 0)
-    row = cells(report(summary), "system | minus", "dsnet")
+    assert pair["p_value"] <= pair["adjusted_p"] <= 1
+    assert "**Significance is impossible here**: 2 comparisons" in text
+    assert "Exploratory" in text and pairs["dsnet@losses.similarity=3"]["p_value"] is None
     short = next(row for row in short_rows(summary) if row[0] == "dsnet")
     assert short[-1] == row["p (Holm)"]
 
 
-@pytest.mark.parametrize("value, text", [(None, "–"), (0.0004, "< 0.001"), (0.0123, "0.012")])
-def test_p_values(value, text):
-    assert p_value(value) == text
+def test_with_enough_folds_nothing_is_impossible(summary):
+    summary["differences"] |= {"smallest_p": 2 / 1024, "smallest_adjusted_p": 4 / 1024}
+    assert "impossible" not in report(summary)
 
 
-def test_what_a_system_lacks_is_a_dash(small_task, exp_dir):
-    text = report(summarise(read_results(exp_dir, small_task), 0))
-    assert cells(text, "system | kind", "compare_svm") == {
-        "system": "compare_svm", "kind": "svm", "parameters in training": "–", "s/epoch": "–",
-        "min/run": "–", "peak memory": "1.0 GiB",
+def test_what_a_system_lacks_is_a_dash(summary):
+    assert cells(report(summary), "system", "kind", "compare_svm") == {
+        "system": "compare_svm", "kind": "svm", "features": "fbank",
+        "parameters in training": "–", "s/epoch": "–", "min/run": "–", "peak memory": "1.0 GiB",
     }  # fmt: skip
 
 
-def test_missing_runs_are_shown(small_task, exp_dir):
+def test_missing_runs_are_shown(small_task, exp_dir, score_runs):
+    for fold in "BCD":
+        shutil.rmtree(exp_dir / "compare_svm" / "seed_1" / f"fold_{fold}")
+    shutil.rmtree(exp_dir / "compare_svm" / "seed_2")
     shutil.rmtree(exp_dir / "dsnet" / "seed_2" / "fold_C")
     shutil.rmtree(exp_dir / "base_matched" / "seed_2")
-    text = report(summarise(read_results(exp_dir, small_task), 0))
+    summary = summarise(score_runs(small_task)[0], 0)
+    text = report(summary)
     assert "- dsnet, seed 2: 3 of 4 folds; not there: C" in text
-    assert cells(text, "system | given", "base_matched")["seeds × folds"] == "1 × 4"
-    assert cells(text, "system | given", "dsnet")["seeds × folds"] == "2 × 4, 7 of 8 runs"
+    header = ("system", "given beside the utterance")
+    assert cells(text, *header, "base_matched")["seeds × folds"] == "1 × 4"
+    assert cells(text, *header, "dsnet")["seeds × folds"] == "7 of 8 runs"
+    assert cells(text, *header, "compare_svm")["seeds × folds"] == "1 of 4 folds"
+    short = {row[0]: row for row in short_rows(summary)}
+    assert short["compare_svm"][2] == "1 of 4 folds"
+    assert "[–]" in cells(text, *header, "compare_svm")["UAR [95 %]"]
+    assert "needs five tested speakers" in text
 
 
-def test_a_class_of_references_alone_is_named(small_task, exp_dir):
-    neutral = {utt for utt, emotion in small_task.utt2emo.items() if emotion == "neutral"}
-    task = dataclasses.replace(small_task, reference_utterances=neutral)
-    text = report(summarise(read_results(exp_dir, task), 0))
-    assert "**No neutral remains**" in text
+def test_recalls_say_of_how_many(summary):
+    row = cells(report(summary), "system", "UAR mean ± sd", "dsnet")
+    count = summary["systems"]["dsnet"]["headline"]["class_counts"]["angry"]
+    assert row["angry"].endswith(f"(n = {count})")
 
 
-def test_without_a_control_there_is_no_difference(small_task, exp_dir):
+def test_a_class_of_references_alone_is_named(small_task, exp_dir, score_runs):
+    neutral = [utt for utt, emotion in small_task.utt2emo.items() if emotion == "neutral"]
+    lines = [f"{s} {' '.join(u for u in neutral if u[0] == s)}\n" for s in "ABCD"]
+    (small_task.task_dir / "spk2neutral").write_text("".join(lines))
+    task = type(small_task).load(small_task.task_dir)
+    for path in exp_dir.glob("*/*/*/run.json"):
+        about = json.loads(path.read_text())
+        about["digests"]["task"] = task.digest
+        path.write_text(json.dumps(about))
+    text = report(summarise(score_runs(task)[0], 0))
+    assert "**No neutral of x remains**" in text
+
+
+def test_speakers_without_neutral_utterance_are_named(summary):
+    references = summary["test_sets"]["x"]["references"]
+    assert "no neutral utterance" not in report(summary)
+    references["fallback_speakers"] = ["A"]
+    assert "1 speakers of x have no neutral utterance" in report(summary)
+
+
+def test_without_a_control_there_is_no_difference(small_task, exp_dir, score_runs):
     shutil.rmtree(exp_dir / "base_matched")
-    assert "## Difference" not in report(summarise(read_results(exp_dir, small_task), 0))
+    assert "## Difference" not in report(summarise(score_runs(small_task)[0], 0))
 
 
-def test_one_speaker_has_no_interval_and_the_report_says_so(small_task, exp_dir):
-    for folder in exp_dir.glob("*/seed_*/fold_[BCD]"):
-        shutil.rmtree(folder)
-    text = report(summarise(read_results(exp_dir, small_task), 0))
-    assert "[–]" in cells(text, "system | given", "dsnet")["UAR, all [95 %]"]
-    assert cells(text, "system | minus", "dsnet")["p"] == "–"
-    assert "needs two tested speakers" in text
-
-
-def test_a_paired_validation_speaker_is_pointed_out(small_task, exp_dir):
-    config = dataclasses.replace(CONFIG, folds=FoldConfig(validation="paired_speaker"))
-    text = report(summarise(read_results(exp_dir, small_task), 0), config)
-    assert "shares session, room and dialogue" in text
+def test_a_paired_validation_speaker_is_pointed_out(summary):
+    summary["test_sets"]["x"]["protocol"]["validation"] = "paired_speaker"
+    assert "shares session, room and dialogue" in report(summary)
 
 
 def test_stale_results_are_listed_with_what_to_do():
@@ -199,7 +205,7 @@ def test_stale_results_are_listed_with_what_to_do():
     (title, _, lines) = stale_md(stale)
     assert title == "## Stale results"
     assert lines.startswith("- dsnet, seed 1, folds A, B: its config (a, now b) changed; rerun")
-    assert stale_md([]) == [] and probes_md(["system"], []) == []
+    assert stale_md([]) == [] and probes_md({}) == []
 
 
 def test_what_was_tried_is_taken_from_the_readme(tmp_path):

@@ -1,4 +1,4 @@
-"""The numbers of the report against a case computed by hand."""
+"""The numbers of the report against cases computed by hand."""
 
 import dataclasses
 import json
@@ -7,63 +7,61 @@ import numpy as np
 import pytest
 
 from dsnet.report.summary import main_systems, summarise
-from dsnet.results.runs import Results, Run, SystemResults
+from dsnet.results.runs import Run
 
-TRAIN = {
-    "kind": "base", "num_parameters": 10, "seconds_per_epoch": 1.0, "selection": "last",
-    "selected_epoch": 1, "epochs": 3, "side_information": "none", "config_digest": "d",
-    "versions": {}, "git_revision": "r",
+TRAINING = {
+    "num_parameters": 10, "seconds_per_epoch": 1.0, "selection": "last", "selected_epoch": 1,
+    "epochs": 3, "versions": {}, "git_revision": "r",
 }  # fmt: skip
 
 
-def run(task, seed, fold, wrong, label_as):
-    """Return a run that takes the utterances in `wrong` for `label_as`."""
-    utts = task.fold(fold).test
-    labels = np.array([task.classes.index(task.utt2emo[u]) for u in utts])
-    predictions = np.where([u in wrong for u in utts], label_as, labels)
-    return Run(seed, fold, TRAIN, utts, labels, predictions)
-
-
 @pytest.fixture
-def results(tiny_task):
-    """Speakers A B C with one `sad` and one `neutral` each; C has no `sad`."""
-    folds = {name: tiny_task.fold(name) for name in tiny_task.fold_names}
-    # seed 1 mistakes A's sad, seed 2 nothing
-    runs = [run(tiny_task, 1, fold, {"A_sad_0"}, 0) for fold in folds]
-    runs += [run(tiny_task, 2, fold, set(), 0) for fold in folds]
-    better = [run(tiny_task, 1, fold, set(), 0) for fold in folds]
-    systems = [
-        SystemResults("base_matched", runs, []),
-        SystemResults("dsnet", better[:2], [(1, "C")]),
-    ]
-    return Results(tiny_task, folds, systems)
+def results(tiny_task, make_exp, fake_system, score_runs):
+    """Speakers A B C with one `sad` and one `neutral` each; C has no `sad`.
+
+    Seed 1 of base mistakes A's sad utterance, seed 2 nothing; dsnet has folds A and B only.
+    """
+    systems = {"base": fake_system(), "dsnet": fake_system("dsnet", control="base")}
+    make_exp(tiny_task, systems)
+    results, _ = score_runs(tiny_task)
+    base, dsnet = results.systems
+
+    def with_errors(run: Run, wrong: set[str]) -> Run:
+        predictions = np.where([u in wrong for u in run.utt_ids], 0, run.labels)
+        return dataclasses.replace(run, predictions=predictions)
+
+    runs = [with_errors(run, {"A_sad_0"} if run.seed == 1 else set()) for run in base.runs]
+    base = dataclasses.replace(base, runs=runs)
+    better = [with_errors(run, set()) for run in dsnet.runs if (run.seed, run.fold) < (1, "C")]
+    dsnet = dataclasses.replace(dsnet, runs=better, missing=[(1, "C")])
+    return dataclasses.replace(results, systems=[base, dsnet])
 
 
 def test_numbers_by_hand(results):
-    scores = summarise(results, 0)["all"]["systems"]["base_matched"]
+    scores = summarise(results, 0)["systems"]["base"]["headline"]
     # seed 1: recall of neutral 3/3, of sad 1/2; five utterances, four right
     assert scores["uar_by_seed"] == {"1": 0.75, "2": 1.0}
     assert scores["uar"]["estimate"] == pytest.approx(0.875)
+    assert scores["uar"]["low"] is None  # of three speakers
     assert scores["uar_seed_sd"] == pytest.approx(0.125 * 2**0.5)
     assert scores["war"]["estimate"] == pytest.approx((4 / 5 + 1) / 2)
     assert scores["class_recalls"] == {"neutral": 1.0, "sad": 0.75}
+    assert scores["class_counts"] == {"neutral": 3, "sad": 2}
     assert scores["confusion"] == [[6, 0], [1, 3]]
     # fold A: (0.5 + 1) / 2; C has one class only, and it counts fully
     assert scores["uar_by_fold"] == {"A": 0.75, "B": 1.0, "C": 1.0}
     assert scores["uar_fold_mean"] == pytest.approx(11 / 12)
     assert scores["uar_fold_sd"] == pytest.approx(np.std([0.75, 1, 1], ddof=1))
-    assert scores["by_speaker"]["A"] == {
-        "uar": 0.75, "uar_by_seed": [0.5, 1.0], "num_utterances": 2,
-    }  # fmt: skip
+    assert scores["by_speaker"]["A"] == {"uar": 0.75, "num_utterances": 2}
 
 
 def test_references_leave_the_second_scoring(results):
     summary = summarise(results, 0)
-    without = summary["without_references"]
-    assert summary["all"]["num_utterances"] == 5
-    assert without["num_utterances"] == 2  # every neutral utterance is a reference here
-    assert without["absent_classes"] == ["neutral"]
-    scores = without["systems"]["base_matched"]
+    assert summary["systems"]["base"]["headline"]["num_utterances"] == 5
+    scores = summary["systems"]["base"]["without_references"]
+    assert scores["num_utterances"] == 2  # every neutral utterance is a reference here
+    assert scores["absent_classes"] == ["neutral"]
+    assert summary["test_sets"]["x"]["absent_without_references"] == ["neutral"]
     assert scores["class_recalls"] == {"neutral": None, "sad": 0.75}
     assert scores["uar"]["estimate"] == 0.75
     assert "C" not in scores["uar_by_fold"]
@@ -73,75 +71,93 @@ def test_missing_runs_are_counted_and_differences_use_shared_speakers(results):
     summary = summarise(results, 0)
     assert summary["systems"]["dsnet"]["missing"] == [{"seed": 1, "fold": "C"}]
     assert summary["systems"]["dsnet"]["num_runs"] == 2
-    (difference,) = summary["differences"]
-    assert (difference["system"], difference["control"]) == ("dsnet", "base_matched")
+    assert summary["systems"]["dsnet"]["num_folds"] == 3
+    (difference,) = summary["differences"]["pairs"]
+    assert (difference["system"], difference["control"]) == ("dsnet", "base")
     assert difference["num_units"] == 2
     # on A and B alone: 1 against the mean of 3/4 and 1
     assert difference["estimate"] == pytest.approx(0.125)
 
 
-def test_checksum_changes_with_a_label(results):
-    before = summarise(results, 0)["utterances"]
-    results.task.utt2emo["A_sad_0"] = "neutral"
-    after = summarise(dataclasses.replace(results), 0)["utterances"]
-    assert before["count"] == after["count"] == 5
-    assert before["digest"] != after["digest"]
+def test_is_strict_json(results):
+    json.dumps(summarise(results, 0), allow_nan=False)
 
 
-def test_is_strict_json_and_does_not_depend_on_other_systems(results):
-    summary = summarise(results, 0)
-    json.dumps(summary, allow_nan=False)
-    alone = summarise(Results(results.task, results.folds, results.systems[1:]), 0)
-    assert alone["all"]["systems"]["dsnet"] == summary["all"]["systems"]["dsnet"]
-    assert alone["differences"] == []
+def test_no_figure_of_a_row_depends_on_other_rows(test_set, row):
+    """On pages of one and of three rows; the third was given most neutral utterances."""
+    test = test_set("emodb", "ABCDE")
+    given = [f"{s}_neutral_{n}" for s in "ABCDE" for n in range(3)]
+    rows = [
+        row(test, "a", 3),
+        row(test, "b", 2, given=["A_neutral_0"], side_information="1 neutral utterance"),
+        row(test, "c", 4, given=given, side_information="3 neutral utterances"),
+    ]
+    whole = summarise_rows(test, rows)
+    for one in rows:
+        alone = summarise_rows(test, [one])
+        assert alone["systems"][one.name] == whole["systems"][one.name]
+    counts = [whole["systems"][name]["headline"]["num_utterances"] for name in "abc"]
+    assert counts == [40, 39, 25]
 
 
-def test_what_a_system_lacks_is_none(results):
-    lean = {key: TRAIN[key] for key in ("kind", "config_digest", "versions", "git_revision")}
-    runs = [dataclasses.replace(run, train=lean) for run in results.systems[0].runs]
-    summary = summarise(Results(results.task, results.folds, [SystemResults("x", runs, [])]), 0)
-    facts = summary["systems"]["x"]
+def summarise_rows(test, rows):
+    from dsnet.report import summary
+    from dsnet.results.runs import Results
+
+    about = {"protocol": {"in_words": "", "validation": ""}, "references": {}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(summary, "read_task_json", lambda _: about)
+        return summarise(Results(test.classes, [test], rows), 0)
+
+
+def test_what_a_system_lacks_is_none(test_set, row):
+    test = test_set("x")
+    summary = summarise_rows(test, [row(test, "a", 3)])
+    facts = summary["systems"]["a"]
     assert facts["seconds_per_epoch"] is facts["selection"] is facts["peak_memory_bytes"] is None
     assert facts["num_parameters"] == facts["machines"] == facts["epochs"] == []
     assert summary["calibration"] == {}
 
 
-def test_clips_given_to_one_system_are_left_out_for_all(results):
-    """A's sad utterance, which base_matched mistakes, is given to dsnet."""
-    train = TRAIN | {"side_information": "1 clip", "given_utterances": ["A_sad_0"]}
-    (control, dsnet) = results.systems
-    runs = [dataclasses.replace(run, train=train) for run in dsnet.runs]
-    task = dataclasses.replace(results.task, reference_utterances={"B_neutral_0"})
-    systems = [control, SystemResults("dsnet", runs, dsnet.missing)]
-    summary = summarise(Results(task, results.folds, systems), 0)
-    assert summary["without_references"]["num_utterances"] == 3
-    for scores in summary["without_references"]["systems"].values():
-        assert scores["uar"]["estimate"] == 1
-    assert summary["systems"]["dsnet"]["headline"] == "without_references"
-    assert summary["systems"]["base_matched"]["headline"] == "all"
-    (difference,) = summary["differences"]
-    assert difference["scoring"] == "without_references" and difference["estimate"] == 0
-
-
 @pytest.mark.parametrize(
-    "kind, side, transductive",
+    "info, transductive",
     [
-        ("svm_transductive", "none", True),
-        ("ensemble", "1 clip; unlabelled audio of the test speakers in training", True),
-        ("dsc", "1 neutral clip of the speaker at inference", False),
+        ({"transductive": True}, True),
+        ({"side_information": "1 neutral utterance of the speaker"}, False),
     ],
 )
-def test_transductive_systems_are_marked(results, kind, side, transductive):
-    train = TRAIN | {"kind": kind, "side_information": side}
-    runs = [dataclasses.replace(run, train=train) for run in results.systems[0].runs]
-    summary = summarise(Results(results.task, results.folds, [SystemResults("x", runs, [])]), 0)
-    assert summary["systems"]["x"]["transductive"] is transductive
+def test_transductive_systems_are_marked(test_set, row, info, transductive):
+    test = test_set("x")
+    summary = summarise_rows(test, [row(test, "a", 3, **info)])
+    assert summary["systems"]["a"]["transductive"] is transductive
 
 
-def test_main_systems_are_all_of_few_and_the_controls_and_dsnets_of_many():
-    few = ["svm", "dsnet", "base_matched"]
-    assert main_systems(few) == ["base_matched", "svm", "dsnet"]
-    many = [*few, "dat", "dsnet@losses.alpha=1", "dsnet+svm", "dsnet_plus", "base_matched_small"]
-    assert main_systems(many) == ["base_matched", "base_matched_small", "dsnet", "dsnet_plus"]
-    others = [f"svm_{number}" for number in range(8)]
-    assert main_systems(others) == others[:6]
+def test_across_corpora_the_mean_is_over_models(test_set, row):
+    """Both models of x are tested on all of y: 3 of 4 neutral utterances of each speaker right."""
+    test = test_set("y", "ABCDEF", together=3)
+    across = row(test, "a", {s: 2 if s in "ABC" else 4 for s in "ABCDEF"}, trained_on="x")
+    scores = summarise_rows(test, [across])["systems"]["a"]["headline"]
+    assert scores["num_utterances"] == 48
+    assert scores["uar"]["estimate"] == pytest.approx((18 / 24 + 1) / 2)
+    assert scores["uar_model_mean"] == pytest.approx(scores["uar"]["estimate"])
+    assert scores["uar_model_sd"] == 0
+    assert [len(scores["by_speaker"]), len(scores["uar_by_model"])] == [6, 2]
+    assert scores["uar"]["low"] < scores["uar"]["estimate"] < scores["uar"]["high"]
+
+
+def test_main_systems_are_all_of_few_and_the_controls_and_dsnets_of_many(test_set, row):
+    test = test_set("x")
+    few = [row(test, "svm", 1), row(test, "dsnet", 1, kind="dsnet"), row(test, "control", 1)]
+    assert main_systems(few, {"control"}) == ["control", "dsnet", "svm"]
+    many = [
+        *few,
+        row(test, "dat", 1),
+        row(test, "dsnet@losses.alpha=1", 1, kind="dsnet", changes={"losses.alpha": "1"}),
+        row(test, "dsnet+svm", 1, kind="ensemble", members=[{"system": "dsnet"}]),
+        row(test, "dsnet_plus", 1, kind="dsnet_plus"),
+        row(test, "menan", 1),
+        row(test, "isnet", 1),
+    ]
+    assert main_systems(many, {"control"}) == [
+        "control", "dsnet", "dsnet_plus", "dat", "svm", "isnet",
+    ]  # fmt: skip

@@ -2,7 +2,15 @@
 
 import pytest
 
-from dsnet.report.tables import count, interval, markdown_table, percent, span, terminal_table
+from dsnet.report.tables import (
+    count,
+    interval,
+    markdown_table,
+    p_value,
+    percent,
+    span,
+    terminal_table,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,17 +27,23 @@ from dsnet.report.tables import count, interval, markdown_table, percent, span, 
         (interval({"estimate": 0.5, "low": 0.4, "high": 0.625}), "50.0 [40.0, 62.5]"),
         (interval({"estimate": 0.01, "low": -0.02, "high": 0.04}, "+"), "+1.0 [-2.0, +4.0]"),
         (interval({"estimate": 0.5, "low": None, "high": None}), "50.0 [–]"),
+        (p_value(None), "–"),
+        (p_value(0.0004), "< 0.001"),
+        (p_value(0.0123), "0.012"),
     ],
 )
 def test_numbers(text, expected):
     assert text == expected
 
 
-def test_tables():
-    header, rows = ["system", "UAR"], [["base", "50.0"], ["dsnet_plus", "7.0"]]
-    assert terminal_table(header, rows) == "system      UAR\nbase        50.0\ndsnet_plus  7.0"
-    assert markdown_table(header, rows).splitlines()[:3] == [
-        "| system | UAR |",
-        "| --- | --- |",
-        "| base | 50.0 |",
-    ]
+def test_numbers_in_cells_stay_as_they_are_written():
+    """Trailing zeros and leading ones, such as fold 03, are part of what a cell says."""
+    text = terminal_table(["fold", "UAR"], [["03", "50.0"], ["10", "7.0"]])
+    assert [line.split() for line in text.splitlines()] == [
+        ["fold", "UAR"], ["03", "50.0"], ["10", "7.0"],
+    ]  # fmt: skip
+
+
+def test_a_bar_in_a_cell_does_not_end_it():
+    header, line, row = markdown_table(["system", "UAR"], [["a|b", "50.0"]]).splitlines()
+    assert r"a\|b" in row and header.count("|") == line.count("|") == 3

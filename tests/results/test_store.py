@@ -1,4 +1,4 @@
-"""Reading exp trees: what is there is read, what is missing is named, what does not fit stops."""
+"""Reading run folders: what is there is read, what is missing is named, what does not fit stops."""
 
 import json
 import shutil
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from dsnet.errors import ScoringError
+from dsnet.results.classes import RecipeClasses, SharedClasses
 from dsnet.results.posteriors import read_posteriors
-from dsnet.results.store import read_results
+from dsnet.results.store import find_runs, open_run, open_test_sets
 
 
 @pytest.fixture
@@ -16,49 +17,47 @@ def exp_dir(small_task, make_exp, fake_system):
     return make_exp(small_task, {"base": fake_system(), "dsnet": fake_system(kind="dsnet")})
 
 
-def test_reads_all_runs(small_task, exp_dir):
-    results = read_results(exp_dir, small_task)
-    assert [system.name for system in results.systems] == ["base", "dsnet"]
-    assert [system.kind for system in results.systems] == ["base", "dsnet"]
-    for system in results.systems:
-        assert system.seeds == [1, 2]
-        assert [run.fold for run in system.runs] == ["A", "B", "C", "D"] * 2
-        assert not system.missing
-
-
-def test_counts_by_seed_and_speaker(small_task, exp_dir):
-    results = read_results(exp_dir, small_task)
-    run = results.systems[0].runs[5]  # seed 2, fold B, whose only speaker is B
-    counts = results.confusions(results.systems[0])
-    assert counts.shape == (2, 4, 4, 4)
-    expected = np.zeros((4, 4), dtype=int)
-    for label, prediction in zip(run.labels, run.predictions, strict=True):
-        expected[label, prediction] += 1
-    assert counts[1, 1].tolist() == expected.tolist()
+def test_reads_all_runs(small_task, exp_dir, score_runs):
+    results, _ = score_runs(small_task)
+    assert [row.name for row in results.systems] == ["base", "dsnet"]
+    base = results.systems[0]
+    assert [(run.seed, run.fold) for run in base.runs] == [(s, f) for s in (1, 2) for f in "ABCD"]
+    run = base.runs[0]
+    assert run.utt_ids == sorted(small_task.fold("A").test)
+    path = exp_dir / "base/seed_1/fold_A/test/posteriors.tsv"
+    _, posteriors = read_posteriors(path, small_task.classes)
+    assert run.predictions.tolist() == posteriors.argmax(1).tolist()
+    counts = base.confusions()  # (A, P, K, K)
+    assert base.assessments == [(1,), (2,)]
+    expected = np.bincount(run.labels[run.predictions == run.labels], minlength=4)
+    assert np.diag(counts[0, 0]).tolist() == expected.tolist()
     assert counts[0].sum() == len(small_task.utt2emo)
 
 
-def test_counts_without_references(small_task, exp_dir):
-    results = read_results(exp_dir, small_task)
-    excluded = small_task.reference_utterances
-    counts = results.confusions(results.systems[0], excluded)
-    assert len(excluded) == 12  # three a speaker
-    assert counts[0].sum() == len(small_task.utt2emo) - 12
+def test_counts_without_references(small_task, exp_dir, score_runs):
+    base = score_runs(small_task)[0].systems[0]
+    assert len(base.test_set.references) == 12  # three a speaker
+    assert base.confusions(base.test_set.references)[0].sum() == len(small_task.utt2emo) - 12
 
 
-def test_missing_folds_are_named(small_task, exp_dir):
+def test_missing_folds_are_named(small_task, exp_dir, score_runs):
     shutil.rmtree(exp_dir / "base" / "seed_2" / "fold_C")
-    shutil.rmtree(exp_dir / "base" / "seed_1" / "fold_D" / "test")
-    (base, dsnet) = read_results(exp_dir, small_task).systems
+    (exp_dir / "base" / "seed_1" / "fold_D" / "run.json").unlink()
+    (base, dsnet) = score_runs(small_task)[0].systems
     assert base.missing == [(1, "D"), (2, "C")]
     assert len(base.runs) == 6
     assert not dsnet.missing
 
 
-def test_a_system_without_posteriors_is_no_system(small_task, exp_dir):
-    (exp_dir / "new" / "seed_1" / "fold_A").mkdir(parents=True)
-    (exp_dir / "log").mkdir()
-    assert len(read_results(exp_dir, small_task).systems) == 2
+def test_a_name_is_what_run_json_says_not_the_folder(small_task, exp_dir, score_runs):
+    (exp_dir / "base").rename(exp_dir / "dsnet-neutral1@losses.alpha=3+x")
+    assert [row.name for row in score_runs(small_task)[0].systems] == ["base", "dsnet"]
+
+
+def test_a_copied_folder_is_the_same_run_twice(small_task, exp_dir, score_runs):
+    shutil.copytree(exp_dir / "base" / "seed_1", exp_dir / "base" / "seed_7")
+    with pytest.raises(ScoringError, match="seed_7/fold_A and .*seed_1/fold_A are the same run"):
+        score_runs(small_task)
 
 
 def change_line(path, number, change):
@@ -73,7 +72,7 @@ def change_line(path, number, change):
         (0, lambda s: s.replace("angry\thappy", "happy\tangry"), "rerun from stage 3"),
         (0, lambda s: s.replace("\tsad", ""), "expected the columns utt_id angry"),
         (1, lambda s: None, r"missing: A_angry_0 \(1\)"),
-        (1, lambda s: s.replace("A_angry_0", "A_angry_x"), r"not in the fold: A_angry_x \(1\)"),
+        (1, lambda s: s.replace("A_angry_0", "A_angry_x"), r"not of that part: A_angry_x \(1\)"),
         (1, lambda s: s + "\n" + s, "A_angry_0 stands in it twice"),
         (2, lambda s: s.split("\t")[0] + "\tnan" * 4, "posteriors.tsv:3: expected probabilities"),
         (2, lambda s: s.split("\t")[0] + "\t0.5" * 4, "that sum to 1"),
@@ -82,55 +81,27 @@ def change_line(path, number, change):
         (2, lambda s: s.replace("0.", "zero"), "could not convert"),
     ],
 )
-def test_posteriors_that_do_not_fit(small_task, exp_dir, number, change, message):
+def test_posteriors_that_do_not_fit(small_task, exp_dir, score_runs, number, change, message):
     change_line(exp_dir / "base/seed_1/fold_A/test/posteriors.tsv", number, change)
     with pytest.raises(ScoringError, match=message) as caught:
-        read_results(exp_dir, small_task)
+        score_runs(small_task)
     assert "fold_A/test/posteriors.tsv" in str(caught.value)
     assert "rerun" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "key, value, message",
-    [
-        ("fold", "B", "was it copied"),
-        ("seed", 2, "was it copied"),
-        ("config_digest", "another", "2 different configs"),
-        ("task_digest", "another", "have changed since; rerun from stage 3"),
-        ("git_revision", None, "no 'git_revision' in it; rerun stage 3"),
-    ],
-)
-def test_training_record_that_does_not_fit(small_task, exp_dir, key, value, message):
-    path = exp_dir / "base/seed_1/fold_A/train.json"
-    train = json.loads(path.read_text())
-    if value is None:
-        del train[key]
-    else:
-        train[key] = value
-    path.write_text(json.dumps(train))
-    with pytest.raises(ScoringError, match=message):
-        read_results(exp_dir, small_task)
-
-
-def test_training_record_that_is_not_there(small_task, exp_dir):
-    (exp_dir / "base/seed_1/fold_A/train.json").unlink()
-    with pytest.raises(ScoringError, match="train.json: no such file.*rerun stage 3"):
-        read_results(exp_dir, small_task)
-
-
-def test_what_only_networks_have_may_be_absent(small_task, make_exp, fake_system):
-    absent = dict.fromkeys(("selection", "selected_epoch", "epochs", "num_parameters"))
-    exp_dir = make_exp(small_task, {"svm": fake_system(kind="svm", train=absent)})
-    for path in exp_dir.glob("*/*/*/log.jsonl"):
-        path.unlink()
-    (svm,) = read_results(exp_dir, small_task).systems
-    assert len(svm.runs) == 8 and not svm.missing
-
-
-def test_a_fold_of_another_split_stops(small_task, exp_dir):
-    (exp_dir / "base" / "seed_1" / "fold_Z").mkdir()
-    with pytest.raises(ScoringError, match="fold_Z: the task has no such fold"):
-        read_results(exp_dir, small_task)
+def test_a_run_json_that_is_not_whole(exp_dir):
+    path = exp_dir / "base/seed_1/fold_A/run.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps(about)[:-5])
+    with pytest.raises(ScoringError, match="run.json: not valid JSON .*; rerun stage 4"):
+        find_runs([exp_dir])
+    del about["given"]
+    path.write_text(json.dumps(about))
+    with pytest.raises(ScoringError, match="no 'given'; rerun stage 4"):
+        find_runs([exp_dir])
+    path.unlink()
+    with pytest.raises(ScoringError, match="run.json: no such file; run stages 3 and 4"):
+        open_run(path.parent)
 
 
 def test_posteriors_come_back_as_written(tmp_path):
@@ -139,3 +110,40 @@ def test_posteriors_come_back_as_written(tmp_path):
     utt_ids, posteriors = read_posteriors(path, ["x", "y"])
     assert utt_ids == ["u1", "u2"]
     assert posteriors.tolist() == [[0.25, 0.75], [1.0, 0.0]]
+
+
+def test_across_corpora_answers_are_in_the_classes_of_both(
+    recipe, tiny_task, make_exp, fake_system, tmp_path
+):
+    """A model of x (angry happy neutral sad) is tested on y (neutral sad): by hand."""
+    shared = SharedClasses(
+        ["low", "rest"],
+        {
+            "x": RecipeClasses("2class", {"sad": "low", "neutral": "rest"}),
+            "y": RecipeClasses("2class", {"sad": "low", "neutral": "rest"}),
+        },
+    )
+    other = type(recipe)(tmp_path / "egs" / "y")
+    shutil.copytree(recipe.folder, other.folder)
+    exp = make_exp(tiny_task, {"base": fake_system()}, seeds=1)
+    run = exp / "base/seed_1/fold_A"
+    about = json.loads((run / "run.json").read_text()) | {"tested_on": "y"}
+    (run / "run.json").write_text(json.dumps(about))
+    table = ["utt_id\tneutral\tsad", *(f"{utt}\t0.25\t0.75" for utt in tiny_task.utt2emo)]
+    (run / "test/posteriors.tsv").write_text("\n".join(table) + "\n")
+    test_sets = open_test_sets(shared, {"x": recipe, "y": other})
+    utts, posteriors = open_run(run).read("test", test_sets)
+    assert utts == sorted(tiny_task.utt2emo)  # all of y, whatever fold the model is of
+    assert posteriors.tolist() == [[0.75, 0.25]] * 5
+    dev, _ = open_run(run).read("dev", test_sets)
+    assert dev == sorted(tiny_task.fold("A").dev)  # its own validation speaker
+
+
+def test_a_speaker_is_tested_once(recipe, small_task):
+    test = small_task.task_dir / "fold_B" / "test"
+    test.write_text((small_task.task_dir / "fold_A" / "test").read_text())
+    (small_task.task_dir / "fold_B" / "train").write_text("C_sad_0\n")
+    (small_task.task_dir / "fold_B" / "dev").write_text("D_sad_0\n")
+    shared = SharedClasses.of_one("x", "4class", small_task.classes)
+    with pytest.raises(ScoringError, match="folds A and B both test speaker A"):
+        open_test_sets(shared, {"x": recipe})

@@ -11,6 +11,7 @@ from dsnet.scoring.probabilities import (
     brier_score,
     calibration_error,
     negative_log_likelihood,
+    reliability,
 )
 
 
@@ -35,7 +36,9 @@ def test_folds_are_pooled_as_if_they_were_one(folds):
     )
     for variant, posteriors in (("raw", raw), ("scaled", scaled)):
         scores = pooled[variant]
-        assert scores["ece"] == pytest.approx(calibration_error(posteriors, labels), abs=1e-4)
+        assert scores["ece"] == pytest.approx(
+            calibration_error(reliability(posteriors, labels)), abs=1e-4
+        )
         assert scores["brier"] == pytest.approx(brier_score(posteriors, labels), abs=1e-4)
         expected = negative_log_likelihood(posteriors, labels)
         assert scores["nll"] == pytest.approx(expected, abs=1e-3)

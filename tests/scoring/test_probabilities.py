@@ -47,7 +47,7 @@ def test_table_by_hand():
     assert bins.confidence[filled] == pytest.approx([0.51, 0.9, 1.0])
     assert bins.accuracy[filled] == pytest.approx([0.5, 1.0, 1.0])
     assert np.isnan(bins.accuracy[:7]).all() and np.isnan(bins.confidence[:7]).all()
-    assert calibration_error(POSTERIORS, LABELS) == pytest.approx((2 * 0.01 + 0.1 + 0) / 4)
+    assert calibration_error(bins) == pytest.approx((2 * 0.01 + 0.1 + 0) / 4)
     distances = [0.25 + 0.09 + 0.04, 0.01 + 0.2704 + 0.3844, 0.0025 + 0.0025 + 0.01, 0]
     assert brier_score(POSTERIORS, LABELS) == pytest.approx(sum(distances) / 4)
     likelihood = 0.50 * 0.38 * 0.90 * 1.00
@@ -87,7 +87,7 @@ def test_bins_agree_with_scikit_learn(simulated):
 def test_honest_posteriors_have_no_calibration_error_and_temperature_1(simulated):
     logits, labels = simulated
     posteriors = softmax(logits, axis=1)
-    assert calibration_error(posteriors, labels) < 0.01
+    assert calibration_error(reliability(posteriors, labels)) < 0.01
     assert fit_temperature(posteriors, labels) == pytest.approx(1, abs=0.03)
 
 
@@ -97,8 +97,8 @@ def test_temperature_undoes_a_factor_of_the_logits(simulated, factor):
     honest, scaled = softmax(logits, axis=1), softmax(factor * logits, axis=1)
     temperature = fit_temperature(scaled, labels)
     assert temperature == pytest.approx(factor, rel=0.03)
-    assert calibration_error(scaled, labels) > 0.08
-    assert calibration_error(apply_temperature(scaled, temperature), labels) < 0.01
+    assert calibration_error(reliability(scaled, labels)) > 0.08
+    assert calibration_error(reliability(apply_temperature(scaled, temperature), labels)) < 0.01
     assert apply_temperature(scaled, factor) == pytest.approx(honest)
 
 
@@ -111,7 +111,11 @@ def test_six_digits_are_enough(simulated):
         fit_temperature(exact, labels[:2000]), rel=1e-4
     )
     assert apply_temperature(written, 5) == pytest.approx(apply_temperature(exact, 5), abs=1e-5)
-    for score in (brier_score, negative_log_likelihood, calibration_error):
+
+    def error(posteriors, labels):
+        return calibration_error(reliability(posteriors, labels))
+
+    for score in (brier_score, negative_log_likelihood, error):
         assert score(written, labels[:2000]) == pytest.approx(score(exact, labels[:2000]), abs=1e-5)
 
 
@@ -159,6 +163,6 @@ def test_validation_without_an_error_has_the_lowest_temperature():
     ],
 )
 def test_labels_that_do_not_fit_are_an_error(posteriors, labels, message):
-    for score in (calibration_error, brier_score, negative_log_likelihood, fit_temperature):
+    for score in (reliability, brier_score, negative_log_likelihood, fit_temperature):
         with pytest.raises(ScoringError, match=message):
             score(posteriors, np.array(labels))

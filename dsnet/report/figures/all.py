@@ -12,9 +12,10 @@ from dsnet.report.figures.calibration import draw_reliability
 from dsnet.report.figures.classes import draw_confusions
 from dsnet.report.figures.curves import draw_curves
 from dsnet.report.figures.embeddings import draw_map, embedding_map
+from dsnet.report.figures.matrices import draw_matrices
 from dsnet.report.figures.plotting import Figure
 from dsnet.report.figures.probes import draw_probes
-from dsnet.report.figures.speakers import draw_speakers
+from dsnet.report.figures.speakers import draw_speakers, find_panels
 from dsnet.report.figures.systems import draw_forest, draw_sweep, find_sweeps
 from dsnet.results.runs import Results
 
@@ -32,19 +33,26 @@ def draw_figures(results: Results, summary: dict[str, Any], folder: Path) -> lis
         inference; those of systems whose files are not here are left out.
     """
     main = [s for name in summary["main_systems"] for s in results.systems if s.name == name]
-    figures = [draw_forest(summary, folder), draw_speakers(summary, folder)]
+    figures = [draw_forest(summary, folder)]
+    figures += [
+        figure for one in summary["matrices"] for figure in draw_matrices(one, summary, folder)
+    ]
+    figures += [draw_speakers(panel, summary, folder) for panel in find_panels(summary)]
     figures += [draw_sweep(sweep, summary, folder) for sweep in find_sweeps(summary)]
     if any("e" in probed["parts"] for probed in summary["probes"].values()):
         figures.append(draw_probes(summary, folder))
     if summary["calibration"]:
         figures.append(draw_reliability(summary, folder))
     figures.append(draw_confusions(summary, folder))
-    curves = draw_curves(main, len(results.task.classes), folder)
+    if summary["across"]:  # their models are shown on the pages of the corpora that trained them
+        return figures
+    curves = draw_curves(main, len(results.classes), folder)
     if curves is not None:
         figures.append(curves)
     for system in main:
+        task = system.test_set.task
         run = next((run for run in system.runs if run.folder is not None), None)
-        points = embedding_map(run.folder, results.task) if run else None
+        points = embedding_map(run.folder, task) if run else None
         if points is not None:
-            figures.append(draw_map(system, run, points, results.task.classes, folder))
+            figures.append(draw_map(system, run, points, task.classes, folder))
     return figures

@@ -14,6 +14,7 @@ from dsnet.report.figures.plotting import (
     save,
     tidy,
 )
+from dsnet.report.system_tables import label
 
 MIN_COUNT = 10  # utterances of a bin, below which its accuracy is mostly chance
 LOOKS = {  # of calibration.VARIANTS: marker and line, colour
@@ -31,15 +32,15 @@ def draw_reliability(summary: dict[str, Any], folder: Path) -> Figure:
     grid = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, name in zip(grid, names, strict=False):
         axes.plot([0, 100], [0, 100], "--", color="0.4", linewidth=1, label="honest")
-        for variant, (label, line, colour) in LOOKS.items():
+        for variant, (words, line, colour) in LOOKS.items():
             bins = {key: np.array(v) for key, v in summary["calibration"][name][variant].items()}
             there = bins["count"] >= MIN_COUNT
             count = bins["count"][there]
             x, y = (100 * bins[key][there] / count for key in ("confidence", "hits"))
             axes.plot(x, y, line[1:], color=colour, linewidth=1)
             size = 4 + 110 * count / bins["count"].sum()
-            axes.scatter(x, y, s=size, color=colour, marker=line[0], label=label)
-        axes.set_title(name, fontsize=9)
+            axes.scatter(x, y, s=size, color=colour, marker=line[0], label=words)
+        axes.set_title(label(summary, name), fontsize=9)
         axes.set_xlim(0, 101)
         axes.set_ylim(0, 101)
         tidy(axes)
@@ -54,8 +55,8 @@ def draw_reliability(summary: dict[str, Any], folder: Path) -> Figure:
     return Figure(
         "reliability.png",
         "Reliability of the posteriors",
-        "Test utterances of all folds and seeds by the posterior of the recognised class: how many "
-        "of them were right. On the dashed line probabilities are what they say; below it the "
-        "system is too sure. The larger a mark, the more utterances; bins with fewer than "
-        f"{MIN_COUNT} are left out.",
+        "The headline's utterances of all folds and seeds by the posterior of the recognised "
+        "class: how many of them were right. On the dashed line probabilities are what they say; "
+        "below it the system is too sure. The larger a mark, the more utterances; bins with "
+        f"fewer than {MIN_COUNT} are left out.",
     )

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dsnet.report.figures.plotting import WIDTH, Figure, new_canvas, save
-from dsnet.report.summary import ALL
+from dsnet.report.summary import HEADLINE
+from dsnet.report.system_tables import label
 
 
 def draw_confusions(summary: dict[str, Any], folder: Path) -> Figure:
@@ -19,7 +20,7 @@ def draw_confusions(summary: dict[str, Any], folder: Path) -> Figure:
     canvas = new_canvas(WIDTH if columns > 1 else 1.3 * size, 0.95 * size * rows + 0.3)
     grid = canvas.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
-        _draw_matrix(axes, name, np.array(summary[ALL]["systems"][name]["confusion"]), classes)
+        _draw_matrix(axes, label(summary, name), summary["systems"][name][HEADLINE])
     for axes in grid[len(names) :]:
         axes.remove()
     canvas.supxlabel("recognised as", fontsize=9)
@@ -28,12 +29,13 @@ def draw_confusions(summary: dict[str, Any], folder: Path) -> Figure:
     return Figure(
         "confusions.png",
         "What was taken for what",
-        "Each row is what became of the test utterances of one class, in percent (all folds and "
-        "seeds added up); the diagonal holds the recalls.",
+        "Each row is what became of the utterances of one class, in percent (all folds and seeds "
+        "added up); the diagonal holds the recalls, n is how many utterances the headline counts.",
     )
 
 
-def _draw_matrix(axes: Axes, name: str, counts: np.ndarray, classes: list[str]) -> None:
+def _draw_matrix(axes: Axes, name: str, scores: dict[str, Any]) -> None:
+    counts, sizes = np.array(scores["confusion"]), scores["class_counts"]
     percent = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
     for (row, column), value in np.ndenumerate(percent):
@@ -45,6 +47,7 @@ def _draw_matrix(axes: Axes, name: str, counts: np.ndarray, classes: list[str]) 
             fontsize=7,
             color="white" if value > 65 else "black",
         )
-    axes.set_xticks(range(len(classes)), classes, rotation=35, ha="right", fontsize=7)
-    axes.set_yticks(range(len(classes)), classes, fontsize=7)
+    axes.set_xticks(range(len(sizes)), list(sizes), rotation=35, ha="right", fontsize=7)
+    rows = [f"{class_name} (n = {n})" for class_name, n in sizes.items()]
+    axes.set_yticks(range(len(rows)), rows, fontsize=7)
     axes.set_title(name, fontsize=9)

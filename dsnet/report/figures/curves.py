@@ -40,8 +40,8 @@ def draw_curves(systems: Sequence[SystemResults], num_classes: int, folder: Path
         _draw_lines(left, losses)
         _draw_lines(right, uars)
         for uar, (run, _) in zip(uars, pairs, strict=True):
-            epoch = run.train["selected_epoch"]
-            if run.train["selection"] == "best":  # the last epoch needs no mark
+            epoch = run.info["training"]["selected_epoch"]
+            if run.info["training"]["selection"] == "best":  # the last epoch needs no mark
                 dot = dict(color="black", markersize=3, label="epoch that was tested")
                 right.plot(epoch, uar[epoch - 1], "o", **dot)
         draw_chance(right, num_classes)
@@ -68,13 +68,13 @@ def draw_curves(systems: Sequence[SystemResults], num_classes: int, folder: Path
 
 
 def _read_logs(system: SystemResults) -> list[tuple[Run, Log]]:
-    """Read the log of each run that has one with a training loss (an SVM's has none)."""
+    """Read the log of each run that has one; an SVM has none."""
     pairs = []
     for run in system.runs:
         path = run.folder / "log.jsonl" if run.folder else None
         if path is not None and path.is_file():
             log = [_parse(line, path, number) for number, line in enumerate(read_lines(path), 1)]
-            if log and "train" in log[0]:
+            if log:
                 pairs.append((run, log))
     return pairs
 

@@ -4,18 +4,21 @@ from pathlib import Path
 from typing import Any
 
 from dsnet.report.figures.plotting import COLOURS, MARKERS, WIDTH, Figure, new_canvas, save, tidy
-from dsnet.report.summary import ALL
+from dsnet.report.summary import HEADLINE
+from dsnet.report.system_tables import label
+
+SHOWN = "speaker_same_emotion"  # of VERIFICATIONS: other pairs differ in emotion more than in voice
 
 
 def draw_probes(summary: dict[str, Any], folder: Path) -> Figure:
-    """Draw UAR over the accuracy of a linear speaker probe of e, a mark a system."""
+    """Draw UAR over the error of telling by e who speaks, a mark a system."""
     canvas = new_canvas(0.75 * WIDTH, 3.9)
     axes = canvas.add_subplot()
     probed = {n: found for n, found in summary["probes"].items() if "e" in found["parts"]}
     for number, (name, found) in enumerate(probed.items()):
-        speaker = found["parts"]["e"]["speaker"]["linear"]
-        uar = summary[ALL]["systems"][name]["uar"]
-        if speaker["estimate"] is None:
+        speaker = found["parts"]["e"][SHOWN]["eer"]
+        uar = summary["systems"][name][HEADLINE]["uar"]
+        if speaker["estimate"] is None or uar["estimate"] is None:
             continue
         x, y = 100 * speaker["estimate"], 100 * uar["estimate"]
         colour = COLOURS[number % len(COLOURS)]
@@ -24,11 +27,18 @@ def draw_probes(summary: dict[str, Any], folder: Path) -> Figure:
             axes.plot(ends, [y, y], color=colour, linewidth=1, alpha=0.6)
         if uar["low"] is not None:
             axes.plot([x, x], [100 * uar["low"], 100 * uar["high"]], color=colour, alpha=0.6, lw=1)
-        axes.plot(x, y, MARKERS[number % len(MARKERS)], color=colour, markersize=6, label=name)
-    chances = [found["targets"]["speaker"]["chance"] for found in probed.values()]
+        axes.plot(
+            x,
+            y,
+            MARKERS[number % len(MARKERS)],
+            color=colour,
+            markersize=6,
+            label=label(summary, name),
+        )
+    chances = [found["targets"][SHOWN]["chance"] for found in probed.values()]
     for chance in {chance for chance in chances if chance is not None}:
         axes.axvline(100 * chance, color="0.4", linewidth=1, linestyle="--")
-    axes.set_xlabel("speakers told apart from e, in percent")
+    axes.set_xlabel("equal error rate of telling from e who speaks, in percent")
     axes.set_ylabel("UAR in percent")
     tidy(axes)
     axes.legend(frameon=False, fontsize=8)
@@ -36,8 +46,8 @@ def draw_probes(summary: dict[str, Any], folder: Path) -> Figure:
     return Figure(
         "speaker_in_e.png",
         "Speaker in e against UAR",
-        "How well a linear probe tells held-out speakers apart from e, against UAR over all test "
-        "utterances, with 95 % intervals (over folds; over speakers); dashed: a guess. "
-        "Disentanglement moves a system to the left; that it helps shows only if it moves up as "
-        "well.",
+        "How often e is wrong about whether two utterances of the same emotion are of one person, "
+        "who is not in training, against the headline UAR, with 95 % intervals (over folds; over "
+        "speakers); dashed: a guess. Disentanglement moves a system to the right; that it helps "
+        "shows only if it moves up as well.",
     )

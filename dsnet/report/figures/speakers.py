@@ -1,61 +1,78 @@
 """Figure of the UAR of each test speaker under control and other systems, as paired lines."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from dsnet.report.differences import CONTROL, controls_of
 from dsnet.report.figures.plotting import (
     COLOURS,
     WIDTH,
     Figure,
     draw_chance,
+    file_stem,
     legend_below,
     new_canvas,
     save,
     tidy,
 )
-from dsnet.report.summary import ALL
+from dsnet.report.summary import HEADLINE
+from dsnet.report.system_tables import label as label_of
 
 MAX_NAMED = 12  # speakers whose names fit beside their lines
 LABEL_HEIGHT = 3.2  # of the axis' 100
 
 
-def draw_speakers(summary: dict[str, Any], folder: Path) -> Figure:
-    """Draw a panel for each control: its speakers' UARs, and theirs under the main systems."""
-    panels = _panels(summary)
+@dataclass(frozen=True)
+class Panel:
+    """A control and the main systems that are compared with it; without a control, all of them."""
+
+    control: str | None
+    names: list[str]
+
+
+def find_panels(summary: dict[str, Any]) -> list[Panel]:
+    """Group the main systems by their controls, on each corpus of the page."""
+    main, systems = summary["main_systems"], summary["systems"]
+    control_of = {pair["system"]: pair["control"] for pair in summary["differences"]["pairs"]}
+    controls = list(dict.fromkeys(control_of[name] for name in main if name in control_of))
+    panels = [
+        Panel(control, [control, *(name for name in main if control_of.get(name) == control)])
+        for control in controls
+    ]
+    if panels:
+        return panels
+    corpora = dict.fromkeys(systems[name]["tested_on"] for name in main)
+    return [
+        Panel(None, [name for name in main if systems[name]["tested_on"] == corpus])
+        for corpus in corpora
+    ]
+
+
+def draw_speakers(panel: Panel, summary: dict[str, Any], folder: Path) -> Figure:
+    """Draw the UAR of each speaker under the systems of a panel."""
     canvas = new_canvas(WIDTH, 4.2)
-    grid = canvas.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axes, names in zip(grid, panels, strict=True):
-        _draw_panel(axes, names, summary)
-    canvas.axes[0].set_ylabel("UAR in percent")
+    axes = canvas.add_subplot()
+    _draw_panel(axes, panel.names, summary)
+    axes.set_ylabel("UAR in percent")
     legend_below(canvas)
-    save(canvas, folder / "uar_by_speaker.png")
+    name = f"uar_by_speaker_{file_stem(panel.control or panel.names[0])}.png"
+    save(canvas, folder / name)
+    first = "the control" if panel.control else "the first system"
     return Figure(
-        "uar_by_speaker.png",
-        "UAR by speaker",
-        "A thin line is one test speaker under the control and under the main systems that are "
-        "compared with it (mean over seeds, all test utterances): blue rises from the control to "
-        "the last system, orange falls. Lines that mostly go one way are what a small p needs; no "
-        "network had heard the speaker whom it was tested on.",
+        name,
+        f"UAR by speaker: {', '.join(panel.names)}",
+        f"A thin line is one test speaker under {first} and under the other main systems (mean "
+        "over seeds, the headline's utterances of each): blue rises from the first to the last, "
+        "orange falls. Lines that mostly go one way are what a small p needs; no network had heard "
+        "the speaker whom it was tested on.",
     )
 
 
-def _panels(summary: dict[str, Any]) -> list[list[str]]:
-    """Group the main systems, each group with its control first; one group without controls."""
-    main = summary["main_systems"]
-    others = [name for name in main if not name.startswith(CONTROL)]
-    groups: dict[str, list[str]] = {name: [] for name in main if name.startswith(CONTROL)}
-    for name in others:
-        for control in controls_of(name, main):
-            groups[control].append(name)
-    return [[control, *own] for control, own in groups.items() if own] or [main]
-
-
 def _draw_panel(axes: Axes, names: list[str], summary: dict[str, Any]) -> None:
-    scores = [summary[ALL]["systems"][name]["by_speaker"] for name in names]
+    scores = [summary["systems"][name][HEADLINE]["by_speaker"] for name in names]
     shared = [speaker for speaker in scores[0] if all(speaker in own for own in scores)]
     uars = np.array([[100 * own[speaker]["uar"] for speaker in shared] for own in scores])
     x = np.arange(len(names))
@@ -70,7 +87,9 @@ def _draw_panel(axes: Axes, names: list[str], summary: dict[str, Any]) -> None:
         axes.plot(x, uars.mean(1), "s-", color="black", linewidth=2.4, label="mean of speakers")
     draw_chance(axes, len(summary["classes"]))
     crowded = sum(map(len, names)) > 60
-    axes.set_xticks(x, names, fontsize=8, rotation=25 if crowded else 0)
+    axes.set_xticks(
+        x, [label_of(summary, name) for name in names], fontsize=8, rotation=25 if crowded else 0
+    )
     if crowded:
         for label in axes.get_xticklabels():
             label.set_horizontalalignment("right")

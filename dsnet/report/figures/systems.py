@@ -1,13 +1,11 @@
 """Figures that compare all systems: intervals, and what a loss weight does."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dsnet.report.differences import CONTROL
 from dsnet.report.figures.plotting import (
     COLOURS,
     MARKERS,
@@ -19,20 +17,22 @@ from dsnet.report.figures.plotting import (
     save,
     tidy,
 )
-from dsnet.report.summary import ALL
+from dsnet.report.summary import HEADLINE
+from dsnet.report.system_tables import label
 
+LOSSES = "losses."  # what the keys of loss weights begin with
 MOST_LETTERS = 52  # of a system's name
-_VARIANT = re.compile(r"(.+)@losses\.(\w+)=([-+.\deE]+)")
 
 
 def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
     """Draw every system's headline UAR with its interval, best above."""
-    names = sorted(summary["systems"], key=lambda name: _uar(summary, name)["estimate"])
+    names = [name for name in summary["systems"] if _uar(summary, name)["estimate"] is not None]
+    names.sort(key=lambda name: _uar(summary, name)["estimate"])
     canvas = new_canvas(WIDTH, 1.5 + 0.27 * len(names))
     axes = canvas.add_subplot()
     for row, name in enumerate(names):
         uar, look = _uar(summary, name), _look(summary["systems"][name])
-        label, number = look
+        words, number = look
         for seed in _by_seed(summary, name):
             axes.plot(100 * seed, row, "|", color="0.55", markersize=7, zorder=1)
         if uar["low"] is not None:
@@ -43,9 +43,9 @@ def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
             row,
             MARKERS[number],
             color=COLOURS[number],
-            markeredgecolor="black" if name.startswith(CONTROL) else COLOURS[number],
+            markeredgecolor="black" if summary["systems"][name]["is_control"] else COLOURS[number],
             markersize=6.5,
-            label=label,
+            label=words,
             zorder=3,
         )
         axes.annotate(
@@ -55,9 +55,11 @@ def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
             va="center",
             fontsize=8,
         )
-    axes.set_yticks(range(len(names)), [_shortened(name) for name in names], fontsize=8)
+    axes.set_yticks(
+        range(len(names)), [_shortened(label(summary, name)) for name in names], fontsize=8
+    )
     for text, name in zip(axes.get_yticklabels(), names, strict=True):
-        text.set_fontweight("bold" if name.startswith(CONTROL) else "normal")
+        text.set_fontweight("bold" if summary["systems"][name]["is_control"] else "normal")
     axes.set_ylim(-0.7, len(names) - 0.3)
     axes.set_xlabel("UAR in percent")
     tidy(axes)
@@ -69,7 +71,7 @@ def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
         "UAR of every system",
         "Headline UAR of each system with its 95 % interval over speakers, best above; a grey tick "
         "is one seed. Colour and marker say what a system is given beside the utterance; only "
-        "systems with the same marker were scored on the same utterances and compete as equals. "
+        "systems with the same marker compete as equals. "
         "Controls are bold. Intervals overlap even where paired differences are clear: judge "
         "differences by their table.",
     )
@@ -81,21 +83,21 @@ def _shortened(name: str) -> str:
 
 
 def _uar(summary: dict[str, Any], name: str) -> dict[str, float | None]:
-    return summary[summary["systems"][name]["headline"]]["systems"][name]["uar"]
+    return summary["systems"][name][HEADLINE]["uar"]
 
 
 def _by_seed(summary: dict[str, Any], name: str) -> list[float]:
-    scores = summary[summary["systems"][name]["headline"]]["systems"][name]
-    return [uar for uar in scores["uar_by_seed"].values() if uar is not None]
+    found = summary["systems"][name][HEADLINE]["uar_by_seed"]
+    return [uar for uar in found.values() if uar is not None]
 
 
 def _look(facts: dict[str, Any]) -> tuple[str, int]:
     """Return the group of a system by what it is given, and the number of colour and marker."""
     if facts["transductive"]:
         return "other audio of the test speaker (transductive)", 1
-    if facts["headline"] == ALL:
+    if facts["side_information"] == "none":
         return "the utterance alone", 0
-    return "neutral clips of the speaker; scored without them", 2
+    return "utterances of the speaker, which are not scored", 2
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,18 @@ class Sweep:
 
 
 def find_sweeps(summary: dict[str, Any]) -> list[Sweep]:
-    """Find systems X@losses.KEY=VALUE, for each X and KEY.
+    """Find systems of which one loss weight and nothing else was changed, for each base and weight.
 
-    X itself is drawn as a line, since its weight is in its config only.
+    The base itself is drawn as a line, since its weight is in its config only.
     """
     groups: dict[tuple[str, str], list[tuple[float, str]]] = {}
-    for name in summary["systems"]:
-        found = _VARIANT.fullmatch(name)
-        if found:
-            groups.setdefault(found.group(1, 2), []).append((float(found[3]), name))
+    for name, facts in summary["systems"].items():
+        weights = {key: value for key, value in facts["changes"].items() if key.startswith(LOSSES)}
+        alone = len(facts["changes"]) == 1 and not facts["task_changes"] and facts["own_enrolment"]
+        if weights and alone and not facts["across"]:
+            ((key, value),) = weights.items()
+            group = facts["base"], key.removeprefix(LOSSES)
+            groups.setdefault(group, []).append((float(value), name))
     return [
         Sweep(base, key, [weight for weight, _ in points], [name for _, name in points])
         for (base, key), points in ((group, sorted(p)) for group, p in sorted(groups.items()))

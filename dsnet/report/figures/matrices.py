@@ -1,4 +1,4 @@
-"""Figures of the cross-corpus page: for each matrix its UARs, and what was taken for what.
+"""Figures of one matrix of corpora: its UARs, and what was taken for what.
 
 Axes: K shared classes.
 """
@@ -9,23 +9,17 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from dsnet.report.figures.plotting import WIDTH, Figure, new_canvas, save
+from dsnet.report.figures.plotting import WIDTH, Figure, file_stem, new_canvas, save
+from dsnet.report.summary import HEADLINE
 
 
-def draw_matrices(summary: dict[str, Any], folder: Path) -> list[list[Figure]]:
-    """Draw two figures for each matrix of `summarise_matrices` into `folder`."""
-    chance = 1 / len(summary["classes"])
-    return [
-        [
-            _draw_uar(matrix, chance, folder),
-            _draw_confusions(matrix, summary["classes"], folder),
-        ]
-        for matrix in summary["matrices"]
-    ]
+def draw_matrices(matrix: dict[str, Any], summary: dict[str, Any], folder: Path) -> list[Figure]:
+    """Draw both figures of a matrix of `summary` into `folder`."""
+    return [_draw_uar(matrix, summary, folder), _draw_confusions(matrix, summary, folder)]
 
 
-def _draw_uar(matrix: dict[str, Any], chance: float, folder: Path) -> Figure:
-    recipes, cells = matrix["recipes"], _scored(matrix)
+def _draw_uar(matrix: dict[str, Any], summary: dict[str, Any], folder: Path) -> Figure:
+    recipes, cells, chance = matrix["recipes"], _cells(matrix, summary), 1 / len(summary["classes"])
     size = min(WIDTH, 2.4 + 1.05 * len(recipes))
     canvas = new_canvas(size, 0.82 * size)
     axes = canvas.add_subplot()
@@ -42,19 +36,19 @@ def _draw_uar(matrix: dict[str, Any], chance: float, folder: Path) -> Figure:
     axes.set_yticks(range(len(recipes)), recipes)
     axes.set_xlabel("tested on")
     axes.set_ylabel("trained on")
-    axes.set_title(f"{_title(matrix)}: UAR in percent", fontsize=11)
-    name = f"matrix_{_slug(matrix)}.png"
+    axes.set_title(f"{matrix['title']}: UAR in percent", fontsize=11)
+    name = f"matrix_{file_stem(matrix['title'])}.png"
     save(canvas, folder / name)
     return Figure(
         name,
-        f"UAR of {_title(matrix)} across corpora",
+        f"UAR of {matrix['title']} across corpora",
         "UAR in percent, mean ± deviation over models; on the diagonal pooled over the folds. "
         f"White is guessing ({100 * chance:.1f} %) or worse; grey was not scored.",
     )
 
 
-def _draw_confusions(matrix: dict[str, Any], classes: list[str], folder: Path) -> Figure:
-    recipes, cells = matrix["recipes"], _scored(matrix)
+def _draw_confusions(matrix: dict[str, Any], summary: dict[str, Any], folder: Path) -> Figure:
+    recipes, cells, classes = matrix["recipes"], _cells(matrix, summary), summary["classes"]
     canvas = new_canvas(WIDTH, 0.4 + WIDTH * 0.98)
     grid = canvas.subplots(len(recipes), len(recipes), squeeze=False)
     small = len(recipes) * len(classes) > 14  # counts would not be legible
@@ -79,12 +73,12 @@ def _draw_confusions(matrix: dict[str, Any], classes: list[str], folder: Path) -
             axes.set_title(f"tested on\n{recipes[column]}", fontsize=9)
         if column == 0:
             axes.set_ylabel(f"trained on\n{recipes[row]}", fontsize=9)
-    canvas.suptitle(f"{_title(matrix)}: what was taken for what", fontsize=11)
-    name = f"confusions_{_slug(matrix)}.png"
+    canvas.suptitle(f"{matrix['title']}: what was taken for what", fontsize=11)
+    name = f"confusions_{file_stem(matrix['title'])}.png"
     save(canvas, folder / name)
     return Figure(
         name,
-        f"Confusion matrices of {_title(matrix)} across corpora",
+        f"Confusion matrices of {matrix['title']} across corpora",
         "In each panel a row is what became of the utterances of one class, in percent of them, "
         "added up over models; a column is what they were taken for; grey does not exist.",
     )
@@ -108,20 +102,12 @@ def _heat(
         )
 
 
-def _scored(matrix: dict[str, Any]) -> dict[tuple[int, int], dict[str, Any]]:
+def _cells(
+    matrix: dict[str, Any], summary: dict[str, Any]
+) -> dict[tuple[int, int], dict[str, Any]]:
+    """Return the headline scores by row and column."""
     place = {name: number for number, name in enumerate(matrix["recipes"])}
     return {
-        (place[cell["train"]], place[cell["test"]]): cell
+        (place[cell["train"]], place[cell["test"]]): summary["systems"][cell["row"]][HEADLINE]
         for cell in matrix["cells"]
-        if "problem" not in cell
     }
-
-
-def _title(matrix: dict[str, Any]) -> str:
-    use = matrix["target_statistics"]
-    return matrix["system"] if use == "none" else f"{matrix['system']} (transductive: {use})"
-
-
-def _slug(matrix: dict[str, Any]) -> str:
-    use = matrix["target_statistics"]
-    return matrix["system"] if use == "none" else f"{matrix['system']}_{use}"

@@ -1,12 +1,13 @@
-"""Shared classes: posteriors and labels by hand, and declarations that do not fit."""
+"""Shared classes: declarations that do not fit, and a class of the page by hand."""
 
 import numpy as np
 import pytest
 import yaml
 
 from dsnet.config import load
-from dsnet.cross_corpus.classes import RecipeClasses, SharedClasses, shared_answers, shared_labels
 from dsnet.errors import ConfigError
+from dsnet.results.classes import SharedClasses
+from dsnet.results.runs import TestSet
 
 CONFIG = {
     "classes": ["anger", "neutral"],
@@ -32,45 +33,38 @@ def make(tmp_path):
     return load_with
 
 
-def test_answers_by_hand(make):
-    matrix = make().matrix("x", X_CLASSES)
+def test_probabilities_and_labels_of_the_page_by_hand(make, tiny_task):
+    declared = make().of("x")
+    utt2emo = {"u1": "calm", "u2": "sad", "u3": "angry"}
+    task = type(tiny_task)(**{**vars(tiny_task), "classes": X_CLASSES, "utt2emo": utt2emo})
+    test = TestSet("x", task, {}, make().classes, declared.label_map)
     posteriors = np.array(
         [
-            # neutral calm angry bored sad; shared: anger, neutral
+            # neutral calm angry bored sad; of the page: anger, neutral
             [0.20, 0.20, 0.35, 0.25, 0.00],  # anger 0.35, neutral 0.40: the sum decides
             [0.05, 0.05, 0.15, 0.70, 0.05],  # bored is no answer: anger 0.15, neutral 0.10
             [0.30, 0.31, 0.39, 0.00, 0.00],  # angry is the highest alone, neutral in sum
         ]
     )
-    np.testing.assert_allclose(posteriors @ matrix, [[0.35, 0.4], [0.15, 0.1], [0.39, 0.61]])
-    assert shared_answers(posteriors, matrix).tolist() == [1, 0, 1]
+    np.testing.assert_allclose(posteriors @ test.matrix, [[0.35, 0.4], [0.15, 0.1], [0.39, 0.61]])
+    assert test.labels == {"u1": 1, "u3": 0}  # u2 has no class of the page
 
 
-def test_labels_by_hand(make):
-    matrix = make().matrix("x", X_CLASSES)
-    # neutral calm angry bored sad
-    assert shared_labels(np.array([0, 1, 2, 3, 4, 2]), matrix).tolist() == [1, 1, 0, -1, -1, 0]
-
-
-def test_without_ignored_or_joined_classes_nothing_changes():
-    """Whatever the order of both lists: the answer is the highest of the model's classes."""
-    rng = np.random.default_rng(0)
-    names = ["a", "b", "c", "d"]
-    own = RecipeClasses("t", {name: name.upper() for name in names})
-    shared = SharedClasses(["D", "A", "C", "B"], {"x": own})
-    posteriors = rng.dirichlet(np.ones(4), 50)
-    answers = shared_answers(posteriors, shared.matrix("x", names))
-    assert [shared.classes[a] for a in answers] == [names[p].upper() for p in posteriors.argmax(1)]
+def test_the_classes_of_one_task_are_themselves():
+    shared = SharedClasses.of_one("x", "5class", X_CLASSES)
+    shared.check()
+    shared.check_task("x", X_CLASSES)
+    assert shared.classes == X_CLASSES
 
 
 def test_a_class_in_neither_list_stops(make):
     with pytest.raises(ConfigError, match="recipes.x: class 'fear' of its task 5class is neither"):
-        make().matrix("x", [*X_CLASSES, "fear"])
+        make().check_task("x", [*X_CLASSES, "fear"])
 
 
 def test_a_class_that_the_task_lacks_stops(make):
     with pytest.raises(ConfigError, match="'sad' is no class of its task 5class, which has neut"):
-        make().matrix("x", X_CLASSES[:-1])
+        make().check_task("x", X_CLASSES[:-1])
 
 
 def test_a_recipe_that_is_not_named_stops(make):

@@ -1,12 +1,7 @@
-"""Shared classes: what the tasks of several recipes have in common, and answers in those classes.
-
-Axes: N utterances, M classes of a recipe's task, K shared classes.
-"""
+"""Classes of a page: those of one task, or what the tasks of several recipes have in common."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from dsnet.errors import ConfigError
 
@@ -30,6 +25,11 @@ class SharedClasses:
 
     classes: list[str] = field(default_factory=list)
     recipes: dict[str, RecipeClasses] = field(default_factory=dict)
+
+    @classmethod
+    def of_one(cls, recipe: str, task: str, classes: Sequence[str]) -> "SharedClasses":
+        """Return the classes of one recipe's task as they are."""
+        return cls(list(classes), {recipe: RecipeClasses(task, {name: name for name in classes})})
 
     def check(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
@@ -67,15 +67,11 @@ class SharedClasses:
             )
         return self.recipes[recipe]
 
-    def matrix(self, recipe: str, task_classes: Sequence[str]) -> np.ndarray:
-        """Return (M, K): 1 where a class of the recipe's task is part of a shared class.
-
-        The row of an ignored class is zero, so `posteriors @ matrix` sums the probabilities of the
-        classes that make up each shared one, and what was given to an ignored class is lost.
+    def check_task(self, recipe: str, task_classes: Sequence[str]) -> None:
+        """Make sure that every class of a recipe's task is declared, and no other.
 
         Raises:
-            ConfigError: the recipe or one of its classes is not declared, or a declared class is
-                not one of the task.
+            ConfigError: says which class is not.
         """
         declared = self.of(recipe)
         both = {*declared.label_map, *declared.ignored_labels}
@@ -91,18 +87,3 @@ class SharedClasses:
                 f"recipes.{recipe}: '{strange[0]}' is no class of its task {declared.task}, which "
                 f"has {', '.join(task_classes)}"
             )
-        return np.array(
-            [[declared.label_map.get(name) == shared for shared in self.classes]
-             for name in task_classes],
-            dtype=float,
-        )  # fmt: skip
-
-
-def shared_answers(posteriors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Return the shared class with the highest sum of probabilities: (N, M), (M, K) -> (N,)."""
-    return (posteriors @ matrix).argmax(1)
-
-
-def shared_labels(labels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Return shared class indices, -1 for ignored classes: (N,) task class indices -> (N,)."""
-    return np.where(matrix.any(1), matrix.argmax(1), -1)[labels]

@@ -1,1 +1,0 @@
-"""Models of one recipe scored on another: shared classes, audit, target statistics, result page."""
