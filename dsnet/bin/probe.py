@@ -1,54 +1,68 @@
 """Probe the embeddings of one system and seed: what h, s and e tell of speaker, sex, text, emotion.
 
-Reads what stages 3 and 4 left in <seed_dir>/fold_<name>/; writes probes.json there. Uses the labels
-of validation and test utterances, so nothing may be chosen by it.
+Reads what stages 3 and 4 left in <seed_dir>/fold_<name>/, where train.json says which network it
+is; writes probes.json there. Uses the labels of validation and test utterances, so nothing may be
+chosen by it.
 """
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from dsnet.bin import run
-from dsnet.errors import ScoringError
 from dsnet.files import locked, write_text
 from dsnet.folds.task_data import TaskData
 from dsnet.probes.labels import Labels
-from dsnet.probes.model import load_trained
 from dsnet.probes.network import probe_network
-from dsnet.report.summary import jsonable
+from dsnet.probes.summary import PROBES, read_identity
+from dsnet.probes.swap import Recombine
+from dsnet.training.checkpoint import check, load_model
 from dsnet.training.loop import MODEL
 
 
 def main() -> None:
-    """Parse, probe each fold, write."""
+    """Parse, probe each network, write."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--folds", required=True, help="fold names, such as '03 08 09'")
     parser.add_argument("task_dir", type=Path, help="data/<task>, from stage 2")
     parser.add_argument("seed_dir", type=Path, help="exp/<task>/<system>/seed_<seed>")
     args = parser.parse_args()
-    torch.set_num_threads(1)
     task = TaskData.load(args.task_dir)
     labels = Labels.read(task)
-    seed = args.seed_dir.name.removeprefix("seed_")
-    if not seed.isdecimal():
-        raise ScoringError(f"{args.seed_dir}: expected a folder seed_<whole number>")
-    for fold in args.folds.split():
-        folder = args.seed_dir / f"fold_{fold}"
-        with locked(folder):
-            system = load_trained(folder / MODEL, task)
-            about = {
-                "system": args.seed_dir.parent.name,
-                "seed": int(seed),
-                "fold": fold,
-                "task_digest": task.digest,
-            }
-            recombine = getattr(system, "recombine", None)  # only systems with a decoder have it
-            found = probe_network(folder, task, fold, labels, recombine)
-            text = json.dumps(jsonable({**about, **found}), indent=1, ensure_ascii=False)
-            write_text(folder / "probes.json", text + "\n")
-        print(f"{folder / 'probes.json'}: {found['num_held_out']} held-out utterances")
+    torch.set_num_threads(1)
+    with threadpool_limits(1):  # matrices are small: threads would only wait for each other
+        for fold in args.folds.split():
+            folder = args.seed_dir / f"fold_{fold}"
+            with locked(folder):
+                about = read_identity(folder)
+                recombine = load_recombine(folder / MODEL, about, task)
+                found = probe_network(folder, task, about["fold"], labels, recombine)
+                text = json.dumps({**about, **found}, indent=1, ensure_ascii=False, allow_nan=False)
+                write_text(folder / PROBES, text + "\n")
+            print(f"{folder / PROBES}: {found['num_held_out']} held-out utterances")
+
+
+def load_recombine(path: Path, about: dict[str, Any], task: TaskData) -> Recombine | None:
+    """Return what puts parts together in a network, None if it has no decoder.
+
+    Raises:
+        TrainingError: it is not the network that train.json tells of, or not of this task.
+    """
+    system, content = load_model(path)
+    expected = {
+        "classes": task.classes,
+        "task_digest": task.digest,
+        "features_digest": about["digests"]["features"],
+        "code_digest": about["digests"]["code"],
+        "fold": about["fold"],
+        "seed": about["seed"],
+    }
+    check(path, content, expected)
+    return getattr(system, "recombine", None)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 MAX_SPLITS = 5
 NUM_NEIGHBOURS = 5
-PROBES = ("linear", "knn")
+CLASSIFIERS = ("linear", "knn")
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class Question:
         return {
             "num_classes": len(self.classes),
             "chance": 1 / len(self.classes),
-            "majority": counts.max() / counts.sum(),
+            "majority": float(counts.max() / counts.sum()),
             "num_splits": len(self.splits),
-            "num_judged": counts.sum(),
-            "num_left_out": len(self.test_labels) - counts.sum(),
+            "num_judged": int(counts.sum()),
+            "num_left_out": int(len(self.test_labels) - counts.sum()),
         }
 
 
@@ -115,7 +115,7 @@ def answer(question: Question, train: np.ndarray, test: np.ndarray) -> dict[str,
         train: (N, D) embeddings.
         test: (M, D) embeddings.
     """
-    predicted = {name: np.empty(len(test), dtype=object) for name in PROBES}
+    predicted = {name: np.empty(len(test), dtype=object) for name in CLASSIFIERS}
     for train_rows, test_rows in question.splits:
         scaler = StandardScaler().fit(train[train_rows])
         known, unknown = scaler.transform(train[train_rows]), scaler.transform(test[test_rows])

@@ -1,12 +1,7 @@
-"""What can be asked of the utterances of a fold: speaker, sex, text and emotion.
+"""What probes ask of the utterances of a fold: sex, text and emotion.
 
-The network's training speakers are one side, the held-out speakers (validation and test) the other:
-
-    target   trained on          judged on           never on both sides of a split
-    speaker  held-out speakers   held-out speakers   a text
-    sex      training speakers   held-out speakers   a speaker, a text
-    text     training speakers   held-out speakers   a speaker
-    emotion  training speakers   held-out speakers   a speaker, a text
+A probe is trained on the network's training speakers and judged on held-out ones (validation and
+test). For sex and emotion no text is on both sides of a split.
 
 Texts are kept apart since a text can give away what is asked for: lines of a script belong to a
 role, so to a sex, and to an emotion. An utterance without text counts as one that nobody else says.
@@ -14,7 +9,7 @@ role, so to a sex, and to an emotion. An utterance without text counts as one th
 The network was trained on the utterances of the training speakers: their emotions lie further apart
 in its embeddings than those of held-out speakers. A probe that learns from them meets embeddings
 that look different, so sex, text and emotion of held-out speakers may be easier to read than it
-says; it says what carries over to a new voice. Speaker probes see held-out speakers only.
+says; it says what carries over to a new voice.
 """
 
 from collections import Counter
@@ -26,7 +21,7 @@ from dsnet.folds.task_data import TaskData
 from dsnet.folds.texts import text_key
 from dsnet.probes.classifiers import Question, Rows, pose
 
-TARGETS = ("speaker", "sex", "text", "emotion")
+TARGETS = ("sex", "text", "emotion")
 MAX_TEXTS = 20  # of the hundreds of lines of a script, each said by few, so many are asked for
 
 
@@ -70,19 +65,22 @@ def pose_all(
     """
 
     def rows(utt_ids: Sequence[str], label: Mapping[str, str]) -> Rows:
-        groups = [f"text {labels.text[u]}" if u in labels.text else f"utt {u}" for u in utt_ids]
-        return Rows([label.get(utt) for utt in utt_ids], groups)
+        return Rows([label.get(utt) for utt in utt_ids], text_groups(utt_ids, labels))
 
     asked = _frequent_texts(trained, held_out, labels.text)
     known = {utt: text for utt, text in labels.text.items() if text in asked}
     # To tell texts apart one must have heard them: no groups but the utterances themselves.
     texts = [Rows([known.get(utt) for utt in utts], utts) for utts in (trained, held_out)]
     return {
-        "speaker": pose(rows(held_out, labels.speaker), rows(held_out, labels.speaker)),
         "sex": pose(rows(trained, labels.sex), rows(held_out, labels.sex)),
         "text": pose(*texts),
         "emotion": pose(rows(trained, labels.emotion), rows(held_out, labels.emotion)),
     }
+
+
+def text_groups(utt_ids: Sequence[str], labels: Labels) -> list[str]:
+    """Return a name of each utterance's text; one without text says what nobody else says."""
+    return [f"text {labels.text[u]}" if u in labels.text else f"utt {u}" for u in utt_ids]
 
 
 def _frequent_texts(

@@ -17,9 +17,11 @@ from dsnet.probes.classifiers import answer
 from dsnet.probes.labels import Labels, pose_all
 from dsnet.probes.similarity import MIN_UTTERANCES, compare
 from dsnet.probes.swap import Recombine, swap_test
+from dsnet.probes.verification import pair_up, verify
 from dsnet.results.posteriors import read_posteriors
 
 PARTS = ("h", "s", "e")
+MAX_IN_PAIRS = 1000  # held-out utterances whose pairs are looked at; of more, so many are drawn
 RANDOM_SEED = 0  # of permutations and pairs
 
 
@@ -72,8 +74,9 @@ def probe_network(
 
     Returns:
         `targets`: for each target what a guess would score, None if it cannot be asked here;
-        `parts`: for each part and target the scores of each probe; `similarity` of s and e and
-        `swap`: None for systems without these parts, or where they cannot be computed.
+        `parts`: for each part and target the EER, or the scores of each probe; `similarity` of s
+        and e and `swap`: None for systems without these parts, or where they cannot be computed.
+        All values are plain, for JSON.
 
     Raises:
         ScoringError: files of stage 4 that are missing or do not fit the fold.
@@ -87,14 +90,16 @@ def probe_network(
         dev.utt_ids + test.utt_ids,
         {part: np.concatenate([dev.arrays[part], test.arrays[part]]) for part in test.arrays},
     )
+    rows = _in_pairs(len(held_out.utt_ids))
+    pairs = pair_up([held_out.utt_ids[row] for row in rows], labels)
     questions = pose_all(train.utt_ids, held_out.utt_ids, labels)
 
-    def probe(part: str, target: str) -> dict[str, dict[str, float]] | None:
-        question = questions[target]
-        if question is None:
-            return None
-        known = held_out if target == "speaker" else train
-        return answer(question, known.arrays[part], held_out.arrays[part])
+    def probe(part: str) -> dict[str, Any]:
+        known, unknown = train.arrays[part], held_out.arrays[part]
+        return {
+            **{name: verify(p, known, unknown[rows]) if p else None for name, p in pairs.items()},
+            **{name: answer(q, known, unknown) if q else None for name, q in questions.items()},
+        }
 
     rng = np.random.default_rng(RANDOM_SEED)
     similarity = swap = None
@@ -102,23 +107,27 @@ def probe_network(
         s, e = held_out.arrays["s"], held_out.arrays["e"]
         similarity = compare(s, e, rng)
         if recombine is not None:
-            decisions = np.concatenate(
-                [
-                    _decisions(fold_dir / name / "posteriors.tsv", side.utt_ids, task.classes)
-                    for name, side in (("dev", dev), ("test", test))
-                ]
-            )
-            swap = swap_test(recombine, s, e, decisions, rng)
+            sides = (("dev", dev), ("test", test))
+            decisions = [
+                _decisions(fold_dir / name / "posteriors.tsv", side.utt_ids, task.classes)
+                for name, side in sides
+            ]
+            swap = swap_test(recombine, s[rows], e[rows], np.concatenate(decisions)[rows], rng)
     return {
         "num_train": len(train.utt_ids),
         "num_held_out": len(held_out.utt_ids),
-        "targets": {name: q.describe() if q else None for name, q in questions.items()},
-        "parts": {
-            part: {target: probe(part, target) for target in questions} for part in held_out.arrays
-        },
+        "targets": {name: q.describe() if q else None for name, q in (pairs | questions).items()},
+        "parts": {part: probe(part) for part in held_out.arrays},
         "similarity": similarity,
         "swap": swap,
     }
+
+
+def _in_pairs(count: int) -> np.ndarray:
+    """Return all row numbers below `count`, or MAX_IN_PAIRS of them by lot."""
+    if count <= MAX_IN_PAIRS:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(RANDOM_SEED).choice(count, MAX_IN_PAIRS, replace=False))
 
 
 def _decisions(path: Path, utt_ids: list[str], classes: list[str]) -> np.ndarray:

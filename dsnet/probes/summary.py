@@ -6,8 +6,7 @@ one is tested in another, so folds are not quite independent and the intervals a
 """
 
 import json
-from collections.abc import Iterable
-from math import nan
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,115 +14,151 @@ import numpy as np
 from scipy.stats import bootstrap
 
 from dsnet.errors import ScoringError
-from dsnet.probes.classifiers import PROBES
+from dsnet.probes.classifiers import CLASSIFIERS
 from dsnet.probes.labels import TARGETS
-from dsnet.report.summary import as_dict, jsonable
-from dsnet.report.tables import DASH, interval, percent
-from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES, Interval
+from dsnet.probes.verification import VERIFICATIONS
+from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES
 
+PROBES = "probes.json"
+IDENTITY = ("system", "seed", "fold", "digests")  # what probes.json repeats of train.json
+MIN_FOLDS = 5  # for an interval
 BOOTSTRAP_SEED = 0
-HEADER = ["system", "part", *TARGETS, "similarity of s and e", "decision follows e / s / neither"]
+DASH = "–"
+HEADER = [
+    "system",
+    "part",
+    "speaker (EER)",
+    "speaker, same sex (EER)",
+    "speaker, same emotion (EER)",
+    *TARGETS,
+    "similarity of s and e",
+    "decision follows e / s / neither",
+]
+EXPLANATION = (
+    "What embeddings of speakers that the network was not trained on tell, in percent [95 % over "
+    "folds]. Speaker: equal error rate of saying by the cosine of two embeddings whether one "
+    "person speaks both utterances; the lower, the more the embedding tells of the speaker. A pair "
+    "never says the same text. Of all pairs; of pairs of the same sex, which are harder; and of "
+    "pairs of the same emotion, where differences of emotion do not hide the voice. Sex, text, "
+    "emotion: balanced accuracy of a linear probe; of nearest neighbours: the higher, the more the "
+    "embedding tells. Disentangled would be: e tells the emotion and is near a guess for all else, "
+    "s the reverse. Similarity: debiased linear CKA (0: none, 1: the same geometry). Decisions: of "
+    "utterances recombined from the e of one and the s of another, percent decided as the one that "
+    "gave e, gave s, neither."
+)
 
 
-def fold_interval(values: np.ndarray, rng: np.random.Generator) -> Interval:
-    """Return the mean of (F,) values of folds with its percentile interval.
+def read_identity(folder: Path) -> dict[str, Any]:
+    """Return which network a folder holds: system, seed, fold and digests.
 
-    `low` and `high` are NaN for under two folds.
+    Raises:
+        ScoringError: it has no train.json.
+    """
+    path = folder / "train.json"
+    if not path.is_file():
+        raise ScoringError(f"{path}: no such file, so there is no network here; run --stage 3")
+    about = json.loads(path.read_text(encoding="utf-8"))
+    return {key: about[key] for key in IDENTITY}
+
+
+def read_probes(folders: Mapping[str, Iterable[Path]]) -> dict[str, Any]:
+    """Read the probes of systems and summarise them.
+
+    Args:
+        folders: of the networks of each system, by the system's name on the page. A network
+            without probes.json is passed over, and so is a system without any.
+
+    Returns:
+        For each system `seeds`, `folds`, `num_networks`; `targets`: mean `chance` and `majority`,
+        `num_asked` and `num_absent` networks; `parts`: for each target the mean `eer`, or balanced
+        accuracy of each probe, with its interval over folds; `similarity` and `swap` in the same
+        way, None for systems without. JSON can hold it.
+
+    Raises:
+        ScoringError: probes of another network than the one that is there.
+    """
+    networks = {name: [n for f in found if (n := _read(f))] for name, found in folders.items()}
+    return {name: _summarise(found) for name, found in networks.items() if found}
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    path = folder / PROBES
+    if not path.is_file():
+        return None
+    network = json.loads(path.read_text(encoding="utf-8"))
+    there = read_identity(folder)
+    differing = [key for key in IDENTITY if network[key] != there[key]]
+    if differing:
+        raise ScoringError(
+            f"{path}: {differing[0]} is {network[differing[0]]}, but train.json beside it has "
+            f"{there[differing[0]]}: it is of an earlier network; rerun stage 4"
+        )
+    return network
+
+
+def fold_interval(values: np.ndarray) -> dict[str, float | None]:
+    """Return `estimate`, the mean of (F,) values of folds, and its interval `low` to `high`.
+
+    None stands for what does not exist: an interval of under MIN_FOLDS folds, a mean of none.
     """
     if not len(values):
-        return Interval(nan, nan, nan)
-    if len(values) == 1:
-        return Interval(float(values[0]), nan, nan)
+        return dict.fromkeys(("estimate", "low", "high"))
+    estimate = float(np.mean(values))
+    if len(values) < MIN_FOLDS:
+        return {"estimate": estimate, "low": None, "high": None}
     found = bootstrap(
         (values,),
         np.mean,
         n_resamples=NUM_RESAMPLES,
         confidence_level=LEVEL,
         method="percentile",
-        rng=rng,
+        rng=np.random.default_rng(BOOTSTRAP_SEED),
     ).confidence_interval
-    return Interval(float(np.mean(values)), float(found.low), float(found.high))
-
-
-def read_probes(folders: Iterable[Path], task_digest: str) -> dict[str, Any]:
-    """Read the probes of systems and summarise them.
-
-    Args:
-        folders: exp/<task>/<system>, with seed_<s>/fold_<name>/probes.json.
-        task_digest: of the task whose networks they should be of.
-
-    Returns:
-        For each system `seeds`, `folds`, `num_networks`; `targets`: mean `chance` and `majority`,
-        `num_asked` and `num_absent` networks; `parts`: for each target and probe the mean balanced
-        accuracy with its interval over folds; `similarity` and `swap` in the same way, None for
-        systems without. JSON can hold it.
-
-    Raises:
-        ScoringError: a system without probes, or probes of another task.
-    """
-    return {folder.name: _summarise(_read(folder, task_digest)) for folder in folders}
-
-
-def _read(folder: Path, task_digest: str) -> list[dict[str, Any]]:
-    paths = sorted(folder.glob("seed_*/fold_*/probes.json"))
-    if not paths:
-        raise ScoringError(f"{folder}: no seed_*/fold_*/probes.json; run python -m dsnet.bin.probe")
-    networks = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    for path, network in zip(paths, networks, strict=True):
-        if network["task_digest"] != task_digest:
-            raise ScoringError(
-                f"{path}: of a task with digest {network['task_digest']}, expected {task_digest}; "
-                "folds, labels or references have changed: rerun from stage 3"
-            )
-    return networks
+    return {"estimate": estimate, "low": float(found.low), "high": float(found.high)}
 
 
 def _summarise(networks: list[dict[str, Any]]) -> dict[str, Any]:
     folds = sorted({network["fold"] for network in networks})
 
-    def over_folds(*keys: str) -> dict[str, float]:
+    def over_folds(*keys: str) -> dict[str, float | None]:
         """Average a number of every network that has it, within folds and then over them."""
         by_fold: dict[str, list[float]] = {}
         for network in networks:
             value = _look_up(network, keys)
             if value is not None:
                 by_fold.setdefault(network["fold"], []).append(value)
-        means = np.array([np.mean(by_fold[fold]) for fold in folds if fold in by_fold])
-        return as_dict(fold_interval(means, np.random.default_rng(BOOTSTRAP_SEED)))
+        means = [np.mean(by_fold[fold]) for fold in folds if fold in by_fold]
+        return fold_interval(np.array(means))
 
-    def all_of(group: str) -> dict[str, dict[str, float]] | None:
+    def all_of(group: str) -> dict[str, dict[str, float | None]] | None:
         names = next((network[group] for network in networks if network[group]), None)
         return {name: over_folds(group, name) for name in names} if names else None
 
-    asked = {name: sum(bool(n["targets"][name]) for n in networks) for name in TARGETS}
-    return jsonable(
-        {
-            "seeds": sorted({network["seed"] for network in networks}),
-            "folds": folds,
-            "num_networks": len(networks),
-            "targets": {
-                name: {
-                    "chance": over_folds("targets", name, "chance")["estimate"],
-                    "majority": over_folds("targets", name, "majority")["estimate"],
-                    "num_asked": asked[name],
-                    "num_absent": len(networks) - asked[name],
-                }
-                for name in TARGETS
-            },
-            "parts": {
-                part: {
-                    target: {
-                        probe: over_folds("parts", part, target, probe, "balanced_accuracy")
-                        for probe in PROBES
-                    }
-                    for target in TARGETS
-                }
-                for part in networks[0]["parts"]
-            },
-            "similarity": all_of("similarity"),
-            "swap": all_of("swap"),
+    def target(name: str) -> dict[str, Any]:
+        asked = sum(bool(network["targets"][name]) for network in networks)
+        keys = ("chance",) if name in VERIFICATIONS else ("chance", "majority")
+        guess = {key: over_folds("targets", name, key)["estimate"] for key in keys}
+        return guess | {"num_asked": asked, "num_absent": len(networks) - asked}
+
+    def scores(part: str) -> dict[str, Any]:
+        eers = {name: {"eer": over_folds("parts", part, name, "eer")} for name in VERIFICATIONS}
+        return eers | {
+            name: {
+                probe: over_folds("parts", part, name, probe, "balanced_accuracy")
+                for probe in CLASSIFIERS
+            }
+            for name in TARGETS
         }
-    )
+
+    return {
+        "seeds": sorted({network["seed"] for network in networks}),
+        "folds": folds,
+        "num_networks": len(networks),
+        "targets": {name: target(name) for name in (*VERIFICATIONS, *TARGETS)},
+        "parts": {part: scores(part) for part in networks[0]["parts"]},
+        "similarity": all_of("similarity"),
+        "swap": all_of("swap"),
+    }
 
 
 def _look_up(network: dict[str, Any], keys: Iterable[str]) -> float | None:
@@ -138,10 +173,8 @@ def _look_up(network: dict[str, Any], keys: Iterable[str]) -> float | None:
 def probe_rows(summary: dict[str, Any]) -> list[list[str]]:
     """Return the cells under HEADER: what a guess has, then for each system a row a part.
 
-    Targets: balanced accuracy in percent of the linear probe with its interval, then of k-NN.
-    Similarity: debiased linear CKA with its interval (0: none, 1: the same geometry); it and the
-    decisions stand beside the first part. A system that lacks folds of the one before may be asked
-    for other classes; then the guess stands before it anew.
+    Similarity and decisions stand beside the first part. A system that lacks folds of the one
+    before may be asked for other classes; then the guess stands before it anew.
 
     Args:
         summary: from `read_probes`.
@@ -149,33 +182,43 @@ def probe_rows(summary: dict[str, Any]) -> list[list[str]]:
     rows: list[list[str]] = []
     shown = None
     for name, system in summary.items():
-        chances = [percent(system["targets"][target]["chance"]) for target in TARGETS]
+        chances = [_percent(target["chance"]) for target in system["targets"].values()]
         if chances != shown:
             rows.append(["a guess", DASH, *chances, DASH, DASH])
             shown = chances
         for number, (part, scores) in enumerate(system["parts"].items()):
-            cells = [_scores(scores[target]) for target in TARGETS]
+            cells = [_cell(found) for found in scores.values()]
             both = [_similarity(system), _swap(system)] if number == 0 else [DASH, DASH]
             rows.append([name, part, *cells, *both])
     return rows
 
 
-def _scores(probes: dict[str, dict[str, float | None]]) -> str:
-    if probes["linear"]["estimate"] is None:
+def _cell(scores: dict[str, dict[str, float | None]]) -> str:
+    """Return the first score with its interval, then the others' estimates."""
+    first, *others = scores.values()
+    if first["estimate"] is None:
         return DASH
-    return f"{interval(probes['linear'])}; {percent(probes['knn']['estimate'])}"
+    ends = (
+        f"{_percent(first['low'])}, {_percent(first['high'])}" if first["low"] is not None else DASH
+    )
+    estimates = "".join(f"; {_percent(other['estimate'])}" for other in others)
+    return f"{_percent(first['estimate'])} [{ends}]{estimates}"
 
 
 def _similarity(system: dict[str, Any]) -> str:
-    if system["similarity"] is None or system["similarity"]["debiased"]["estimate"] is None:
+    if system["similarity"] is None:
         return DASH
     found = system["similarity"]["debiased"]
-    ends = [DASH if found[end] is None else f"{found[end]:.2f}" for end in ("low", "high")]
-    return f"{found['estimate']:.2f} [{', '.join(ends)}]"
+    ends = DASH if found["low"] is None else f"{found['low']:.2f}, {found['high']:.2f}"
+    return f"{found['estimate']:.2f} [{ends}]"
 
 
 def _swap(system: dict[str, Any]) -> str:
     if system["swap"] is None:
         return DASH
     shares = (system["swap"][name]["estimate"] for name in ("follows_e", "follows_s", "neither"))
-    return " / ".join(percent(share) for share in shares)
+    return " / ".join(_percent(share) for share in shares)
+
+
+def _percent(value: float | None) -> str:
+    return DASH if value is None else f"{100 * value:.1f}"

@@ -29,7 +29,7 @@ def swap_test(
     decisions: np.ndarray,
     rng: np.random.Generator,
 ) -> dict[str, Any] | None:
-    """Swap the parts of utterances on which the network decides differently.
+    """Swap the parts of utterances on which the network decides differently; quadratic in N.
 
     Args:
         recombine: of a system in evaluation mode: decodes the parts and decides anew.

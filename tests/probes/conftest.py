@@ -68,7 +68,7 @@ class Networks:
     exp_dir: Path
 
     def write(self, system: str, seed: int, fold: str, arrays: dict[str, np.ndarray]) -> Path:
-        """Write what stage 4 leaves of a network; its decisions are the true emotions.
+        """Write what stages 3 and 4 leave of a network; its decisions are the true emotions.
 
         Args:
             arrays: named (N, D), rows as in the sorted utterances of the task.
@@ -84,6 +84,9 @@ class Networks:
                 right = [str(float(self.task.utt2emo[utt] == name)) for name in CLASSES]
                 lines.append("\t".join([utt, *right]))
             (folder / part / "posteriors.tsv").write_text("\n".join(lines) + "\n")
+        digests = {"config": "c", "features": "f", "task": self.task.digest, "code": "k"}
+        about = {"system": system, "seed": seed, "fold": fold, "digests": digests, "epochs": 3}
+        (folder / "train.json").write_text(json.dumps(about))
         return folder
 
     def disentangled(self, seed: int) -> dict[str, np.ndarray]:

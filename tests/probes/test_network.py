@@ -1,10 +1,13 @@
 """All probes of a network, on embeddings whose contents are known."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from dsnet.errors import ScoringError
+from dsnet.probes import network
 from dsnet.probes.network import probe_network
 from dsnet.systems.system import Output
 
@@ -18,9 +21,8 @@ def test_disentangled_parts_are_found_to_be_so(networks):
         probe(networks, networks.write("ideal", seed, "A", networks.disentangled(seed)))
         for seed in range(5)
     ]
-    chance = {"speaker": 0.5, "text": 0.25, "emotion": 1 / 3}
-    held = {"h": ("speaker", "emotion"), "s": ("speaker",), "e": ("emotion",)}
-    for part, targets in held.items():
+    chance = {"text": 0.25, "emotion": 1 / 3}
+    for part, targets in {"h": ["emotion"], "s": [], "e": ["emotion"]}.items():
         for target, level in chance.items():
             for name in ("linear", "knn"):
                 scores = [n["parts"][part][target][name]["balanced_accuracy"] for n in found]
@@ -28,11 +30,19 @@ def test_disentangled_parts_are_found_to_be_so(networks):
                     assert np.mean(scores) > 0.95
                 else:
                     assert np.mean(scores) == pytest.approx(level, abs=0.1)
+    eers = {part: np.mean([n["parts"][part]["speaker"]["eer"] for n in found]) for part in "hse"}
+    assert eers["s"] < 0.02 < eers["h"] < 0.3
+    assert eers["e"] == pytest.approx(0.5, abs=0.03)
     debiased = np.mean([n["similarity"]["debiased"] for n in found])
     assert debiased == pytest.approx(0, abs=0.05)
     assert found[0]["num_train"] == 96
     assert found[0]["num_held_out"] == 48
     assert found[0]["targets"]["emotion"]["majority"] == pytest.approx(1 / 3)
+    # 24 utterances of each of two speakers, 6 of each text: pairs of 24 with 18 of other texts
+    assert found[0]["targets"]["speaker"] == {
+        "chance": 0.5, "num_target": 2 * 24 * 18 // 2, "num_impostor": 24 * 18,
+    }  # fmt: skip
+    json.dumps(found, allow_nan=False)
 
 
 def test_swap_takes_the_networks_own_decisions(networks):
@@ -61,8 +71,25 @@ def test_a_system_without_parts_has_no_similarity(networks):
 
 def test_sex_is_absent_where_the_held_out_speakers_share_it(networks):
     found = probe(networks, networks.write("x", 1, "C", networks.disentangled(0)), fold="C")
-    assert found["targets"]["sex"] is None
-    assert found["parts"]["s"]["sex"] is None
+    assert found["targets"]["sex"] is found["parts"]["s"]["sex"] is None
+    assert found["parts"]["s"]["speaker_same_sex"] == found["parts"]["s"]["speaker"]
+
+
+def test_voices_of_two_sexes_leave_no_pairs_within_one(networks):
+    found = probe(networks, networks.write("x", 1, "A", networks.disentangled(0)))
+    assert found["targets"]["speaker_same_sex"] is None
+    assert found["parts"]["s"]["speaker_same_sex"] is None
+
+
+def test_of_many_utterances_some_are_paired(networks, monkeypatch):
+    monkeypatch.setattr(network, "MAX_IN_PAIRS", 20)
+    folder = networks.write("x", 1, "A", networks.disentangled(0))
+    found = probe(networks, folder, lambda s, e: Output(e[:, :3], {}))
+    speaker = found["targets"]["speaker"]
+    assert 100 < speaker["num_target"] + speaker["num_impostor"] < 20 * 19 / 2
+    assert 0 < found["swap"]["num_pairs"] < 20 * 20
+    assert found["parts"]["s"]["speaker"]["eer"] < 0.1
+    assert found == probe(networks, folder, lambda s, e: Output(e[:, :3], {}))
 
 
 def test_files_of_another_fold_are_refused(networks):

@@ -1,30 +1,30 @@
 """The program: from checkpoints and stored embeddings to probes.json."""
 
-import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from dsnet.bin import probe
-from dsnet.errors import TrainingError
+from dsnet.errors import ScoringError, TrainingError
 from dsnet.models.encoder import EncoderConfig
 from dsnet.probes.network import read_embeddings
 from dsnet.probes.summary import read_probes
 from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig
-from dsnet.training.checkpoint import save
+from dsnet.training.checkpoint import config_values, save
 
 DIM = 8
 
 
-def write_network(networks, kind, fold, digest=None):
-    """Write an untrained network and what stage 4 would leave of it; return the network."""
+def write_network(networks, kind, fold, changes=None):
+    """Write an untrained network and what stages 3 and 4 would leave of it; return both."""
     torch.manual_seed(0)
-    encoder = EncoderConfig(num_bins=20, channels=[3, 4, 5, 6], embed_dim=DIM)
-    config = SystemConfig(kind=kind, encoder=encoder)
-    system = build_system(config, 3, 4).eval()
+    config = SystemConfig(kind=kind, encoder=EncoderConfig(channels=[3, 4, 5, 6], embed_dim=DIM))
+    features = {"name": "fbank", "kind": "fbank", "dim": 20, "frame_shift_ms": 10.0}
+    system = build_system(config, SimpleNamespace(**features), 3, 4).eval()
     h = torch.randn(len(networks.task.utt2spk), DIM)
     if kind == "dsnet":
         s, e = system.to_irrelevant(h), system.to_emotion(h)
@@ -33,44 +33,58 @@ def write_network(networks, kind, fold, digest=None):
         parts = {"h": h, "e": system.to_emotion(h)}
     arrays = {name: x.detach().numpy() for name, x in parts.items()}
     folder = networks.write(kind, 1, fold, arrays)
+    counts = {"config": {}, "manifests_digest": "m", "num_utterances": 144, "num_frames": 9}
     content = {
-        "config": dataclasses.asdict(config),
+        "config": config_values(config),
+        "features": {**features, **counts, "digest": "f"},
         "classes": networks.task.classes,
-        "task_digest": digest or networks.task.digest,
+        "task_digest": networks.task.digest,
+        "features_digest": "f",
+        "code_digest": "k",
         "num_speakers": 4,
+        "fold": fold,
+        "seed": 1,
         "model": system.state_dict(),
+        **(changes or {}),
     }
     save(folder / "model.pt", content)
-    return system
+    return folder, system
 
 
-def run(networks, kind, folds, monkeypatch):
-    """Run the program and return the folder of the system."""
-    folder = networks.exp_dir / kind
-    words = ["probe", str(networks.task.task_dir), str(folder / "seed_1"), "--folds", folds]
+def run(networks, seed_dir, folds, monkeypatch):
+    words = ["probe", str(networks.task.task_dir), str(seed_dir), "--folds", folds]
     monkeypatch.setattr("sys.argv", words)
     probe.main()
-    return folder
 
 
-def test_each_fold_is_probed_and_can_be_summarised(networks, monkeypatch, capsys):
-    for fold in "AC":
-        write_network(networks, "base_matched", fold)
-    folder = run(networks, "base_matched", "A C", monkeypatch)
-    found = json.loads((folder / "seed_1" / "fold_C" / "probes.json").read_text())
+def test_each_network_is_probed_and_can_be_summarised(networks, monkeypatch, capsys):
+    folders = [write_network(networks, "base_matched", fold)[0] for fold in "AC"]
+    run(networks, folders[0].parent, "A C", monkeypatch)
+    found = json.loads((folders[1] / "probes.json").read_text())
     about = {"system": "base_matched", "seed": 1, "fold": "C"}
     assert about.items() <= found.items()
+    assert found["digests"]["task"] == networks.task.digest
     assert list(found["parts"]) == ["h", "e"]
     assert found["similarity"] is found["swap"] is None
     assert "fold_C/probes.json: 48 held-out utterances" in capsys.readouterr().out
-    summary = read_probes([folder], networks.task.digest)["base_matched"]
+    summary = read_probes({"name on the page": folders})["name on the page"]
     assert summary["folds"] == ["A", "C"]
     assert summary["targets"]["sex"]["num_absent"] == 1
 
 
+def test_a_folders_name_says_nothing(networks, monkeypatch):
+    folder, _ = write_network(networks, "base_matched", "C")
+    moved = networks.exp_dir.parent / "moved" / "fold_B"
+    moved.parent.mkdir()
+    folder.rename(moved)
+    run(networks, moved.parent, "B", monkeypatch)
+    found = json.loads((moved / "probes.json").read_text())
+    assert (found["system"], found["seed"], found["fold"]) == ("base_matched", 1, "C")
+
+
 def test_parts_are_swapped_through_the_networks_own_decoder(networks, monkeypatch):
-    system = write_network(networks, "dsnet", "A")
-    folder = run(networks, "dsnet", "A", monkeypatch) / "seed_1" / "fold_A"
+    folder, system = write_network(networks, "dsnet", "A")
+    run(networks, folder.parent, "A", monkeypatch)
     swap = json.loads((folder / "probes.json").read_text())["swap"]
 
     fold = networks.task.fold("A")
@@ -94,7 +108,23 @@ def test_parts_are_swapped_through_the_networks_own_decoder(networks, monkeypatc
     assert swap["unswapped"] == pytest.approx(counts["unswapped"] / 48)
 
 
-def test_a_network_of_other_folds_is_refused(networks, monkeypatch):
-    write_network(networks, "base_matched", "A", digest="another")
-    with pytest.raises(TrainingError, match="trained with other classes, folds"):
-        run(networks, "base_matched", "A", monkeypatch)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task_digest": "another"}, "trained with other folds, labels or references"),
+        ({"fold": "B"}, "trained with fold B in the place of A"),
+        ({"features_digest": "another", "code_digest": "too"}, "other features and other code"),
+        ({"seed": 2}, "trained with seed 2 in the place of 1"),
+    ],
+)
+def test_a_model_that_is_not_the_one_of_train_json_is_refused(
+    networks, monkeypatch, changes, message
+):
+    folder, _ = write_network(networks, "base_matched", "A", changes)
+    with pytest.raises(TrainingError, match=message):
+        run(networks, folder.parent, "A", monkeypatch)
+
+
+def test_a_folder_without_network_is_refused(networks, monkeypatch):
+    with pytest.raises(ScoringError, match="train.json: no such file, .* run --stage 3"):
+        run(networks, networks.exp_dir / "dsnet" / "seed_1", "A", monkeypatch)
