@@ -6,20 +6,28 @@ import json
 from pathlib import Path
 
 from dsnet.bin import run
-from dsnet.config import load
-from dsnet.corpus.gate import check, count, label
+from dsnet.config import load, nearest
+from dsnet.corpus.gate import check, count, first_ten, label
 from dsnet.corpus.manifests import read_manifests
 from dsnet.corpus.prepare import count_table
+from dsnet.errors import ConfigError
 from dsnet.files import write_text
+from dsnet.folds.protocols import known_fold_names
 from dsnet.task import TaskConfig
+
+WITHOUT_NEUTRAL = {
+    "all_utterances": "any utterance of theirs serves as reference",
+    "drop_speaker": "stage 2 leaves them out of the task",
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("task_config", type=Path, help="conf/<task>.yaml")
     parser.add_argument("manifest_dir", type=Path)
-    parser.add_argument("report", type=Path, help="data/<task>/gate.json")
+    parser.add_argument("report", type=Path, help="data/manifests/gate.<task>.json")
     parser.add_argument("--allow-count-mismatch", choices=("true", "false"), default="false")
+    parser.add_argument("--folds", default="", help="that the run asks for, such as '03 08'")
     args = parser.parse_args()
     task = load(args.task_config, TaskConfig)
     _, supervisions = read_manifests(args.manifest_dir)
@@ -31,11 +39,24 @@ def main() -> None:
         print(f"{number} utterances left out: native label '{name}' (ignored_labels)")
     for name, number in report.others.items():
         print(f"{number} utterances left out: {name} (only)")
-    if args.allow_count_mismatch == "true":
-        for difference in report.differences:
-            print(f"note: {difference}")
-    else:
-        check(report, args.manifest_dir, args.task_config)
+    if report.one_class:
+        named = [f"{speaker} ({name})" for speaker, name in report.one_class.items()]
+        print(f"note: {len(named)} speakers have one class only: {first_ten(named)}")
+    if report.without_neutral and task.references.if_missing in WITHOUT_NEUTRAL:
+        print(
+            f"note: {len(report.without_neutral)} speakers have no neutral utterance: "
+            f"{WITHOUT_NEUTRAL[task.references.if_missing]}: {first_ten([*report.without_neutral])}"
+        )
+    allowed = args.allow_count_mismatch == "true"
+    for difference in report.differences if allowed else ():
+        print(f"note: {difference}")
+    check(report, task, args.manifest_dir, args.task_config, allowed)
+    there = known_fold_names(task)
+    if task.folds.protocol == "leave_one_speaker_out":
+        there = list(report.by_speaker)
+    for name in args.folds.split() if there else ():
+        if name not in there:
+            raise ConfigError(f"--folds: no fold '{name}'; {nearest(name, there)}")
     write_text(args.report, json.dumps(dataclasses.asdict(report), indent=1) + "\n")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dsnet.bin import run
 from dsnet.corpus.kaldi_data import read_kaldi
-from dsnet.corpus.prepare import add_arguments, prepare
+from dsnet.corpus.prepare import add_arguments, options, prepare
 
 
 def main() -> None:
@@ -13,7 +13,7 @@ def main() -> None:
     parser.add_argument("kaldi_dir", type=Path, help="holds wav.scp, utt2spk, utt2emo")
     add_arguments(parser)
     args = parser.parse_args()
-    prepare(read_kaldi(args.kaldi_dir), args.manifest_dir, args.nj, args.drop_bad_audio == "true")
+    prepare(read_kaldi(args.kaldi_dir), args.manifest_dir, **options(args))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from dsnet.bin import run
-from dsnet.corpus.prepare import add_arguments, prepare
+from dsnet.corpus.prepare import add_arguments, options, prepare
+from dsnet.corpus.problems import Problems
 from dsnet.corpus.table import read_table
 from dsnet.corpus.table_audio import find_utterances, unnamed_audio
 
@@ -16,9 +17,10 @@ def main() -> None:
     parser.add_argument("corpus_dir", type=Path, help="folder that relative paths start from")
     add_arguments(parser)
     args = parser.parse_args()
+    problems = Problems(args.table)
+    table = read_table(args.table, problems)
     drop = args.drop_bad_audio == "true"
-    table = read_table(args.table)
-    utterances = find_utterances(table, args.corpus_dir, allow_missing=drop)
+    utterances = find_utterances(table, args.corpus_dir, allow_missing=drop, problems=problems)
     if table.further:
         kinds = ", ".join(f"{name} ({kind})" for name, kind in table.further.items())
         print(f"note: {args.table}: further columns, kept as custom fields: {kinds}")
@@ -29,7 +31,7 @@ def main() -> None:
             f"note: {len(unnamed)} audio files in {args.corpus_dir} that no row names: "
             f"{', '.join(unnamed[:3])}{more}"
         )
-    prepare(utterances, args.manifest_dir, args.nj, drop)
+    prepare(utterances, args.manifest_dir, **options(args))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from lhotse.utils import compute_num_samples
 
-from dsnet.corpus.utterance import Utterance
+from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError
 
 MIN_SECONDS = 0.1
@@ -37,6 +37,8 @@ class AudioFacts:
         audio_hash: 16 hex digits of its decoded samples.
         clipped: more than 1 % of its samples are at full scale.
         coarse: its samples have 8 bits or fewer.
+        channel: the one that was decoded, or those that were averaged.
+        channels_differ: the utterance is not the same in all channels of the file.
     """
 
     sampling_rate: int
@@ -47,6 +49,8 @@ class AudioFacts:
     audio_hash: str
     clipped: bool
     coarse: bool
+    channel: int | list[int] = 0
+    channels_differ: bool = False
 
 
 def audio_hash(samples: np.ndarray) -> str:
@@ -55,13 +59,13 @@ def audio_hash(samples: np.ndarray) -> str:
 
 
 def read_samples(
-    path: Path | str, channel: int = 0, start_sample: int = 0, num_samples: int = -1
+    path: Path | str, channel: int | list[int] = 0, start_sample: int = 0, num_samples: int = -1
 ) -> np.ndarray:
     """Decode one channel of an audio file, or a part of it.
 
     Args:
         path: any file that libsndfile reads: wav, flac, ...
-        channel: from 0.
+        channel: from 0; several are averaged.
         start_sample: first sample.
         num_samples: how many; -1: to the end.
 
@@ -73,12 +77,13 @@ def read_samples(
     """
     try:
         with soundfile.SoundFile(path) as file:
-            return _read(file, channel, start_sample, num_samples)
+            return _mix(_read(file, start_sample, num_samples), channel)
     except (soundfile.SoundFileError, OSError) as error:
         raise BadAudio(f"{path}: {_why_unreadable(Path(path), error)}") from error
 
 
-def _read(file: soundfile.SoundFile, channel: int, start: int, num_samples: int) -> np.ndarray:
+def _read(file: soundfile.SoundFile, start: int, num_samples: int) -> np.ndarray:
+    """Return (num_samples, channels of the file) float32."""
     if start:
         file.seek(start)
     samples = file.read(num_samples, dtype="float32", always_2d=True)
@@ -87,6 +92,13 @@ def _read(file: soundfile.SoundFile, channel: int, start: int, num_samples: int)
         raise BadAudio(
             f"{file.name}: cut off: {len(samples)} of {expected} samples could be decoded"
         )
+    return samples
+
+
+def _mix(samples: np.ndarray, channel: int | list[int]) -> np.ndarray:
+    if isinstance(channel, list):
+        # in float64, so that the order of the sum leaves no trace in the hash
+        return samples[:, channel].mean(axis=1, dtype="float64").astype("float32")
     return np.ascontiguousarray(samples[:, channel])
 
 
@@ -118,14 +130,17 @@ def inspect(utterance: Utterance) -> AudioFacts:
                     f"{path}: {num_samples} samples ({num_samples / file.samplerate:.4f} s), "
                     f"shorter than {MIN_SECONDS} s"
                 )
-            samples = _read(file, utterance.channel, start, num_samples)
+            channels = _read(file, start, num_samples)
+            channel = _channel(utterance, file.channels)
+            samples = _mix(channels, channel)
     except (soundfile.SoundFileError, OSError) as error:
         raise BadAudio(f"{path}: {_why_unreadable(path, error)}") from error
     low, high = samples.min(), samples.max()
     if not np.isfinite(low + high):
         raise BadAudio(f"{path}: holds samples that are not finite (NaN or infinity)")
     if low == high:
-        raise BadAudio(f"{path}: no signal: every sample is {low:g}")
+        where = f" of channel {channel}" if channels.shape[1] > 1 else ""
+        raise BadAudio(f"{path}: no signal: every sample{where} is {low:g}")
     peak = max(-low, high)
     clipped = peak >= FULL_SCALE and (np.abs(samples) >= 0.999 * peak).mean() > MAX_CLIPPED
     return AudioFacts(
@@ -137,6 +152,8 @@ def inspect(utterance: Utterance) -> AudioFacts:
         audio_hash=audio_hash(samples),
         clipped=bool(clipped),
         coarse=file.subtype in COARSE_SUBTYPES,
+        channel=channel,
+        channels_differ=bool((channels != channels[:, :1]).any()),
     )
 
 
@@ -155,7 +172,7 @@ def _check_length(path: Path, file: soundfile.SoundFile) -> None:
 def _span(utterance: Utterance, file: soundfile.SoundFile) -> tuple[int, int]:
     """Return the first sample of an utterance in its file, and how many it has."""
     path, seconds = utterance.path, file.frames / file.samplerate
-    if not 0 <= utterance.channel < file.channels:
+    if utterance.channel not in (None, MEAN) and not 0 <= utterance.channel < file.channels:
         raise CorpusError(
             f"{path}: utterance '{utterance.id}' is on channel {utterance.channel}, but the file "
             f"has {file.channels} (counted from 0)"
@@ -172,6 +189,13 @@ def _span(utterance: Utterance, file: soundfile.SoundFile) -> tuple[int, int]:
     start = compute_num_samples(begin, file.samplerate)
     stop = min(compute_num_samples(end, file.samplerate), file.frames)
     return start, max(stop - start, 0)
+
+
+def _channel(utterance: Utterance, num_channels: int) -> int | list[int]:
+    """Return the channel to decode, or those to average: as Lhotse's supervisions spell it."""
+    if utterance.channel == MEAN and num_channels > 1:
+        return list(range(num_channels))
+    return 0 if utterance.channel in (None, MEAN) else utterance.channel
 
 
 def inspect_all(

@@ -10,8 +10,9 @@ import yaml
 from dsnet.errors import CorpusError
 
 NEUTRAL = ("n", "neu", "neutral")
-MAX_FOLDS = 12  # more speakers than this are tested in groups
-NUM_GROUPS = 6
+MAX_SPEAKERS = 15  # more than this are tested in groups
+# Ten folds or more, since tests compare systems over folds; the first that makes equal groups.
+NUM_GROUPS = (12, 13, 11, 10)
 MAX_COLUMNS = 100
 
 
@@ -61,11 +62,12 @@ def draft_task(utterances: Sequence[tuple[str, str]], name: str) -> str:
 
 
 def _folds(num_speakers: int) -> list[str]:
-    if num_speakers <= MAX_FOLDS:
+    if num_speakers <= MAX_SPEAKERS:
         return ["  protocol: leave_one_speaker_out", "  validation: next_speaker"]
+    equal = [number for number in NUM_GROUPS if num_speakers % number == 0]
     return [
         "  protocol: speaker_groups",
-        f"  num_groups: {NUM_GROUPS}",
+        f"  num_groups: {(equal or NUM_GROUPS)[0]}",
         "  validation: next_group",
     ]
 
@@ -78,7 +80,7 @@ def _references(labels: Sequence[str]) -> list[str]:
     return [
         "# Which label is neutral speech? Write it behind native_label; the run stops without it.",
         "# If there is none: native_label: none and if_missing: all_utterances, so that all",
-        "# that a speaker says calibrates that speaker.",
+        "# that a speaker says may stand for that speaker.",
         "references:",
         "  native_label:",
         "  policy: first",

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lhotse import SupervisionSegment
@@ -78,7 +78,7 @@ def native_labels(
     if without:
         raise CorpusError(
             f"{len(without)} of {len(labels)} supervisions have no custom field '{label_field}', "
-            f"first: {', '.join(without[:10])}; local/prepare.py gives it (stage 0), and "
+            f"first: {', '.join(without[:10])}; the recipe's prepare.py gives it (stage 0), and "
             "label_field of the task config names it"
         )
     return {utt_id: str(value) for utt_id, value in labels.items()}  # a table may have numbers
@@ -132,6 +132,8 @@ class GateReport:
         by_speaker: utterances per speaker.
         ignored: utterances left out per native label.
         others: utterances left out by `only` of the task.
+        one_class: class of each speaker who has no other.
+        without_neutral: utterances in the task of each speaker without a neutral one.
         differences: what is not as the gate says, in words.
     """
 
@@ -140,6 +142,8 @@ class GateReport:
     by_speaker: dict[str, int]
     ignored: dict[str, int] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
+    one_class: dict[str, str] = field(default_factory=dict)
+    without_neutral: dict[str, int] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
 
 
@@ -147,12 +151,20 @@ def count(labels: TaskLabels, task: TaskConfig) -> GateReport:
     """Count the utterances of a task and compare with its gate."""
     utt2spk = {s.id: s.speaker for s in labels.candidates if s.id in labels.utt2emo}
     of_class, of_speaker = Counter(labels.utt2emo.values()), Counter(utt2spk.values())
+    spk2classes: dict[str, set[str]] = {}
+    for utt, speaker in utt2spk.items():
+        spk2classes.setdefault(speaker, set()).add(labels.utt2emo[utt])
+    neutral = {
+        s.speaker for s in labels.candidates if labels.native[s.id] == task.references.native_label
+    }
     report = GateReport(
         utterances=len(utt2spk),
         by_class={name: of_class[name] for name in task.classes},
         by_speaker=dict(sorted(of_speaker.items())),
         ignored=labels.ignored,
         others=labels.others,
+        one_class={s: next(iter(c)) for s, c in sorted(spk2classes.items()) if len(c) == 1},
+        without_neutral={s: n for s, n in sorted(of_speaker.items()) if s not in neutral},
     )
     return dataclasses.replace(report, differences=_differences(report, task.gate))
 
@@ -174,22 +186,47 @@ def _differences(report: GateReport, gate: GateConfig) -> list[str]:
     return found
 
 
-def check(report: GateReport, manifest_dir: object, task_config: object) -> None:
-    """Stop if a corpus does not have what its gate says.
+def check(
+    report: GateReport,
+    task: TaskConfig,
+    manifest_dir: object,
+    task_config: object,
+    allow_count_mismatch: bool = False,
+) -> None:
+    """Stop if a corpus does not have what its gate says, or speakers lack the neutral they need.
 
     Args:
         report: from `count`.
+        task: that it was counted for.
         manifest_dir, task_config: where the counts and the gate come from, for the message.
+        allow_count_mismatch: other counts than the gate's are no reason to stop.
 
     Raises:
-        CorpusError: gives both figures of the first ten that differ.
+        CorpusError: gives both figures of the first ten that differ, and the first ten speakers.
     """
-    if not report.differences:
-        return
-    more = len(report.differences) - 10
-    raise CorpusError(
-        f"{manifest_dir}: other counts than {task_config} (gate) says: "
-        + "; ".join(report.differences[:10])
-        + (f"; and {more} more" if more > 0 else "")
-        + ". Is the copy of the corpus complete? --allow-count-mismatch true goes on"
-    )
+    found = []
+    if report.differences and not allow_count_mismatch:
+        found.append(
+            f"{manifest_dir}: other counts than {task_config} (gate) says: "
+            + first_ten(report.differences, "; ")
+            + ". Is the copy of the corpus complete? --allow-count-mismatch true goes on"
+        )
+    if report.without_neutral and task.references.if_missing == "error":
+        named = [f"{s} ({n} utterances in the task)" for s, n in report.without_neutral.items()]
+        labels = sorted({*task.label_map, *task.ignored_labels})
+        found.append(
+            f"{manifest_dir}: {len(named)} of {len(report.by_speaker)} speakers have no utterance "
+            f"with native label '{task.references.native_label}' to serve as neutral reference: "
+            f"{first_ten(named)}. Labels are {first_ten(labels)}. Correct references.native_label "
+            f"of {task_config}, or set "
+            "references.if_missing to all_utterances (any utterance of the speaker serves) or "
+            "drop_speaker (leaves the task)"
+        )
+    if found:
+        raise CorpusError("\n".join(found))
+
+
+def first_ten(names: Sequence[str], separator: str = ", ") -> str:
+    """Return the first ten of some names, and how many more there are."""
+    more = f"{separator}and {len(names) - 10} more" if len(names) > 10 else ""
+    return separator.join(names[:10]) + more

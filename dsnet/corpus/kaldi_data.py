@@ -64,7 +64,7 @@ def export_kaldi(
 
     Raises:
         CorpusError: no utterance, some that are not in the manifests or have no features, or one
-            that is not on the first channel of its file.
+            that is not the first channel of its file.
     """
     native = native_labels(supervisions)
     utt2emo = native if utt2emo is None else utt2emo
@@ -123,9 +123,9 @@ def _check_channels(segments: list[SupervisionSegment], by_id: Mapping[str, Reco
     later = [segment.id for segment in segments if segment.channel != 0]
     if later:
         raise CorpusError(
-            f"{len(later)} of {len(segments)} utterances are not on the first channel of their "
-            f"file, which a plain wav.scp cannot say: {', '.join(later[:10])}; write these "
-            "channels to files of their own first"
+            f"{len(later)} of {len(segments)} utterances are not the first channel of their file, "
+            f"which a plain wav.scp cannot say: {', '.join(later[:10])}; write these channels, or "
+            "their average, to files of their own first"
         )
 
 

@@ -91,7 +91,7 @@ def _supervision(utterance: Utterance, facts: AudioFacts) -> SupervisionSegment:
         recording_id=utterance.recording_id,
         start=facts.start_sample / facts.sampling_rate,
         duration=facts.num_samples / facts.sampling_rate,
-        channel=utterance.channel,
+        channel=facts.channel,
         text=utterance.text,
         speaker=utterance.speaker,
         gender=utterance.sex,

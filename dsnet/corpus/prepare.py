@@ -1,23 +1,29 @@
 """Stage 0: from the utterances that a recipe finds to checked manifests."""
 
 import argparse
+import dataclasses
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from lhotse import RecordingSet, SupervisionSet
+from tabulate import tabulate
 from tqdm import tqdm
 
 from dsnet.corpus.audio import MAX_CLIPPED, AudioFacts, BadAudio, inspect_all
 from dsnet.corpus.manifests import make_manifests, write_manifests
-from dsnet.corpus.utterance import Utterance
+from dsnet.corpus.problems import Problems
+from dsnet.corpus.same_audio import in_words, same_audio, shared_by_speakers
+from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError, DsnetError
 from dsnet.files import write_text
+from dsnet.shown import show_paths, shown
 
 
 def run_prepare(utterances: Callable[[Path], Iterable[Utterance]]) -> None:
-    """Be a recipe's `local/prepare.py CORPUS_DIR MANIFEST_DIR [--nj N] [--drop-bad-audio BOOL]`.
+    """Be a recipe's `local/prepare.py CORPUS_DIR MANIFEST_DIR [--<option> VALUE] ...`.
 
     Args:
         utterances: finds the utterances below a corpus folder; raises CorpusError, saying what it
@@ -29,6 +35,7 @@ def run_prepare(utterances: Callable[[Path], Iterable[Utterance]]) -> None:
     parser.add_argument("corpus_dir", type=Path, help="the corpus as its owners distribute it")
     add_arguments(parser)
     args = parser.parse_args()
+    show_paths()
     try:
         if not args.corpus_dir.is_dir():
             raise CorpusError(f"{args.corpus_dir}: no such corpus folder; see --corpus-dir")
@@ -38,9 +45,9 @@ def run_prepare(utterances: Callable[[Path], Iterable[Utterance]]) -> None:
                 f"{args.corpus_dir}: no utterance found; is this the folder that the recipe's "
                 "README.md describes?"
             )
-        prepare(found, args.manifest_dir, args.nj, args.drop_bad_audio == "true")
+        prepare(found, args.manifest_dir, **options(args))
     except DsnetError as error:
-        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+        sys.exit(f"{Path(sys.argv[0]).stem}: {shown(str(error))}")
 
 
 def check_pairs(corpus_dir: Path, labels: Iterable[str], audio: Iterable[str]) -> None:
@@ -80,10 +87,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="false",
         help="leave out, counted, what cannot be used; false: stop and name it",
     )
+    parser.add_argument(
+        "--channel",
+        type=_channel,
+        help=f"of files with several: 0, 1, ... or {MEAN}, where the corpus does not say which; "
+        "without: 0, and the report says where that is a choice",
+    )
+
+
+def options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what `add_arguments` added, as arguments of `prepare`."""
+    return {
+        "nj": args.nj,
+        "drop_bad_audio": args.drop_bad_audio == "true",
+        "channel": args.channel,
+    }
+
+
+def _channel(value: str) -> int | str | None:
+    """Parse a value of --channel; recipes give an empty one where the user gave none."""
+    if value in ("", MEAN):
+        return value or None
+    if not value.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{value}'; expected 0 for the first, 1, ... or {MEAN}")
+    return int(value)
 
 
 def prepare(
-    utterances: list[Utterance], manifest_dir: Path, nj: int = 2, drop_bad_audio: bool = False
+    utterances: list[Utterance],
+    manifest_dir: Path,
+    nj: int = 2,
+    drop_bad_audio: bool = False,
+    channel: int | str | None = None,
 ) -> None:
     """Check the audio of all utterances, write manifests and print what they hold.
 
@@ -93,14 +128,19 @@ def prepare(
             out, dropped.txt go here.
         nj: threads that decode audio.
         drop_bad_audio: leave bad audio out instead of stopping.
+        channel: of the utterances that do not say which.
 
     Raises:
-        CorpusError: two utterances with one id, bad audio, or a segment beyond its file.
+        CorpusError: two utterances with one id, a speaker of two sexes, bad audio, or a segment
+            beyond its file.
     """
     _check_ids(utterances)
     good: list[tuple[Utterance, AudioFacts]] = []
     bad: list[tuple[Utterance, BadAudio]] = []
-    ordered = sorted(utterances, key=lambda utterance: utterance.id)
+    ordered = sorted(
+        (dataclasses.replace(u, channel=channel) if u.channel is None else u for u in utterances),
+        key=lambda utterance: utterance.id,
+    )
     outcomes = inspect_all(ordered, max(nj, 1))
     for utterance, outcome in tqdm(
         outcomes, "decode", len(ordered), unit=" utterances", disable=None
@@ -126,14 +166,30 @@ def prepare(
 
 
 def _check_ids(utterances: list[Utterance]) -> None:
-    seen: dict[str, Utterance] = {}
+    """Find ids of several utterances, and speakers of two sexes."""
+    problems = Problems("the corpus")
+    by_id: dict[str, Utterance] = {}
+    by_speaker: dict[str, Utterance] = {}
+    two_sexes = set()
     for utterance in utterances:
-        other = seen.setdefault(utterance.id, utterance)
+        other = by_id.setdefault(utterance.id, utterance)
         if other is not utterance:
-            raise CorpusError(
+            problems.add(
+                "ids of two utterances",
                 f"two utterances with the id '{utterance.id}': {other.path} and {utterance.path}; "
-                "is there a second copy of a file in the corpus folder?"
+                "is there a second copy of a file in the corpus folder?",
             )
+        if utterance.sex is None or utterance.speaker in two_sexes:
+            continue
+        other = by_speaker.setdefault(utterance.speaker, utterance)
+        if other.sex != utterance.sex:
+            two_sexes.add(utterance.speaker)
+            problems.add(
+                "speakers of two sexes",
+                f"speaker '{utterance.speaker}' is {other.sex} in '{other.id}' and {utterance.sex} "
+                f"in '{utterance.id}'; correct one, or give two speakers two names",
+            )
+    problems.check()
 
 
 def _report(
@@ -148,23 +204,45 @@ def _report(
         f"{len(good)} utterances of {len({u.speaker for u, _ in good})} speakers, {hours:.2f} h, "
         f"{' and '.join(map(str, rates))} Hz"
     )
-    _note(
-        "are of files with several channels; the manifest says which is used",
-        [u.id for u, facts in good if facts.num_channels > 1],
-    )
+    _note_channels([u.recording_id for u, f in good if u.channel is None and f.channels_differ])
     _note(
         f"are clipped: over {MAX_CLIPPED:.0%} of the samples at full scale",
         [u.id for u, facts in good if facts.clipped],
     )
     _note("have samples of 8 bits or fewer", [u.id for u, facts in good if facts.coarse])
-    copies = Counter(facts.audio_hash for _, facts in good)
-    _note("have the same audio as another", [u.id for u, f in good if copies[f.audio_hash] > 1])
+    groups = same_audio({u.id: facts.audio_hash for u, facts in good})
+    _note("have the same audio as another", sorted(utt for utts in groups for utt in utts))
+    utt2emo = {u.id: u.emotion for u, _ in good}
+    _note(
+        "have the same audio as another and another label",
+        [
+            f"{u} {utt2emo[u]}"
+            for utts in groups
+            if len({*map(utt2emo.get, utts)}) > 1
+            for u in utts
+        ],
+    )
+    shared = shared_by_speakers(groups, {u.id: u.speaker for u, _ in good})
+    for words in in_words(shared)[:10]:
+        print(f"note: {words}")
+
+
+def _note_channels(of_utterances: list[str]) -> None:
+    recordings = list(dict.fromkeys(of_utterances))
+    if recordings:
+        print(
+            f"note: {len(recordings)} recordings have several channels that differ: channel 0 is "
+            f"taken; channel: {MEAN} averages them (egs/README.md, Channels): {_first(recordings)}"
+        )
 
 
 def _note(what: str, ids: list[str]) -> None:
     if ids:
-        more = ", ..." if len(ids) > 3 else ""
-        print(f"note: {len(ids)} utterances {what}: {', '.join(ids[:3])}{more}")
+        print(f"note: {len(ids)} utterances {what}: {_first(ids)}")
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def count_table(pairs: Iterable[tuple[str, str]]) -> str:
@@ -172,15 +250,10 @@ def count_table(pairs: Iterable[tuple[str, str]]) -> str:
     counts = Counter(pairs)
     speakers = sorted({speaker for speaker, _ in counts})
     labels = sorted({label for _, label in counts})
-    rows = [["speaker", *labels, "total"]]
-    for speaker in speakers:
-        of_speaker = [counts[speaker, label] for label in labels]
-        rows.append([speaker, *map(str, of_speaker), str(sum(of_speaker))])
-    totals = [sum(counts[speaker, label] for speaker in speakers) for label in labels]
-    rows.append(["total", *map(str, totals), str(sum(totals))])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        row[0].ljust(widths[0])
-        + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
-        for row in rows
+    rows = [[speaker, *(counts[speaker, label] for label in labels)] for speaker in speakers]
+    rows.append(["total", *(sum(column) for column in list(zip(*rows, strict=True))[1:])])
+    rows = [[*row, sum(row[1:])] for row in rows]
+    header = ["speaker", *labels, "total"]
+    return tabulate(
+        rows, header, tablefmt="plain", colalign=["left"] + ["right"] * (len(labels) + 1)
     )

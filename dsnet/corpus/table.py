@@ -4,8 +4,8 @@
     path       audio file, relative to the corpus folder or in full
     speaker    name
     emotion    label as the corpus spells it
-    optional   start, end (seconds), channel (from 0), sex (f, m, female, male), text, session,
-               dialogue, recording (id of the audio file, where two files have one name)
+    optional   start, end (seconds), channel (from 0, or mean), sex (f, m, female, male), text,
+               session, dialogue, recording (id of the audio file, where two files have one name)
 
 Any further column is kept in `custom` of the utterance: as numbers if all that it holds are numbers
 without leading zeros, otherwise as text. An empty cell is no value.
@@ -15,12 +15,15 @@ import csv
 import difflib
 import io
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dsnet.corpus.problems import Problems
+from dsnet.corpus.utterance import MEAN
 from dsnet.errors import CorpusError
 
 REQUIRED = ("id", "path", "speaker", "emotion")
@@ -38,7 +41,7 @@ class Row:
 
     Args:
         where: "file:line", for messages.
-        path: audio file as the table spells it.
+        path: audio file as the table spells it; empty: not given.
         facts: the other arguments of its `Utterance`.
     """
 
@@ -62,23 +65,28 @@ class Table:
     rows: list[Row]
 
 
-def read_table(path: Path | str) -> Table:
+def read_table(path: Path | str, problems: Problems | None = None) -> Table:
     """Read a table; the audio is not looked at.
 
     Args:
         path: UTF-8 with or without byte order mark; the header tells whether columns are separated
             by commas, semicolons or tabs.
+        problems: takes what is wrong with the rows, for the caller to check. Such a table is good
+            for finding more problems only.
 
     Raises:
-        CorpusError: names file, line and cell of what does not fit.
+        CorpusError: no table, or no header that fits; without `problems` also what is wrong with
+            the rows, all of it, with file, line and cell.
     """
     path = Path(path)
+    found = Problems(path) if problems is None else problems
     text = _decode(path)
     (where, header), *lines = _split(path, text)
     _check_header(where, header)
     if not lines:
         raise CorpusError(f"{path}: a header and no row; expected a row an utterance")
-    rows = [(where, _cells(where, header, fields)) for where, fields in lines]
+    whole = [line for line in lines if _has_all_cells(header, *line, found)]
+    rows = [(where, dict(zip(header, fields, strict=True))) for where, fields in whole]
     further = {
         name: _column([cells[name] for _, cells in rows])
         for name in header
@@ -88,12 +96,15 @@ def read_table(path: Path | str) -> Table:
         path=path,
         further={name: kind for name, (kind, _) in further.items()},
         rows=[
-            _row(where, cells, {name: v[i] for name, (_, v) in further.items() if i in v})
+            _row(where, cells, {name: v[i] for name, (_, v) in further.items() if i in v}, found)
             for i, (where, cells) in enumerate(rows)
         ],
     )
-    _check_ids(table.rows)
-    _check_sexes(table.rows)
+    _check_ids(table.rows, found)
+    _check_labels(table.rows, found)
+    _check_sexes(table.rows, found)
+    if problems is None:
+        found.check()
     return table
 
 
@@ -165,14 +176,15 @@ def _check_header(where: str, header: list[str]) -> None:
             )
 
 
-def _cells(where: str, header: list[str], fields: list[str]) -> dict[str, str]:
+def _has_all_cells(header: list[str], where: str, fields: list[str], problems: Problems) -> bool:
     if len(fields) != len(header):
-        raise CorpusError(
+        problems.add(
+            "rows with another number of cells than the header",
             f"{where}: {len(fields)} cells, but the header has {len(header)}: "
             f"{' | '.join(fields[:12])}. Is a cell missing, or a text with a delimiter not in "
-            "double quotes?"
+            "double quotes?",
         )
-    return dict(zip(header, fields, strict=True))
+    return len(fields) == len(header)
 
 
 def _column(cells: list[str]) -> tuple[str, dict[int, Any]]:
@@ -190,80 +202,119 @@ def _is_number(cell: str) -> bool:
     return NUMBER.fullmatch(cell) is not None and math.isfinite(float(cell))
 
 
-def _row(where: str, cells: Mapping[str, str], custom: dict[str, Any]) -> Row:
-    for name in REQUIRED:
-        if not cells[name].strip():
-            raise CorpusError(f"{where}: {name} is empty; fill it in or remove the row")
+def _row(where: str, cells: Mapping[str, str], custom: dict[str, Any], problems: Problems) -> Row:
+    """Return a row with those of its facts that are right."""
     given = {name: cell for name, cell in cells.items() if cell.strip()}
+    empty = [name for name in REQUIRED if name not in given]
+    if empty:
+        problems.add(
+            "rows without a cell that is needed",
+            f"{where}: {', '.join(empty)} is empty; fill it in or remove the row",
+        )
     facts: dict[str, Any] = {"custom": custom}
     for name in NAMES:
         if name not in given:
             continue
         if given[name].split() != [given[name]]:
-            raise CorpusError(
+            problems.add(
+                "names with white space",
                 f"{where}: {name} is {given[name]!r}; expected a name without white space "
-                "(lists such as utt2spk are split at it)"
+                "(lists such as utt2spk are split at it)",
             )
-        facts[name] = given[name]
+        else:
+            facts[name] = given[name]
     for name in ("start", "end"):
-        if name in given:
-            facts[name] = _seconds(where, name, given[name])
+        if name in given and (seconds := _seconds(where, name, given[name], problems)) is not None:
+            facts[name] = seconds
     if facts.get("end", math.inf) <= facts.get("start", 0.0):
-        raise CorpusError(
+        problems.add(
+            "ends in front of their start",
             f"{where}: end is {given['end']} s and start is {given.get('start', 0)} s; "
-            "expected an end behind the start"
+            "expected an end behind the start",
         )
     if "channel" in given:
-        if not INTEGER.fullmatch(given["channel"]) or int(given["channel"]) < 0:
-            raise CorpusError(
-                f"{where}: channel is '{given['channel']}'; expected 0 for the first, 1, ..."
+        channel = given["channel"].strip()
+        if channel != MEAN and not channel.isdecimal():
+            problems.add(
+                "channels that are none",
+                f"{where}: channel is '{given['channel']}'; expected 0 for the first, 1, ... or "
+                f"{MEAN} for the average of all",
             )
-        facts["channel"] = int(given["channel"])
+        else:
+            facts["channel"] = channel if channel == MEAN else int(channel)
     if "sex" in given:
         if given["sex"].strip().lower() not in SEXES:
-            raise CorpusError(
+            problems.add(
+                "unknown sexes",
                 f"{where}: sex is '{given['sex']}'; expected one of {', '.join(SEXES)}, or an "
-                "empty cell where it is unknown"
+                "empty cell where it is unknown",
             )
-        facts["sex"] = SEXES[given["sex"].strip().lower()]
+        else:
+            facts["sex"] = SEXES[given["sex"].strip().lower()]
     if "text" in given:
         facts["text"] = given["text"]
-    return Row(where, given["path"], facts)
+    return Row(where, given.get("path", ""), facts)
 
 
-def _seconds(where: str, name: str, cell: str) -> float:
+def _seconds(where: str, name: str, cell: str, problems: Problems) -> float | None:
     try:
         value = float(cell)
-    except ValueError as error:
-        hint = "; write the decimal point as a point" if "," in cell else ""
-        raise CorpusError(
-            f"{where}: {name} is '{cell}'; expected seconds, such as 12.34{hint}"
-        ) from error
-    if not 0 <= value < math.inf:
-        raise CorpusError(f"{where}: {name} is '{cell}'; expected seconds from the file's start")
-    return value
+    except ValueError:
+        value = None
+    if value is not None and 0 <= value < math.inf:
+        return value
+    wanted = "such as 12.34" if value is None else "from the file's start"
+    hint = "; write the decimal point as a point" if "," in cell else ""
+    problems.add(
+        "times that are no seconds",
+        f"{where}: {name} is '{cell}'; expected seconds, {wanted}{hint}",
+    )
+    return None
 
 
-def _check_ids(rows: Iterable[Row]) -> None:
+def _check_ids(rows: Iterable[Row], problems: Problems) -> None:
     seen: dict[str, Row] = {}
     for row in rows:
+        if "id" not in row.facts:
+            continue
         first = seen.setdefault(row.facts["id"], row)
         if first is not row:
-            raise CorpusError(
+            problems.add(
+                "ids that another row has already",
                 f"{row.where}: id '{row.facts['id']}' stands in {first.where} already; give every "
-                "utterance its own, or remove one of the rows"
+                "utterance its own, or remove one of the rows",
             )
 
 
-def _check_sexes(rows: Iterable[Row]) -> None:
-    seen: dict[str, Row] = {}
+def _check_labels(rows: Iterable[Row], problems: Problems) -> None:
+    """Find audio that two rows give two labels or speakers."""
+    seen: dict[tuple, Row] = {}
     for row in rows:
-        if "sex" not in row.facts:
+        if not row.path:
             continue
-        speaker, sex = row.facts["speaker"], row.facts["sex"]
+        span = [row.facts.get(name) for name in ("start", "end", "channel")]
+        first = seen.setdefault((os.path.normpath(row.path), *span), row)
+        here, there = ([r.facts.get(name) for name in ("emotion", "speaker")] for r in (row, first))
+        if here != there and None not in here + there:
+            problems.add(
+                "rows that contradict another about the same audio",
+                f"{row.where}: '{row.path}' is {' of '.join(here)} here and {' of '.join(there)} "
+                f"in {first.where}; keep one, or give start, end or channel of each",
+            )
+
+
+def _check_sexes(rows: Iterable[Row], problems: Problems) -> None:
+    seen: dict[str, Row] = {}
+    told = set()
+    for row in rows:
+        speaker, sex = row.facts.get("speaker"), row.facts.get("sex")
+        if speaker is None or sex is None:
+            continue
         first = seen.setdefault(speaker, row)
-        if first.facts["sex"] != sex:
-            raise CorpusError(
+        if first.facts["sex"] != sex and speaker not in told:
+            told.add(speaker)
+            problems.add(
+                "speakers of two sexes",
                 f"{row.where}: speaker '{speaker}' is {sex} here and {first.facts['sex']} in "
-                f"{first.where}; correct one, or give two speakers two names"
+                f"{first.where}; correct one, or give two speakers two names",
             )

@@ -8,15 +8,19 @@ from pathlib import Path
 import soundfile
 
 from dsnet.corpus.audio import OVERHANG_SECONDS
+from dsnet.corpus.problems import Problems
 from dsnet.corpus.table import Row, Table
-from dsnet.corpus.utterance import Utterance
+from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError
 
 AUDIO_SUFFIXES = (".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".sph", ".wav")
 
 
 def find_utterances(
-    table: Table, corpus_dir: Path | str, allow_missing: bool = False
+    table: Table,
+    corpus_dir: Path | str,
+    allow_missing: bool = False,
+    problems: Problems | None = None,
 ) -> list[Utterance]:
     """Return the utterances of a table, with their audio files.
 
@@ -24,46 +28,50 @@ def find_utterances(
         table: from `read_table`.
         corpus_dir: folder that relative paths start from.
         allow_missing: return rows without audio too; `prepare` may leave them out, counted.
+        problems: what `read_table` found wrong, to be told together with what is found here.
 
     Raises:
         CorpusError: a relative path that leaves the folder, audio that is not there, or a span or
-            channel that a file does not have; names the line.
+            channel that a file does not have: all of them, with their lines.
     """
     corpus_dir = Path(corpus_dir)
     if not corpus_dir.is_dir():
         raise CorpusError(f"{corpus_dir}: no such corpus folder; see --corpus-dir")
-    found = [(row, Utterance(path=_resolve(row, corpus_dir), **row.facts)) for row in table.rows]
-    missing = [row for row, utterance in found if not utterance.path.is_file()]
-    if missing and not allow_missing:
+    problems = problems or Problems(table.path)
+    rows = [row for row in table.rows if row.path and _stays_inside(row, corpus_dir, problems)]
+    paths = {row.path: corpus_dir / row.path for row in rows}  # a full path replaces the folder
+    there = {name for name, path in paths.items() if path.is_file()}
+    if not allow_missing and len(there) < len(paths):
         close = {_loose(p): p for p in audio_below(corpus_dir)}
-        raise CorpusError(
-            f"{table.path}: {len(missing)} of {len(found)} rows name audio that is not there; "
-            "first ten:\n"
-            + "".join(
-                f"  {row.where}: '{row.path}'"
-                + (f"; is it '{close[_loose(row.path)]}'?" if _loose(row.path) in close else "")
-                + "\n"
-                for row in missing[:10]
-            )
-            + f"Relative paths start from {corpus_dir}. Is the copy of the corpus complete? "
-            "--drop-bad-audio true leaves these rows out."
-        )
-    lengths: dict[Path, tuple[float, int] | None] = {}
-    for row, utterance in found:
-        if row.facts.keys() & {"start", "end", "channel"}:
-            if utterance.path not in lengths:
-                lengths[utterance.path] = _length(utterance.path)
-            _check_span(row, lengths[utterance.path])
-    return [utterance for _, utterance in found]
+        for row in rows:
+            if row.path not in there:
+                meant = close.get(_loose(row.path))
+                problems.add(
+                    f"of {len(table.rows)} rows name audio that is not there",
+                    f"{row.where}: no such file: '{row.path}'"
+                    + (f"; is it '{meant}'?" if meant else ""),
+                    f"Relative paths start from {corpus_dir}. Is the copy of the corpus complete? "
+                    "--drop-bad-audio true leaves these rows out.",
+                )
+    lengths: dict[str, tuple[float, int] | None] = {}
+    for row in rows:
+        if row.path in there and row.facts.keys() & {"start", "end", "channel"}:
+            if row.path not in lengths:
+                lengths[row.path] = _length(paths[row.path])
+            _check_span(row, lengths[row.path], problems)
+    problems.check()
+    return [Utterance(path=paths[row.path], **row.facts) for row in rows]
 
 
-def _resolve(row: Row, corpus_dir: Path) -> Path:
-    if not os.path.isabs(row.path) and os.path.normpath(row.path).startswith(".."):
-        raise CorpusError(
-            f"{row.where}: path '{row.path}' leaves the corpus folder {corpus_dir}; give the full "
-            "path, or a --corpus-dir that holds all of the audio"
-        )
-    return corpus_dir / row.path  # a full path replaces the folder
+def _stays_inside(row: Row, corpus_dir: Path, problems: Problems) -> bool:
+    if os.path.isabs(row.path) or not os.path.normpath(row.path).startswith(".."):
+        return True
+    problems.add(
+        "paths that leave the corpus folder",
+        f"{row.where}: path '{row.path}' leaves the corpus folder {corpus_dir}; give the full "
+        "path, or a --corpus-dir that holds all of the audio",
+    )
+    return False
 
 
 def audio_below(folder: Path | str) -> list[str]:
@@ -100,18 +108,21 @@ def _length(path: Path) -> tuple[float, int] | None:
     return info.frames / info.samplerate, info.channels
 
 
-def _check_span(row: Row, length: tuple[float, int] | None) -> None:
+def _check_span(row: Row, length: tuple[float, int] | None, problems: Problems) -> None:
     if length is None:
         return
     seconds, num_channels = length
     start, end = row.facts.get("start", 0.0), row.facts.get("end", seconds)
     if start >= seconds or end > seconds + OVERHANG_SECONDS:
-        raise CorpusError(
+        problems.add(
+            "utterances beyond their file",
             f"{row.where}: the utterance spans {start} to {end} s, but '{row.path}' has "
-            f"{seconds:.4f} s; are the times in seconds, and is this its file?"
+            f"{seconds:.4f} s; are the times in seconds, and is this its file?",
         )
-    if row.facts.get("channel", 0) >= num_channels:
-        raise CorpusError(
-            f"{row.where}: channel is {row.facts['channel']}, but '{row.path}' has "
-            f"{num_channels} (counted from 0)"
+    channel = row.facts.get("channel", 0)
+    if channel != MEAN and channel >= num_channels:
+        problems.add(
+            "channels that their file does not have",
+            f"{row.where}: channel is {channel}, but '{row.path}' has {num_channels} "
+            "(counted from 0)",
         )

@@ -7,6 +7,7 @@ from typing import Any
 from dsnet.errors import CorpusError
 
 SEXES = ("female", "male")
+MEAN = "mean"
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Utterance:
         speaker: name of the speaker, without white space.
         emotion: the label as the corpus spells it ("W", "exc"); the task config maps it to a class.
         path: audio file.
-        channel: channel of the file, from 0.
+        channel: channel of the file, from 0; "mean": all of them averaged; None: nobody chose, so
+            the first is taken, and stage 0 says so where the others differ from it.
         start: seconds into the file; None: from its start.
         end: seconds into the file; None: to its end.
         sex: "female" or "male"; None: unknown.
@@ -30,14 +32,14 @@ class Utterance:
             the name of the file.
 
     Raises:
-        CorpusError: a name is empty or holds white space, or `sex` is unknown.
+        CorpusError: a name is empty or holds white space, or `sex` or `channel` is none.
     """
 
     id: str
     speaker: str
     emotion: str
     path: Path
-    channel: int = 0
+    channel: int | str | None = None
     start: float | None = None
     end: float | None = None
     sex: str | None = None
@@ -57,6 +59,11 @@ class Utterance:
                     f"{self.path}: {name} of utterance {self.id!r} is {value!r}; expected a name "
                     "without white space (lists such as utt2spk are split at it)"
                 )
+        if self.channel not in (None, MEAN) and not isinstance(self.channel, int):
+            raise CorpusError(
+                f"{self.path}: channel of utterance '{self.id}' is {self.channel!r}; expected 0 "
+                f"for the first, 1, ..., '{MEAN}' for the average of all, or None"
+            )
         if self.sex not in (None, *SEXES):
             raise CorpusError(
                 f"{self.path}: sex of utterance '{self.id}' is {self.sex!r}; "

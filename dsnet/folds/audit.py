@@ -5,6 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tabulate import tabulate
+
+from dsnet.corpus.gate import first_ten
+from dsnet.corpus.same_audio import in_words, same_audio, shared_by_speakers
 from dsnet.errors import FoldError
 from dsnet.folds.protocols import Fold
 from dsnet.folds.references import References
@@ -40,8 +44,8 @@ def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References)
     """
     warnings = []
     sides = {name: _speaker_sides(name, fold, tables.utt2spk) for name, fold in folds.items()}
+    _check_audio(sides, tables)
     for name, fold in folds.items():
-        _check_audio(name, sides[name], tables)
         absent = {p: _absent_classes(utts, tables) for p, utts in fold.parts().items()}
         if absent["train"]:
             raise FoldError(
@@ -52,6 +56,7 @@ def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References)
             if absent[part]:
                 warnings.append(f"fold {name}: {part} has no {', '.join(absent[part])}")
     _check_tested_once(folds, tables.utt2emo)
+    groups = same_audio(tables.utt2hash)
     unhashed = len(set(tables.utt2emo) - set(tables.utt2hash))
     if unhashed:
         warnings.append(f"{unhashed} utterances without audio_hash: not compared with others")
@@ -68,7 +73,8 @@ def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References)
             "dropped_speakers": references.dropped_speakers,
             "utterances_without_reference": without,
         },
-        "same_audio": _same_audio(tables.utt2hash),
+        "same_audio": groups,
+        "speakers_with_same_audio": in_words(shared_by_speakers(groups, _speaker_of(tables))),
     }
 
 
@@ -85,16 +91,31 @@ def _speaker_sides(name: str, fold: Fold, utt2spk: Mapping[str, str]) -> dict[st
     return sides
 
 
-def _check_audio(name: str, sides: Mapping[str, str], tables: TaskTables) -> None:
-    speaker_of = {**tables.reference2spk, **tables.utt2spk}
-    first: dict[str, str] = {}  # hash to the first utterance that has it
-    for utt, audio_hash in tables.utt2hash.items():
-        other = first.setdefault(audio_hash, utt)
-        side, other_side = sides.get(speaker_of[utt]), sides.get(speaker_of[other])
-        if side and other_side and side != other_side:
+def _speaker_of(tables: TaskTables) -> dict[str, str]:
+    return {**tables.reference2spk, **tables.utt2spk}
+
+
+def _check_audio(folds: Mapping[str, Mapping[str, str]], tables: TaskTables) -> None:
+    """Stop if a fold has a recording on two sides.
+
+    Args:
+        folds: side of each speaker, by fold.
+        tables: the task.
+    """
+    speaker_of = _speaker_of(tables)
+    groups = same_audio(tables.utt2hash)
+    for name, sides in folds.items():
+        found = []
+        for utts in groups:
+            placed = [(sides[speaker_of[utt]], utt) for utt in utts if speaker_of[utt] in sides]
+            other = [p for p in placed if p[0] != placed[0][0]]
+            found += [(*placed[0], *other[0])] if other else []
+        if found:
             raise FoldError(
-                f"fold {name}: the same audio is in {other_side} as {other} and in {side} as "
-                f"{utt}; find out which is mislabelled and leave it out in local/prepare.py"
+                f"fold {name}: the same audio is "
+                + first_ten([f"in {a} as {u} and in {b} as {v}" for a, u, b, v in found], "; ")
+                + "; find out which is mislabelled and leave it out in stage 0"
+                + "".join(f". Note: {p}" for p in in_words(shared_by_speakers(groups, speaker_of)))
             )
 
 
@@ -131,13 +152,6 @@ def _describe(fold: Fold, sides: Mapping[str, str], tables: TaskTables) -> dict[
     return result
 
 
-def _same_audio(utt2hash: Mapping[str, str]) -> list[list[str]]:
-    by_hash: dict[str, list[str]] = {}
-    for utt, audio_hash in utt2hash.items():
-        by_hash.setdefault(audio_hash, []).append(utt)
-    return [utts for utts in by_hash.values() if len(utts) > 1]
-
-
 def format_audit(report: Mapping[str, Any], words: str) -> str:
     """Return an audit as text to print; `words` says the protocol."""
     folds, references = report["folds"], report["references"]
@@ -145,15 +159,15 @@ def format_audit(report: Mapping[str, Any], words: str) -> str:
         f"{report['num_utterances']} utterances of {report['num_speakers']} speakers, "
         f"{len(folds)} folds: {words}"
     ]
-    lines += _table(
-        ["fold", "train", "dev", "test", "dev by class", "test by class"],
-        [
-            [name]
-            + [str(fold[part]["utterances"]) for part in ("train", "dev", "test")]
-            + [_counts(fold[part]["classes"]) for part in ("dev", "test")]
-            for name, fold in folds.items()
-        ],
-    )
+    rows = [
+        [name]
+        + [str(fold[part]["utterances"]) for part in ("train", "dev", "test")]
+        + [_counts(fold[part]["classes"]) for part in ("dev", "test")]
+        for name, fold in folds.items()
+    ]
+    header = ["fold", "train", "dev", "test", "dev by class", "test by class"]
+    align = ["left", "right", "right", "right", "left", "left"]
+    lines.append(tabulate(rows, header, tablefmt="plain", disable_numparse=True, colalign=align))
     lines += [f"warning: {warning}" for warning in report["warnings"]]
     if 0 < report["num_without_text"] < report["num_utterances"]:
         lines.append(f"{report['num_without_text']} utterances without text: not compared by text")
@@ -167,12 +181,18 @@ def format_audit(report: Mapping[str, Any], words: str) -> str:
                 f"{min(left_out)} to {max(left_out)} utterances a fold left out of {part}: a part "
                 "nearer to the test has their text (folds.repeated_text)"
             )
-    for utts in report["same_audio"]:
+    for utts in report["same_audio"][:10]:
         lines.append(f"same audio, on one side: {' '.join(utts)}")
+    if len(report["same_audio"]) > 10:
+        lines.append(f"and {len(report['same_audio']) - 10} more (audit.json: same_audio)")
+    lines += report["speakers_with_same_audio"][:10]
     lines.append(f"references by speaker: {_counts(references['num_by_speaker'])}")
     if references["fallback_speakers"]:
-        named = " ".join(references["fallback_speakers"])
-        lines.append(f"no neutral utterance, so all of theirs serve: speaker {named}")
+        fallback = references["fallback_speakers"]
+        lines.append(
+            f"{len(fallback)} speakers have no neutral utterance: any utterance of theirs serves "
+            f"as reference: {first_ten(fallback)}"
+        )
     if references["dropped_speakers"]:
         dropped = references["dropped_speakers"]
         lines.append(
@@ -187,14 +207,3 @@ def format_audit(report: Mapping[str, Any], words: str) -> str:
 
 def _counts(counts: Mapping[str, int]) -> str:
     return " ".join(f"{name} {count}" for name, count in counts.items())
-
-
-def _table(header: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    return [
-        "  ".join(
-            cell.rjust(width) if 0 < i < 4 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in [header, *rows]
-    ]

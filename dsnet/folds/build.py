@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lhotse import CutSet, SupervisionSegment
+from lhotse import SupervisionSegment
 
 from dsnet.corpus.gate import label
 from dsnet.errors import FoldError
@@ -21,19 +21,6 @@ from dsnet.folds.texts import leave_out_repeated, text_key
 from dsnet.task import TaskConfig
 
 LISTS = ("utt2emo", "utt2spk", "utt2text", "spk2gender", "neutral2spk", SPK2NEUTRAL, UTT2NEUTRAL)
-
-
-def read_supervisions(feats_dir: Path | str) -> list[SupervisionSegment]:
-    """Return the supervisions of a feature folder's cuts.
-
-    Raises:
-        FoldError: no cuts there.
-    """
-    path = Path(feats_dir) / "cuts.jsonl.gz"
-    if not path.is_file():
-        raise FoldError(f"{path}: no such file; run the recipe with --stage 1")
-    cuts = CutSet.from_jsonl_lazy(path)
-    return [s for cut in cuts for s in cut.supervisions]
 
 
 def build_task(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dsnet.errors import FoldError
-from dsnet.task import FoldConfig
+from dsnet.task import FoldConfig, TaskConfig
 
 PARTS = ("train", "dev", "test")
 
@@ -114,8 +114,8 @@ def _sessions(
         if len(found) != 1:
             raise FoldError(
                 f"speaker {speaker} is in {len(found)} sessions ({', '.join(found) or 'none'}); "
-                "protocols with sessions need exactly one a speaker: let local/prepare.py give it, "
-                "or choose another folds.protocol or folds.validation"
+                "protocols with sessions need exactly one a speaker: let the recipe's prepare.py "
+                "give it, or choose another folds.protocol or folds.validation"
             )
         sessions.setdefault(found[0], []).append(speaker)
     return dict(sorted(sessions.items()))
@@ -133,3 +133,12 @@ def _partners(sessions: dict[str, list[str]]) -> dict[str, str]:
         first, second = speakers
         partner |= {first: second, second: first}
     return partner
+
+
+def known_fold_names(task: TaskConfig) -> list[str]:
+    """Return the names of a task's folds as far as its config tells them; else nothing."""
+    if task.folds.protocol == "speaker_groups":
+        return [f"group{k + 1}" for k in range(task.folds.num_groups)]
+    if task.folds.protocol == "leave_one_speaker_out":
+        return sorted(task.gate.by_speaker)
+    return []

@@ -1,4 +1,4 @@
-"""Neutral references: the utterances that calibrate a speaker, chosen, written and read back.
+"""Neutral references: the utterances that stand for a speaker, chosen, written and read back.
 
 Two forms of file, of which a task has one:
 
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from lhotse import SupervisionSegment
 
+from dsnet.corpus.gate import first_ten
 from dsnet.errors import FoldError
 from dsnet.files import read_lines
 from dsnet.task import ReferenceConfig
@@ -82,13 +83,13 @@ def choose_references(
 
     missing = sorted(speaker for speaker, segments in neutrals.items() if not segments)
     if missing and config.if_missing == "error":
-        native_labels = sorted(set(native.values()))
-        named = ", ".join(f"{spk} ({len(spoken[spk])} utterances in the task)" for spk in missing)
+        labels = sorted(set(native.values()))
         raise FoldError(
-            f"no utterance with native label '{config.native_label}' to serve as neutral "
-            f"reference: speaker {named}. The corpus has the labels {', '.join(native_labels)}. "
-            "Correct references.native_label, or set references.if_missing to all_utterances "
-            "(all that the speaker says serves) or drop_speaker (leaves the task)"
+            f"{len(missing)} of {len(spoken)} speakers have no utterance with native label "
+            f"'{config.native_label}' to serve as neutral reference: {first_ten(missing)}. The "
+            f"corpus has the labels {first_ten(labels)}. Correct references.native_label, or set "
+            "references.if_missing to all_utterances (any utterance of the speaker serves) or "
+            "drop_speaker (leaves the task)"
         )
     dropped = {}
     if config.if_missing == "drop_speaker":

@@ -78,20 +78,25 @@ class TaskData:
     @cached_property
     def _neutrals(self) -> dict[str, list[str]]:
         """Every neutral utterance of each speaker, in file order."""
-        result: dict[str, list[str]] = {}
-        for utt, speaker in self.neutral2spk.items():
-            result.setdefault(speaker, []).append(utt)
-        return result
+        return _by_value(self.neutral2spk)
 
-    def clips(self, utt: str) -> list[str]:
+    @cached_property
+    def spk2utt(self) -> dict[str, list[str]]:
+        """Utterances of the task by speaker, in file order."""
+        return _by_value(self.utt2spk)
+
+    def speaker(self, utt: str) -> str:
+        """Return the speaker of an utterance of the task, or of a neutral one outside of it."""
+        return self.utt2spk.get(utt) or self.neutral2spk[utt]
+
+    def neutrals(self, utt: str) -> list[str]:
         """Return neutral utterances of an utterance's speaker: its references, then the others.
 
         Never the utterance itself. It may be a neutral one that is not of the task.
         """
-        own = self._neutrals.get(self.utt2spk.get(utt) or self.neutral2spk[utt], [])
-        return [
-            clip for clip in dict.fromkeys([*self.references.get(utt, []), *own]) if clip != utt
-        ]
+        own = self._neutrals.get(self.speaker(utt), [])
+        both = dict.fromkeys([*self.references.get(utt, []), *own])
+        return [neutral for neutral in both if neutral != utt]
 
     def fold(self, name: str) -> Fold:
         """Read the train, dev and test utterances of a fold.
@@ -172,4 +177,12 @@ def _read_map(path: Path, values: Sequence[str] | None = None) -> dict[str, str]
         if values is not None and value not in values:
             raise FoldError(f"{where}: '{value}' is not among {', '.join(values)}")
         result[key] = value
+    return result
+
+
+def _by_value(table: dict[str, str]) -> dict[str, list[str]]:
+    """Turn utterance to speaker into speaker to utterances."""
+    result: dict[str, list[str]] = {}
+    for utt, speaker in table.items():
+        result.setdefault(speaker, []).append(utt)
     return result

@@ -14,6 +14,7 @@ classes: [neutral, happy]
 label_map: {neu: neutral, hap: happy, exc: happy}
 ignored_labels: [xxx]
 gate: {utterances: UTTERANCES, by_speaker: {a: 2, b: 1}}
+references: {native_label: neu, if_missing: all_utterances}
 """
 
 
@@ -33,8 +34,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def check_gate(folder, utterances, *options):
-    (folder / "t.yaml").write_text(TASK.replace("UTTERANCES", str(utterances)))
+def check_gate(folder, utterances, *options, task=TASK):
+    (folder / "t.yaml").write_text(task.replace("UTTERANCES", str(utterances)))
     command = [sys.executable, "-m", "dsnet.bin.check_gate", *options, "t.yaml", "m", "d/gate.json"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
@@ -42,12 +43,18 @@ def check_gate(folder, utterances, *options):
 def test_gate_that_holds(folder):
     done = check_gate(folder, 3)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        "speaker  happy  neutral  total",
-        "a            1        1      2",
-        "b            1        0      1",
-        "total        2        1      3",
+    lines = done.stdout.splitlines()
+    assert [line.split() for line in lines[:4]] == [
+        ["speaker", "happy", "neutral", "total"],
+        ["a", "1", "1", "2"],
+        ["b", "1", "0", "1"],
+        ["total", "2", "1", "3"],
+    ]
+    assert lines[4:] == [
         "1 utterances left out: native label 'xxx' (ignored_labels)",
+        "note: 1 speakers have one class only: b (happy)",
+        "note: 1 speakers have no neutral utterance: any utterance of theirs serves as reference: "
+        "b",
     ]
     report = json.loads((folder / "d" / "gate.json").read_text())
     assert report == {
@@ -56,6 +63,8 @@ def test_gate_that_holds(folder):
         "by_speaker": {"a": 2, "b": 1},
         "ignored": {"xxx": 1},
         "others": {},
+        "one_class": {"b": "happy"},
+        "without_neutral": {"b": 1},
         "differences": [],
     }
 
@@ -71,3 +80,21 @@ def test_gate_that_does_not_hold(folder):
     assert done.returncode == 0
     assert "note: 3 utterances, expected 4" in done.stdout
     assert json.loads((folder / "d" / "gate.json").read_text())["differences"]
+
+
+def test_a_speaker_without_neutral_stops_stage_0(folder):
+    done = check_gate(folder, 3, task=TASK.replace(", if_missing: all_utterances", ""))
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "check_gate: m: 1 of 2 speakers have no utterance with native label 'neu' to serve"
+    )
+    assert not (folder / "d").exists()
+    done = check_gate(folder, 3, task=TASK.replace("all_utterances", "drop_speaker"))
+    assert "no neutral utterance: stage 2 leaves them out of the task: b" in done.stdout
+
+
+def test_a_fold_that_there_will_not_be_stops_stage_0(folder):
+    done = check_gate(folder, 3, "--folds", "a c")
+    assert done.returncode == 1
+    assert "no fold 'c'; there are: a, b" in done.stderr
+    assert check_gate(folder, 3, "--folds", "b").returncode == 0

@@ -130,6 +130,32 @@ def test_channel_that_is_not_there(tmp_path, noise):
         inspect(utterance(tmp_path / "a.wav", channel=1))
 
 
+def test_the_mean_of_the_channels(tmp_path, noise):
+    stereo = (np.stack([noise, noise[::-1]], 1) * 32768).astype("int16")
+    soundfile.write(tmp_path / "a.wav", stereo, RATE)
+    facts = inspect(utterance(tmp_path / "a.wav", channel="mean"))
+    assert facts.channel == [0, 1] and facts.channels_differ
+    by_hand = (stereo[:, 0] / 32768 + stereo[:, 1] / 32768) / 2
+    read = read_samples(tmp_path / "a.wav", [0, 1])
+    assert read.dtype == np.float32
+    np.testing.assert_allclose(read, by_hand, atol=1e-7)
+    assert facts.audio_hash == audio_hash(read)
+
+
+def test_equal_channels_do_not_differ_and_their_mean_is_one_of_them(tmp_path, noise):
+    soundfile.write(tmp_path / "a.wav", np.stack([noise, noise], 1), RATE)
+    first = inspect(utterance(tmp_path / "a.wav"))
+    mean = inspect(utterance(tmp_path / "a.wav", channel="mean"))
+    assert not first.channels_differ and first.audio_hash == mean.audio_hash
+
+
+def test_a_silent_channel_is_named(tmp_path, noise):
+    soundfile.write(tmp_path / "a.wav", np.stack([0 * noise, noise], 1), RATE)
+    with pytest.raises(BadAudio, match=r"no signal: every sample of channel 0 is 0"):
+        inspect(utterance(tmp_path / "a.wav"))
+    assert inspect(utterance(tmp_path / "a.wav", channel=1)).num_samples == RATE
+
+
 def test_inspect_all_keeps_the_order_and_the_errors(tmp_path, noise):
     for i in range(6):
         soundfile.write(tmp_path / f"{i}.wav", noise[: 0 if i == 3 else RATE - i], RATE)

@@ -59,9 +59,11 @@ def test_names_of_every_kind_come_back(tmp_path):
     ("num_speakers", "protocol", "num_groups"),
     [
         (3, "leave_one_speaker_out", 0),
-        (12, "leave_one_speaker_out", 0),
-        (13, "speaker_groups", 6),
-        (91, "speaker_groups", 6),
+        (15, "leave_one_speaker_out", 0),
+        (16, "speaker_groups", 12),
+        (20, "speaker_groups", 10),  # of two
+        (24, "speaker_groups", 12),
+        (91, "speaker_groups", 13),
     ],
 )
 def test_many_speakers_are_tested_in_groups(tmp_path, num_speakers, protocol, num_groups):

@@ -7,7 +7,7 @@ from lhotse import SupervisionSegment
 
 from dsnet.corpus.gate import apply_labels, check, count, label, native_labels
 from dsnet.errors import CorpusError
-from dsnet.task import GateConfig, TaskConfig
+from dsnet.task import GateConfig, ReferenceConfig, TaskConfig
 
 NATIVE = {"a1": "hap", "a2": "exc", "b1": "neu", "b2": "xxx", "b3": "xxx"}
 
@@ -29,6 +29,7 @@ def task(**gate):
         label_map={"hap": "happy", "exc": "happy", "neu": "neutral", "sad": "sad"},
         ignored_labels=["xxx", "oth"],
         gate=GateConfig(**gate),
+        references=ReferenceConfig("neu", if_missing="all_utterances"),
     )
 
 
@@ -59,19 +60,56 @@ def test_mismatch_gives_both_figures():
         "speaker c: 0, expected 5",
     ]
     with pytest.raises(CorpusError, match=r"m: other counts than t\.yaml .*--allow-count-mismatch"):
-        check(report, "m", "t.yaml")
+        check(report, config, "m", "t.yaml")
 
 
 def test_only_the_first_ten_differences_are_told():
     config = task(by_speaker={f"s{i:02d}": 1 for i in range(20)})
     with pytest.raises(CorpusError, match="s07: 0, expected 1; and 12 more") as caught:
-        check(count(label(supervisions(), config), config), "m", "t.yaml")
+        check(count(label(supervisions(), config), config), config, "m", "t.yaml")
     assert "s08" not in str(caught.value)
 
 
 def test_matching_gate_passes():
     config = task(utterances=3, by_class={"neutral": 1, "happy": 2}, by_speaker={"a": 2, "b": 1})
-    check(count(label(supervisions(), config), config), "m", "t.yaml")
+    check(count(label(supervisions(), config), config), config, "m", "t.yaml")
+
+
+def test_speakers_with_one_class_and_without_neutral():
+    labels = {"a1": "hap", "a2": "exc", "b1": "neu", "b2": "hap", "c1": "sad", "c2": "neu"}
+    config = replace(task(), only={"take": ["1"]})  # c2 is no take of it
+    takes = dict.fromkeys(labels, "1") | {"c2": "2"}
+    report = count(label(supervisions(labels, take=takes), config), config)
+    assert report.one_class == {"a": "happy", "c": "sad"}
+    assert report.without_neutral == {"a": 2, "c": 1}
+
+
+def test_neutral_may_be_outside_the_task():
+    config = replace(
+        task(), classes=["happy", "sad"], label_map={"hap": "happy", "exc": "sad"},
+        ignored_labels=["neu", "xxx"],
+    )  # fmt: skip
+    labels = {"a1": "hap", "a2": "neu", "b1": "exc"}
+    assert count(label(supervisions(labels), config), config).without_neutral == {"b": 1}
+
+
+def test_counts_and_missing_neutrals_are_refused_together():
+    config = task(utterances=4)
+    config.references.if_missing = "error"
+    report = count(label(supervisions(), config), config)
+    with pytest.raises(CorpusError) as caught:
+        check(report, config, "m", "t.yaml")
+    counts, neutrals = str(caught.value).split("\n")
+    assert "3 utterances, expected 4" in counts
+    assert neutrals.startswith(
+        "m: 1 of 2 speakers have no utterance with native label 'neu' to serve as neutral "
+        "reference: a (2 utterances in the task). Labels are exc, hap, neu, oth, sad, xxx. Correct "
+        "references.native_label of t.yaml"
+    )
+    with pytest.raises(CorpusError, match="^m: 1 of 2 speakers have no utterance"):
+        check(report, config, "m", "t.yaml", allow_count_mismatch=True)
+    config.references.if_missing = "drop_speaker"
+    check(report, config, "m", "t.yaml", allow_count_mismatch=True)
 
 
 def test_supervision_without_emotion():
@@ -87,7 +125,7 @@ def test_only_some_utterances_and_the_others_counted():
     assert labels.utt2emo == {"a1": "happy", "b1": "neutral"}
     assert labels.ignored == {} and [s.id for s in labels.candidates] == ["a1", "b1"]
     assert labels.others == {"condition (none)": 1, "condition script": 2}
-    check(count(labels, config), "m", "t.yaml")
+    check(count(labels, config), config, "m", "t.yaml")
 
 
 def test_two_fields_must_both_fit():

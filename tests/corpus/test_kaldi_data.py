@@ -82,7 +82,7 @@ def test_second_channel_cannot_be_exported(tmp_path):
     samples = np.random.default_rng(0).uniform(-0.5, 0.5, (8000, 2))
     soundfile.write(tmp_path / "a.wav", samples, 16000)
     made = manifests([Utterance("a", "s", "N", tmp_path / "a.wav", channel=1)])
-    with pytest.raises(CorpusError, match="not on the first channel"):
+    with pytest.raises(CorpusError, match="not the first channel"):
         export_kaldi(*made, tmp_path)
 
 

@@ -43,9 +43,11 @@ def test_good_corpus(corpus, tmp_path, monkeypatch, capsys):
     _, supervisions = read_manifests(tmp_path / "m")
     assert [s.id for s in supervisions] == ["s0-N", "s0-W", "s1-N", "s1-T", "s1-W"]
     out = capsys.readouterr().out
-    assert "s1       1  1  1      3" in out
+    assert ["s1", "1", "1", "1", "3"] in [line.split() for line in out.splitlines()]
     assert "5 utterances of 2 speakers, 0.00 h, 16000 Hz" in out
     assert "2 utterances have the same audio as another: s0-N, s1-T" in out
+    assert "2 utterances have the same audio as another and another label: s0-N N, s1-T T" in out
+    assert "one person" not in out  # a single recording may be a slip
     assert not (tmp_path / "m" / "dropped.txt").exists()
 
 
@@ -92,12 +94,76 @@ def test_two_files_with_one_id(corpus, tmp_path, monkeypatch):
         run(monkeypatch, corpus, tmp_path / "m")
 
 
+def test_ids_and_sexes_are_refused_together(tmp_path):
+    def utterance(name, **more):
+        return Utterance(name, "ann", "N", tmp_path / f"{name}.wav", **more)
+
+    twice = [utterance(f"u{i}", sex="female") for i in range(12)] * 2
+    found = [*[Utterance(**vars(u)) for u in twice], utterance("v", sex="male"), utterance("w")]
+    with pytest.raises(CorpusError) as caught:
+        prepare(found, tmp_path / "m")
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "the corpus: 13 problems"
+    assert "  12 ids of two utterances; the first 10:" in lines and "id 'u10'" not in str(lines)
+    assert lines[-1].startswith("    speaker 'ann' is female in 'u0' and male in 'v'; correct one")
+
+
 def test_missing_and_empty_corpus_folder(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="nowhere: no such corpus folder"):
         run(monkeypatch, tmp_path / "nowhere", tmp_path / "m")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit, match="empty: no utterance found"):
         run(monkeypatch, tmp_path / "empty", tmp_path / "m")
+
+
+def test_one_person_under_two_names(corpus, tmp_path, monkeypatch, capsys):
+    for seed, name in ((0, "s2-N"), (2, "s2-W"), (1, "s3-N")):  # s0 twice, s1 once
+        write(corpus / f"{name}.wav", seed)
+    run(monkeypatch, corpus, tmp_path / "m")
+    notes = [line for line in capsys.readouterr().out.splitlines() if "one person" in line]
+    words = "speakers s0 and s2 have 2 identical recordings: one person under two names?"
+    assert notes == [f"note: {words}"]
+
+
+@pytest.fixture
+def stereo(corpus):
+    """The corpus with stereo files: s2-N and s2-W have two voices, s2-T one in both channels."""
+    for name in ("N", "W"):
+        samples = np.random.default_rng(ord(name)).uniform(-0.5, 0.5, (3200, 2))
+        soundfile.write(corpus / f"s2-{name}.wav", samples, 16000)
+    soundfile.write(corpus / "s2-T.wav", np.repeat(samples[:, :1], 2, axis=1), 16000)
+    return corpus
+
+
+def test_channels_that_differ_are_counted_and_equal_ones_are_no_news(
+    stereo, tmp_path, monkeypatch, capsys
+):
+    run(monkeypatch, stereo, tmp_path / "m")
+    (note,) = [line for line in capsys.readouterr().out.splitlines() if "channel" in line]
+    assert note == (
+        "note: 2 recordings have several channels that differ: channel 0 is taken; channel: mean "
+        "averages them (egs/README.md, Channels): s2-N, s2-W"
+    )
+    run(monkeypatch, stereo, tmp_path / "m", "--channel", "0")
+    assert "channel" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("channel", "in_manifest"), [("", 0), ("mean", [0, 1])])
+def test_the_channel_is_written_into_the_manifests(
+    stereo, tmp_path, monkeypatch, channel, in_manifest
+):
+    run(monkeypatch, stereo, tmp_path / "m", "--channel", channel)
+    _, supervisions = read_manifests(tmp_path / "m")
+    assert supervisions["s2-N"].channel == in_manifest
+    assert supervisions["s0-N"].channel == 0  # mono
+
+
+def test_a_channel_that_is_none(stereo, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, stereo, tmp_path / "m", "--channel", "left")
+    assert "'left'; expected 0 for the first, 1, ... or mean" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="is on channel 1, but the file has 1"):
+        run(monkeypatch, stereo, tmp_path / "m", "--channel", "1")
 
 
 def test_nothing_left(tmp_path):

@@ -135,7 +135,7 @@ def test_bad_headers(tmp_path, header, message):
         ("", "a1,a.wav,,N", r":2: speaker is empty"),
         ("", "a1,a.wav,ann, ", r":2: emotion is empty"),
         ("", "a1,,ann,N", r":2: path is empty"),
-        ("", ",,,", r":2: id is empty; fill it in or remove the row"),
+        ("", ",,,", r":2: id, path, speaker, emotion is empty; fill it in or remove the row"),
         ("", "a 1,a.wav,ann,N", r":2: id is 'a 1'; expected a name without white space"),
         ("", "a1 ,a.wav,ann,N", r":2: id is 'a1 '"),
         ("", "a1,a.wav,ann\u00a0b,N", r":2: speaker is 'ann\\xa0b'"),
@@ -150,7 +150,7 @@ def test_bad_headers(tmp_path, header, message):
         (",start,end", "a1,a.wav,ann,N,2,1.5", r":2: end is 1\.5 s and start is 2 s"),
         (",start,end", "a1,a.wav,ann,N,2,2", r":2: end is 2 s and start is 2 s"),
         (",channel", "a1,a.wav,ann,N,left", r":2: channel is 'left'; expected 0 for the first"),
-        (",channel", "a1,a.wav,ann,N,-1", r":2: channel is '-1'"),
+        (",channel", "a1,a.wav,ann,N,-1", r":2: channel is '-1'; expected .* mean for the average"),
         (",sex", "a1,a.wav,ann,N,weiblich", r":2: sex is 'weiblich'; expected one of f, female, m"),
         ("", 'a1,"a.wav,ann,N', r":2: not readable as a row .*quoted cell closed"),
         ("", 'a1,"a"b.wav,ann,N', r":2: not readable as a row"),
@@ -169,6 +169,41 @@ def test_two_rows_that_contradict_each_other(tmp_path):
         f"{HEADER},sex\na1,a.wav,ann,N,f\na2,b.wav,ann,N,\na3,c.wav,ann,N,m\n",
         r":4: speaker 'ann' is male here and female in .*csv:2; correct one",
     )
+
+
+def test_one_audio_with_two_labels_or_speakers(tmp_path):
+    message = r":3: 'wav/\./a1\.wav' is {} here and N of ann in .*csv:2; keep one"
+    for columns, found in (("ann,W", "W of ann"), ("bob,N", "N of bob")):
+        text = f"{HEADER}\na1,wav/a1.wav,ann,N\na2,wav/./a1.wav,{columns}\n"
+        refuses(tmp_path, text, message.format(found))
+    spans = "a1,a.wav,ann,N,0,1,0\na2,a.wav,ann,W,1,2,0\na3,a.wav,bob,W,0,1,1\n"
+    assert len(read(tmp_path, f"{HEADER},start,end,channel\n{spans}").rows) == 3
+    twice = f"{HEADER}\na1,a.wav,ann,N\na2,a.wav,ann,N\n"  # stage 0 counts it
+    assert len(read(tmp_path, twice).rows) == 2
+
+
+def test_all_that_is_wrong_is_told_at_once_ten_of_each_kind(tmp_path):
+    rows = [f"u{i},{i}.wav,ann,N,f" for i in range(20)]
+    rows += ["u0,x.wav,ann,N,f"] * 12  # their ids and audio are there already
+    rows += ["v1,v1.wav,bob,W,f", "v2,v2.wav,bob,W,m", "v3,v3.wav,bob,W,m", "v4,v4.wav,,W,m"]
+    rows += ["w1,0.wav,ann,W,f", "w2,w2.wav,ann,W"]
+    with pytest.raises(CorpusError) as caught:
+        read(tmp_path, "\n".join([f"{HEADER},sex", *rows]))
+    path = f"{tmp_path}/utterances.csv"
+    first, *lines = str(caught.value).split("\n")
+    assert first == f"{path}: 16 problems"
+    heads = [line.strip() for line in lines if not line.startswith("    ")]
+    assert heads == [
+        "1 rows with another number of cells than the header:",
+        "1 rows without a cell that is needed:",
+        "12 ids that another row has already; the first 10:",
+        "1 rows that contradict another about the same audio:",
+        "1 speakers of two sexes:",
+    ]
+    begins = [re.match(rf" +{re.escape(path)}:(\d+): ", line) for line in lines]
+    numbers = [int(begin[1]) for begin in begins if begin]
+    assert [n for n in numbers if 22 <= n < 34] == list(range(22, 32))
+    assert sorted(set(numbers) - set(range(22, 34))) == [35, 37, 38, 39]
 
 
 def test_bad_files(tmp_path):

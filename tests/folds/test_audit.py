@@ -75,6 +75,32 @@ def test_same_audio_on_one_side_is_reported():
     assert "same audio, on one side: b1 b2" in format_audit(report, "")
 
 
+def test_two_speakers_with_many_identical_recordings_are_named():
+    copies = {f"c{n}": f"hash of a{n}" for n in (1, 2, 3)}
+    tables = replace(TABLES, utt2hash=TABLES.utt2hash | copies)
+    with pytest.raises(FoldError) as caught:
+        audit(tables, FOLDS, REFERENCES)
+    assert str(caught.value) == (
+        "fold a: the same audio is in test as a1 and in train as c1; in test as a2 and in train as "
+        "c2; in test as a3 and in train as c3; find out which is mislabelled and leave it out in "
+        "stage 0. Note: speakers a and c have 3 identical recordings: one person under two names?"
+    )
+    together = {
+        "a": Fold(of("b"), of("d"), of("a", "c")),
+        "b": Fold(of("a", "c"), of("d"), of("b")),
+    }
+    together["d"] = Fold(of("a", "c"), of("b"), of("d"))
+    tables = replace(
+        tables,
+        utt2spk=UTT2SPK | dict.fromkeys(of("d"), "d"),
+        utt2emo=TABLES.utt2emo | {"d1": "x", "d2": "x", "d3": "y"},
+    )
+    report = audit(tables, together, REFERENCES)
+    named = ["speakers a and c have 3 identical recordings: one person under two names?"]
+    assert report["speakers_with_same_audio"] == named
+    assert named[0] in format_audit(report, "").splitlines()
+
+
 def test_training_part_without_a_class_stops():
     tables = replace(TABLES, utt2emo=TABLES.utt2emo | {"b3": "x"})
     with pytest.raises(FoldError, match="fold c: the training part has no utterance of y"):
@@ -121,7 +147,10 @@ def test_text_names_folds_counts_and_left_out_speakers():
     assert lines[0] == "9 utterances of 3 speakers, 3 folds: how it is split"
     assert lines[2].split() == ["a", "3", "3", "3", "x", "2", "y", "1", "x", "2", "y", "1"]
     assert "1 speakers, 7 utterances left out of the task, no neutral utterance: z 7" in text
-    assert "all of theirs serve: speaker b" in text
+    assert (
+        "1 speakers have no neutral utterance: any utterance of theirs serves as reference: b"
+        in lines
+    )
     assert "5 utterances without text: not compared by text" in text
     assert "2 test utterances say a text that the training part has too" in text
 

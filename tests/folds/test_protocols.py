@@ -1,11 +1,16 @@
 """Protocols on tables small enough to split by hand, and what must hold for any table."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from dsnet.config import load
 from dsnet.errors import FoldError
-from dsnet.folds.protocols import in_words, make_folds
-from dsnet.task import FoldConfig
+from dsnet.folds.protocols import in_words, known_fold_names, make_folds
+from dsnet.task import FoldConfig, TaskConfig
+
+EGS = Path(__file__).parents[2] / "egs"
 
 TWO_EACH = {f"{spk}-{n}": spk for spk in ("a", "b", "c", "d") for n in (2, 1)}
 
@@ -68,6 +73,17 @@ def test_groups_hold_as_many_of_each_sex():
         assert sum(sex[utt2spk[utt]] == "male" for utt in fold.test) == 2
     assert folds["group1"].dev == folds["group2"].test
     assert folds["group6"].dev == folds["group1"].test
+
+
+@pytest.mark.parametrize(
+    ("config", "num_folds"),
+    [("ravdess/conf/8class", 12), ("crema_d/conf/6class", 13), ("crema_d/conf/6class_voted", 13)],
+)
+def test_default_groups_are_enough_for_significance(config, num_folds):
+    """Folds are permuted, so p is at least 2 / 2^folds; five folds cannot have p under 0.06."""
+    names = known_fold_names(load(EGS / f"{config}.yaml", TaskConfig))
+    assert len(names) == num_folds
+    assert 2 / 2 ** len(names) < 0.001
 
 
 def test_too_few_speakers_groups_and_sessions():

@@ -59,7 +59,7 @@ def test_neutral_utterances_of_a_speaker_in_one_walk_for_all(task_dir):
     task = TaskData.load(task_dir)
     table = Counting(task.neutral2spk | {"a0": "a"})
     task = dataclasses.replace(task, neutral2spk=table)
-    found = {utt: task.clips(utt) for utt in [*task.utt2spk, "b0"]}
+    found = {utt: task.neutrals(utt) for utt in [*task.utt2spk, "b0"]}
     # references come first, an utterance is never among its own
     assert found == {"a1": ["a0"], "a2": ["a1", "a0"], "b1": ["b0"], "c1": [], "b0": []}
     assert table.walks == 1  # one an utterance would be quadratic in the corpus

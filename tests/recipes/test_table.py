@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from lhotse import CutSet, validate
 
 from dsnet.bin import run
 from dsnet.bin.prepare_table import main
@@ -15,7 +16,12 @@ from dsnet.corpus.manifests import read_manifests
 from dsnet.corpus.table import read_table
 from dsnet.corpus.table_audio import find_utterances
 from dsnet.errors import CorpusError
+from dsnet.features import FEATURES
+from dsnet.features.combine import combine
+from dsnet.features.extract import compute_shard, decode
+from dsnet.features.fbank import FbankConfig
 
+AUDIO = ("wav/one.wav", "wav/größe 2.flac")
 HEADER = "id,path,speaker,emotion,start,end,channel,valence,take\n"
 
 
@@ -84,7 +90,7 @@ def test_manifests_of_files_of_every_kind(corpus, tmp_path, stage_0):
     assert "5 utterances of 3 speakers, 0.00 h, 16000 and 44100 Hz" in out
     assert "further columns, kept as custom fields: valence (numbers), take (text)" in out
     assert re.search(r"1 audio files in .* that no row names: wav/spare\.wav\n", out)
-    assert "1 utterances are of files with several channels" in out
+    assert "channels" not in out  # the table says which
     assert sorted(corpus.rglob("*")) == before
 
     recordings, supervisions = read_manifests(tmp_path / "m")
@@ -130,7 +136,7 @@ def test_two_files_of_one_name_need_the_column_recording(corpus, tmp_path, stage
         ("u1,long.wav,ann,N,2,,,,", r":2: the utterance spans 2\.0 to 2\.0 s, but"),
         ("u1,long.wav,ann,N,1000,2000,,,", r":2: the utterance spans .* times in seconds"),
         ("u1,wav/one.wav,ann,N,,,1,,", r":2: channel is 1, but 'wav/one\.wav' has 1 \(counted"),
-        ("u1,wav,ann,N,,,,,", r": 1 of 1 rows name audio that is not there"),
+        ("u1,wav,ann,N,,,,,", r":2: no such file: 'wav'\. Relative paths start from"),
     ],
 )
 def test_rows_that_their_file_does_not_bear_out(corpus, row, message):
@@ -143,16 +149,45 @@ def test_missing_audio_is_counted_and_what_may_be_meant_is_named(corpus, stage_0
     rows += [f"u{i:02d},none{i}.wav,ann,N" for i in range(2, 14)]
     with pytest.raises(CorpusError) as caught:
         find(corpus, rows, "id,path,speaker,emotion\n")
-    first, *listed, last = str(caught.value).splitlines()
-    assert first.endswith("14 of 15 rows name audio that is not there; first ten:")
+    _, first, *listed, last = str(caught.value).splitlines()
+    assert first == "  14 of 15 rows name audio that is not there; the first 10:"
     assert len(listed) == 10
-    assert listed[0].endswith(r"csv:2: 'WAV\One.wav'; is it 'wav/one.wav'?")
+    assert listed[0].endswith(r"csv:2: no such file: 'WAV\One.wav'; is it 'wav/one.wav'?")
     assert listed[1].endswith("; is it 'wav/größe 2.flac'?")
-    assert listed[9].endswith("csv:12: 'none9.wav'")
+    assert listed[9].endswith("csv:12: no such file: 'none9.wav'")
     assert f"start from {corpus}." in last and "--drop-bad-audio true" in last
 
     out, error = stage_0("--drop-bad-audio", "true")
     assert error is None and "14 of 15 utterances dropped: bad audio" in out
+
+
+def test_cells_and_audio_are_refused_together(corpus, stage_0):
+    rows = ["u1,wav/one.wav,ann,N,f", "u2,none.wav,ann,N,m", ",../x.wav,bob,W,f"]
+    path = corpus / "utterances.csv"
+    path.write_text("\n".join(["id,path,speaker,emotion,sex", *rows]))
+    lines = stage_0()[1].splitlines()
+    assert lines[0] == f"prepare_table: {path}: 4 problems"
+    wheres = [line.split(": ")[0].rpartition(":")[2] for line in lines if f"    {path}" in line]
+    assert wheres == ["4", "3", "4", "3"]  # no id, two sexes, outside the folder, no such file
+
+
+@pytest.mark.parametrize("option", [True, False])
+def test_features_are_of_the_mean_of_the_channels(corpus, tmp_path, stage_0, option):
+    rows = [f"u{i},{name},ann,N,{'' if option else 'mean'}" for i, name in enumerate(AUDIO)]
+    find(corpus, rows, "id,path,speaker,emotion,channel\n")
+    out, error = stage_0(*(["--channel", "mean"] if option else []))
+    assert error is None and "channel" not in out
+    recordings, supervisions = read_manifests(tmp_path / "m")
+    decoded = decode(supervisions["u1"], recordings["u1"])
+    both, _ = soundfile.read(corpus / AUDIO[1])
+    np.testing.assert_allclose(decoded, (both[:, 0] + both[:, 1]) / 2, atol=1e-7)
+    assert supervisions["u0"].channel == 0  # mono
+    extractor = FEATURES["fbank"][1]("fbank", FbankConfig())
+    compute_shard(tmp_path / "m", tmp_path / "f", extractor, 1, 1)
+    combine(tmp_path / "m", tmp_path / "f", extractor)
+    cuts = CutSet.from_file(tmp_path / "f" / "cuts.jsonl.gz")
+    assert [cut.channel for cut in cuts] == [0, [0, 1]]
+    validate(cuts.to_eager(), read_data=True)
 
 
 def test_errors_end_the_program_with_their_message(corpus, stage_0):

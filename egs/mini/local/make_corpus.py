@@ -30,6 +30,7 @@ import numpy as np
 from scipy.io import wavfile
 from scipy.signal import lfilter, sosfilt
 
+from dsnet.bin import run
 from dsnet.files import write_text
 
 RATE = 16000
@@ -295,4 +296,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
