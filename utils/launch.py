@@ -10,6 +10,8 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from shown import shown
+
 OPTIONS = ("--max-jobs-run", "--mem", "--gpu", "--num-threads", "--time")
 JOBS = re.compile(r"([A-Z_][A-Z0-9_]*)=(\d+)(?::(\d+))?")
 ENDED = re.compile(r"# Ended \(code (\d+)\)")
@@ -138,7 +140,8 @@ def report(program: str, launch: Launch, codes: dict[int, int | None]) -> int:
     which = (
         f"{len(failed)} of {len(codes)} jobs failed ({launch.name} {', '.join(map(str, failed))})"
     )
-    print(f"{program}: {which if launch.name else 'job failed'}; end of {log}:", file=sys.stderr)
+    which = which if launch.name else "job failed"
+    print(f"{program}: {which}; end of {shown(str(log))}:", file=sys.stderr)
     for line in tail(log, 15):
         print(f"  | {line}", file=sys.stderr)
     for job in failed:

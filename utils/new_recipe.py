@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Write egs/NAME, the recipe of another corpus; new_recipe.sh calls this.
 
-The stages are those of egs/stages.sh, the config of features is a copy of egs/emodb's. With --table
-the task config is drafted from the labels of the table; without, it and local/prepare.py are
-examples to be changed.
+The stages are those of egs/stages.sh, features and systems those of egs/conf. With --table the task
+config is drafted from the labels of the table; without, it and local/prepare.py are examples to be
+changed.
 """
 
 import argparse
@@ -71,13 +71,13 @@ RUN_SH = """\
 corpus_dir=
 {defaults}task={task}
 parse_options "$@"
-{after}[[ $ablation == false ]] || ablation "$@"
+{after}plan "$@"
 
 stage 0 "prepare"
 once manifests --reads "$corpus_dir" {source} \\
   --writes data/manifests/{{recordings,supervisions}}.jsonl.gz \\
   -- python {program} data/manifests \\
-  --drop-bad-audio "$drop_bad_audio"
+  --drop-bad-audio "$drop_bad_audio" --channel "$channel"
 
 # shellcheck source=egs/stages.sh
 . ../stages.sh
@@ -147,7 +147,6 @@ def write_recipe(name: str, table: Table | None) -> None:
     made = Path(tempfile.mkdtemp(dir=EGS, prefix=".new-"))
     try:
         (made / "conf").mkdir()
-        shutil.copyfile(EGS / "emodb/conf/fbank.yaml", made / "conf/fbank.yaml")
         if table:
             found = [(row.facts["speaker"], row.facts["emotion"]) for row in table.rows]
             task = draft_task(found, name)

@@ -6,8 +6,9 @@ Usage: once.py run|force|check STAGE RESUME NAME --reads PATH... --writes PATH..
 A marker .done/STAGE-NAME.json holds the command and a digest of every path in --reads: of a file
 its content, of a folder the path, size and time of each file (those with a leading dot left out).
 A step is done if its marker has the same command and digests and all --writes exist. How a command
-is launched (run.py or slurm.py, and their options) is no part of it: it does not alter the result.
-Mode check runs nothing and compares no commands; it stops if the step is not done.
+is launched (run.py or slurm.py, their options, how many jobs, on which device) is no part of it: it
+does not alter the result. Mode force removes the --writes and runs, whatever is done. Mode check
+runs nothing and compares no commands; it stops if the step is not done.
 RESUME is the user's command up to the stage number. Empty paths are options without a value.
 """
 
@@ -17,16 +18,20 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from launch import JOBS
+from shown import shown
 from signals import Signals, signal_group
 
 TOLD = 64  # exit status: the message says all, recipe.sh adds nothing
 GRACE_SECONDS = 10  # from a forwarded signal to SIGKILL; run.py gives its jobs five
+NO_MATTER = ("--job", "--num-jobs", "--device", "--num-threads")  # options with a value
 LAUNCHERS = ("run.py", "slurm.py", "run.pl", "slurm.pl", "queue.pl")
 
 
@@ -89,6 +94,8 @@ class Step:
             self._require_inputs(before, resume)
             print(f"  {self.name}: {reason}", flush=True)
             self.marker.unlink(missing_ok=True)
+            if force:
+                self._remove_outputs()
             start = time.monotonic()
             status = self._call(lock)
             if status == 0:
@@ -115,14 +122,14 @@ class Step:
     def _stale(self, marker: dict, digests: dict[str, str | None]) -> str:
         for path, value in digests.items():
             if value is None:
-                return f"{path} is missing"
+                return f"{shown(path)} is missing"
             if path not in marker["reads"]:
-                return f"{path} was not read before"
+                return f"{shown(path)} was not read before"
             if value != marker["reads"][path]:
-                return f"{path} changed"
+                return f"{shown(path)} changed"
         for path in self.writes:
             if not os.path.exists(path):
-                return f"{path} is missing"
+                return f"{shown(path)} is missing"
         return ""
 
     def _require_inputs(self, digests: dict[str, str | None], resume: str) -> None:
@@ -136,13 +143,23 @@ class Step:
             if writer:
                 stage, name = writer
                 raise StepError(
-                    f"{path} is missing; {name} of stage {stage} writes it. Run first:\n"
+                    f"{shown(path)} is missing; {name} of stage {stage} writes it. Run first:\n"
                     f"  {resume} {stage}"
                 )
             raise StepError(
-                f"{path} is missing; if an option names it, correct the option; "
+                f"{shown(path)} is missing; if an option names it, correct the option; "
                 "if a stage writes it, run that stage first"
             )
+
+    def _remove_outputs(self) -> None:
+        """Remove what the step wrote, so that no program takes it for done."""
+        for path in (path.rstrip("/") or path for path in self.writes):
+            if Path.cwd().is_relative_to(os.path.realpath(path)):
+                raise StepError(f"{path} holds the recipe itself; --force does not remove it")
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            elif os.path.lexists(path):
+                os.unlink(path)
 
     def _lock_path(self) -> Path:
         self.marker.parent.mkdir(exist_ok=True)
@@ -193,10 +210,12 @@ class Step:
         """Write the marker, with the digests from before the command ran."""
         for path in self.writes:
             if not os.path.exists(path):
-                raise StepError(f"the command ended well but did not write {path}")
+                raise StepError(f"the command ended well but did not write {shown(path)}")
         for path, value in before.items():
             if digest(path) != value:
-                print(f"  {self.name}: {path} changed meanwhile; the next run redoes this step")
+                print(
+                    f"  {self.name}: {shown(path)} changed meanwhile; the next run redoes this step"
+                )
         content = {
             "command": self.command,
             "reads": before,
@@ -240,20 +259,23 @@ def _listing(top: str):
 
 
 def essence(command: list[str]) -> list[str]:
-    """Return the command without its launcher and the launcher's options; job range and log stay.
+    """Return the command without what does not alter its result.
 
-    >>> essence(["slurm.py", "--gpu", "1", "JOB=1:2", "a.JOB.log", "python", "x.py"])
-    ['JOB=1:2', 'a.JOB.log', 'python', 'x.py']
+    >>> essence(["slurm.py", "--gpu", "1", "JOB=1:2", "a.JOB.log", "x.py", "--num-jobs", "2"])
+    ['a.JOB.log', 'x.py']
     """
-    if os.path.basename(command[0]) not in LAUNCHERS:
-        return command
-    words, jobs = command[1:], []
-    while len(words) > 1 and (words[0].startswith("-") or "=" in words[0]):
-        if words[0].startswith("-"):
+    words = list(command)
+    if os.path.basename(words[0]) in LAUNCHERS:
+        words = words[1:]
+        while len(words) > 1 and (words[0].startswith("-") or JOBS.fullmatch(words[0])):
+            words = words[2:] if words[0].startswith("-") else words[1:]
+    kept = []
+    while words:
+        if words[0] in NO_MATTER:
             words = words[2:]
         else:
-            jobs, words = words[:1], words[1:]
-    return jobs + words
+            kept.append(words.pop(0))
+    return kept
 
 
 def _difference(old: list[str], new: list[str]) -> str:
@@ -271,12 +293,16 @@ def _load(marker: Path) -> dict | None:
 
 
 def _writer(path: str) -> tuple[str, str] | None:
-    """Return (stage, name) of the step whose marker says that it writes `path`."""
-    for marker in sorted(Path(".done").glob("*.json")):
-        for written in (_load(marker) or {}).get("writes", []):
-            if path == written or path.startswith(written.rstrip("/") + "/"):
-                return re.fullmatch(r"(-?\d+)-(.*)", marker.stem).groups()
-    return None
+    """Return (stage, name) of the step whose marker says that it writes `path`, or its folder."""
+    writers = {
+        written.rstrip("/"): marker.stem
+        for marker in sorted(Path(".done").glob("*.json"))
+        for written in (_load(marker) or {}).get("writes", [])
+    }
+    around = [written for written in writers if f"{path}/".startswith(f"{written}/")]
+    if not around:
+        return None
+    return re.fullmatch(r"(-?\d+)-(.*)", writers[max(around, key=len)]).groups()
 
 
 if __name__ == "__main__":

@@ -118,7 +118,9 @@ def show(name: str, resolved: str, typed: str) -> str:
     """Return a value for a report: without the folders of this machine."""
     if name in RECIPES and resolved.startswith(".."):
         return os.path.join("egs", os.path.basename(resolved))
-    return "FOLDER" if os.path.isabs(resolved) else typed
+    if os.path.isabs(resolved):
+        return "FOLDER"
+    return resolved if os.path.isabs(typed) else typed
 
 
 def check_stages(values) -> None:

@@ -1,11 +1,16 @@
 # What every run.sh shares: options, stages, steps that are skipped once done, what to do on errors.
-# Source me in front of parse_options; stage, stop_stage, force and folds must be among the options.
+# Source me before the options. An option is a lower-case variable that run.sh, or a file that it
+# sources for its options, sets; stage, stop_stage, force and folds are among them.
 # shellcheck shell=bash disable=SC2034,SC2154  # run.sh sets and uses them
 
 set -Eeuo pipefail
 recipe=    # name of the recipe: emodb
 command=   # what the user typed, for reports: no stages, FOLDER for folders outside the recipe
 files=()   # what fold_files has found
+systems=   # what `plan` has found: systems to train, networks among them, ensembles, features
+networks=
+ensembles=
+features=
 # Names with a leading underscore cannot clash with an option.
 _stage=   # number and title of the stage that run.sh is in
 _title=
@@ -17,6 +22,9 @@ log() { printf '%(%F %T)T %s\n' -1 "$*"; }
 
 # Exit status 64 of a step or of $(...) means: the user has been told all there is to say.
 die() { echo "${0##*/}: $*" >&2; exit "$(( BASH_SUBSHELL ? 64 : 1 ))"; }
+
+# shown PATH: a path of the recipe as seen from where the user stands.
+shown() { echo "${DSNET_FROM:+$DSNET_FROM/}$1"; }
 
 # parse_options ARGS...: --some-name VALUE (or =VALUE) sets $some_name, then go to the recipe.
 # Options are the lower-case variables that run.sh sets in front of its call, and those of
@@ -39,9 +47,46 @@ parse_options() {
   mapfile -d '' -t parsed < <(python3 -I "$DSNET_ROOT"/utils/options.py "$0" "${options[@]}" -- "$@")
   wait "$!" || exit 1
   for item in "${parsed[@]}"; do printf -v "${item%%=*}" '%s' "${item#*=}"; done
+  if [[ ! -v DSNET_FROM ]]; then  # else it is that of the ablation, which calls its recipe
+    DSNET_FROM=$(realpath -m --relative-to=. -- "$(dirname -- "$0")")
+    [[ $DSNET_FROM != . ]] || DSNET_FROM=
+    export DSNET_FROM  # what paths in messages begin with
+  fi
   cd -- "$(dirname -- "$0")" > /dev/null
   recipe=${PWD##*/}
 }
+
+# plan ARGS...: check all names before anything runs, and say what the stages need: the systems to
+# train with their features, the networks among them, ensembles. --ablation ends here.
+plan() {
+  [[ $ablation == false ]] || ablation "$@"
+  local lines
+  lines=$(python -m dsnet.bin.plan --task "$task" --systems "$systems" --folds "$folds" \
+    --seeds "$seeds" --enrolments "$enrolments" --device "$device") || exit 1
+  read_plan "$lines"
+}
+
+# read_plan LINES: set what the lines of a plan say: systems to train, networks among them,
+# ensembles, features.
+declare -A _features_of=() _enrolments_of=() _members_of=()
+read_plan() {
+  local what name rest
+  systems='' networks='' ensembles='' features=''
+  while read -r what name rest; do
+    case $what in
+      features) features+=" $name" ;;
+      ensemble) ensembles+=" $name" _members_of[$name]=$rest ;;
+      network | svm)
+        systems+=" $name"
+        [[ $what != network ]] || networks+=" $name"
+        _features_of[$name]=${rest%% *} _enrolments_of[$name]=${rest#* } ;;
+    esac
+  done <<< "$1"
+}
+
+features_of() { echo "${_features_of[$1]}"; }
+
+enrolments_of() { [[ ${_enrolments_of[$1]} == - ]] || echo "${_enrolments_of[$1]}"; }
 
 # stage N TITLE: what follows is stage N; ends the run behind --stop-stage.
 stage() {
@@ -67,11 +112,11 @@ once() {
 # fold_names TASK_DIR: the folds that --folds chose, or all of them, on one line.
 fold_names() {
   local all chosen name
-  [[ -s $1/folds ]] || die "$1/folds is missing; run the stage that makes folds"
+  [[ -s $1/folds ]] || die "$(shown "$1")/folds is missing; run the stage that makes folds"
   mapfile -t all < "$1"/folds
   read -ra chosen <<< "${folds:-${all[*]}}"
   for name in "${chosen[@]}"; do
-    [[ " ${all[*]} " == *" $name "* ]] || die "no fold '$name' in $1/folds; it has: ${all[*]}"
+    [[ " ${all[*]} " == *" $name "* ]] || die "no fold '$name' in $(shown "$1")/folds; it has: ${all[*]}"
   done
   echo "${chosen[*]}"
 }
@@ -79,40 +124,45 @@ fold_names() {
 # ablation ARGS...: run the recipe with the user's options for every line of ../conf/ablation.txt,
 # put all results on one page, and end.
 ablation() {
-  local changes names folders=() top=${results_dir:-exp/results/$task.ablation}
+  local changes names variants=() last=$stop_stage corpus=$corpus_dir
+  (( last < 5 )) || last=4
+  [[ $corpus == "" ]] || corpus=$(realpath -ms -- "$corpus")  # to be typed from anywhere
   while read -r changes names; do
     [[ $changes != "" && $changes != "#"* ]] || continue
-    [[ $changes == - ]] || folders+=("$top/$task@$changes")
     [[ $changes == - ]] && changes= || changes=@$changes
+    [[ $changes == "" ]] || variants+=("$task$changes")
     log "ablation: $task$changes: $names"
     # Of an option that is given twice the last value counts; we are in the recipe's folder now.
-    bash "$_run_sh" "$@" --ablation false --corpus-dir "$corpus_dir" --task "$task$changes" \
-      --systems "$names" --results-dir "$top${changes:+/$task$changes}" < /dev/null || exit "$?"
+    bash "$_run_sh" "$@" --ablation false --corpus-dir "$corpus" --task "$task$changes" \
+      --systems "$names" --stop-stage "$last" < /dev/null || exit "$?"
   done < ../conf/ablation.txt
-  (( stop_stage < 5 )) || python -m dsnet.bin.score --recipe "$recipe" --command "$command" \
-    --results-dir "$top" --variants "${folders[@]}" \
-    -- conf/"$task".yaml data/"$task" exp/"$task"
+  (( stop_stage < 5 )) || python -m dsnet.bin.score --task "$task" --command "$command" \
+    --results-dir "${results_dir:-exp/results/$task.ablation}" --variants "${variants[@]}"
   exit 0
 }
 
-# system_config NAME [RECIPE]: the YAML file of a system, the recipe's own or the one that all share;
-# what stands behind an @ in the name changes keys of it (dsnet/systems/catalog.py reads the same).
-system_config() {
-  local path
-  for path in "${2:+$2/}conf/${1%%@*}.yaml" ../conf/"${1%%@*}".yaml; do
-    [[ ! -f $path ]] || { echo "$path"; return; }
+# ensemble NAME EXP_DIR OPTION...: one decision of what its members left in EXP_DIR, of all seeds.
+ensemble() {
+  local name=$1 exp=$2 step member seed members=()
+  step=${exp#exp/}
+  shift 2
+  for member in ${_members_of[$name]}; do
+    for seed in $seeds; do
+      fold_files "$exp/$member/seed_$seed" run.json {dev,test}/posteriors.tsv
+      members+=("${files[@]}")
+    done
   done
-  die "no system '${1%%@*}' in ${2:+$2/}conf/ or ../conf/; there are: $(known_systems)"
-}
-
-known_systems() {
-  grep -l '^kind:' conf/*.yaml ../conf/*.yaml | sed 's|.*/||; s|[.]yaml$||' | sort -u | paste -sd ' '
+  fold_files "$exp/$name/seed_1" run.json {dev,test}/posteriors.tsv
+  once "ensemble.${step/\//.}.$name" --reads "${members[@]}" --writes "${files[@]}" \
+    -- python -m dsnet.bin.ensemble "$@" --system "$name" --seeds "$seeds" --folds "$folds" "$exp"
 }
 
 # time_left: say how many trainings are left and how long they take.
 time_left() {
+  local since=0
+  [[ $force == false ]] || printf -v since '%(%s)T' -2  # when this shell began
   (( _stage < stage )) || python3 -ES "$DSNET_ROOT"/utils/time_left.py \
-    exp/"$task" "$systems" "$seeds" "$folds" "$fold_jobs"
+    "$task" "$systems" "$seeds" "$folds" "$fold_jobs" "$since"
 }
 
 # fold_files DIR FILE...: set `files` to each FILE in DIR/fold_<name> of each fold in $folds.

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from launch import Launch, Progress, ended, parse, report
+from shown import shown
 from signals import Signals
 
 POLL_SECONDS = 0.2
@@ -56,7 +57,8 @@ def main() -> None:
         sys.exit(f"slurm.py: no job ran; failed with {process.returncode}: {shlex.join(command)}")
     status = report("slurm.py", launch, wait_for_logs(logs, process.returncode))
     if status:
-        print(f"slurm.py: what Slurm said is in {script_path(launch).parent}", file=sys.stderr)
+        folder = shown(str(script_path(launch).parent))
+        print(f"slurm.py: what Slurm said is in {folder}", file=sys.stderr)
     sys.exit(status)
 
 

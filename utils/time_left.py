@@ -1,61 +1,82 @@
 #!/usr/bin/env python3
-"""Print how many trainings are left and about how long they take.
+"""Print how many trainings of stage 3 are left and about how long they take.
 
-Usage: time_left.py EXP_DIR SYSTEMS SEEDS FOLDS FOLD_JOBS
+Usage: time_left.py TASK SYSTEMS SEEDS FOLDS FOLD_JOBS SINCE
 
-SYSTEMS, SEEDS and FOLDS are lists in one word each. A training is done when its
-EXP_DIR/<system>/seed_<seed>/fold_<fold>/train.json is there, which holds the seconds that it took;
-one that is left is taken to last as long as the mean of its system's, or, before there is any, of
-all.
+SYSTEMS, SEEDS and FOLDS are lists in one word each. A training is done if its train.json is of the
+system and the features as they are now, and not older than the folds and than SINCE (seconds since
+1970; --force redoes what is older). One that is left is taken to last as long as the mean of those
+of its system; of a system without any, as the mean of all, which the message then says. The
+trainings of a system and seed run FOLD_JOBS at a time, and none of the next begins before.
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 from statistics import mean
 
 
 def main() -> None:
-    exp_dir, systems, seeds, folds, fold_jobs = sys.argv[1:]
-    done, seconds, left = count(Path(exp_dir), systems.split(), seeds.split(), folds.split())
-    total = done + sum(left.values())
-    if left and total > len(folds.split()):
+    task, systems, seeds, folds, fold_jobs, since = sys.argv[1:]
+    since = max(float(since), Path("data", task, "task.json").stat().st_mtime)
+    done = total = 0
+    seconds: dict[str, list[float]] = {}  # by system, of its trainings that are there
+    left: list[tuple[str, int]] = []  # (system, trainings left), an entry a seed
+    for system in systems.split():
+        current = current_identity(Path("exp", task, system))
+        for seed in seeds.split():
+            missing = 0
+            for fold in folds.split():
+                path = Path("exp", task, system, f"seed_{seed}", f"fold_{fold}", "train.json")
+                trained = read(path)
+                same = (
+                    trained is not None and current.items() <= trained.get("identity", {}).items()
+                )
+                if same:
+                    seconds.setdefault(system, []).append(trained["seconds"])
+                is_done = same and path.stat().st_mtime >= since
+                done, total, missing = done + is_done, total + 1, missing + (not is_done)
+            left.append((system, missing))
+    if done < total:
         print(f"  {done} of {total} trainings are done{estimate(seconds, left, int(fold_jobs))}")
 
 
-def count(exp_dir: Path, systems: list[str], seeds: list[str], folds: list[str]):
-    """Return the number of trainings done, seconds of them by system, and those left by system."""
-    seconds: dict[str, list[float]] = {}
-    left: dict[str, int] = {}
-    done = 0
-    for system in systems:
-        for seed in seeds:
-            for fold in folds:
-                path = exp_dir / system / f"seed_{seed}" / f"fold_{fold}" / "train.json"
-                if path.is_file():
-                    done += 1
-                    about = json.loads(path.read_text(encoding="utf-8"))
-                    seconds.setdefault(system, []).append(about["seconds"])
-                else:
-                    left[system] = left.get(system, 0) + 1
-    return done, seconds, left
+def read(path: Path) -> dict | None:
+    """Return what a JSON file holds; None if there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def estimate(seconds: dict[str, list[float]], left: dict[str, int], fold_jobs: int) -> str:
+def current_identity(folder: Path) -> dict:
+    """Return what a training of the system in this folder is now, as its train.json says it."""
+    system = json.loads((folder / "system.json").read_text(encoding="utf-8"))
+    feats = read(Path("data", system["config"]["features"], "feats.json"))
+    return {
+        "config": system["config"],
+        "code_digest": system["code"],
+        "features_digest": feats and feats["digest"],
+    }
+
+
+def estimate(seconds: dict[str, list[float]], left: list[tuple[str, int]], fold_jobs: int) -> str:
     """Return how long those left take; nothing is known before the first is done."""
     if not seconds:
         return ""
+    means = {system: mean(values) for system, values in seconds.items()}
     overall = mean(value for values in seconds.values() for value in values)
     expected = sum(
-        number * (mean(seconds[system]) if system in seconds else overall)
-        for system, number in left.items()
+        math.ceil(number / fold_jobs) * means.get(system, overall) for system, number in left
     )
-    return f"; about {in_words(expected / fold_jobs)} left"
+    guessed = dict.fromkeys(system for system, number in left if number and system not in means)
+    condition = ", if {} {} as long as the others".format(
+        " and ".join(guessed), "take" if len(guessed) > 1 else "takes"
+    )
+    return f"; about {in_words(expected)} left{condition if guessed else ''}"
 
 
 def in_words(seconds: float) -> str:
     """Return a time in minutes, from 100 on in hours and minutes."""
-    minutes = round(seconds / 60)
+    minutes = max(1, round(seconds / 60))
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 

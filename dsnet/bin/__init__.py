@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dsnet.errors import DsnetError
+from dsnet.shown import show_paths, shown
 
 
 def run(main: Callable[[], None]) -> None:
     """Call `main`; an error that the user can mend ends the program without a traceback."""
+    show_paths()
     try:
         main()
     except DsnetError as error:
-        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+        sys.exit(f"{Path(sys.argv[0]).stem}: {shown(str(error))}")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# DSNet on CREMA-D: 7,441 utterances of 91 actors in 6 emotions, five groups of actors.
+# DSNet on CREMA-D: 7,441 utterances of 91 actors in 6 emotions, 13 groups of seven actors.
 #
 # Usage: bash egs/crema_d/run.sh --corpus-dir FOLDER [--stage N] [--<option> <value>] ...
 #
@@ -16,12 +16,13 @@
 corpus_dir=
 task=6class
 parse_options "$@"
-[[ $ablation == false ]] || ablation "$@"
+plan "$@"
 
 stage 0 "prepare"
 once manifests --reads "$corpus_dir" local/prepare.py \
   --writes data/manifests/{recordings,supervisions}.jsonl.gz \
-  -- python local/prepare.py "$corpus_dir" data/manifests --drop-bad-audio "$drop_bad_audio"
+  -- python local/prepare.py "$corpus_dir" data/manifests \
+  --drop-bad-audio "$drop_bad_audio" --channel "$channel"
 
 # shellcheck source=egs/stages.sh
 . ../stages.sh

@@ -16,12 +16,13 @@
 corpus_dir=
 task=4class
 parse_options "$@"
-[[ $ablation == false ]] || ablation "$@"
+plan "$@"
 
 stage 0 "prepare"
 once manifests --reads "$corpus_dir" local/prepare.py \
   --writes data/manifests/{recordings,supervisions}.jsonl.gz \
-  -- python local/prepare.py "$corpus_dir" data/manifests --drop-bad-audio "$drop_bad_audio"
+  -- python local/prepare.py "$corpus_dir" data/manifests \
+  --drop-bad-audio "$drop_bad_audio" --channel "$channel"
 
 # shellcheck source=egs/stages.sh
 . ../stages.sh

@@ -16,14 +16,15 @@
 corpus_dir=data/corpus
 task=4class
 parse_options "$@"
-[[ $ablation == false ]] || ablation "$@"
+plan "$@"
 
 stage 0 "prepare"
 once corpus --reads local/make_corpus.py --writes "$corpus_dir"/utterances.csv \
   -- python local/make_corpus.py "$corpus_dir"
 once manifests --reads "$corpus_dir" local/prepare.py \
   --writes data/manifests/{recordings,supervisions}.jsonl.gz \
-  -- python local/prepare.py "$corpus_dir" data/manifests --drop-bad-audio "$drop_bad_audio"
+  -- python local/prepare.py "$corpus_dir" data/manifests \
+  --drop-bad-audio "$drop_bad_audio" --channel "$channel"
 
 # shellcheck source=egs/stages.sh
 . ../stages.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# DSNet on RAVDESS speech: 1,440 utterances of 24 actors in 8 emotions, six groups of four actors.
+# DSNet on RAVDESS speech: 1,440 utterances of 24 actors in 8 emotions, 12 groups of two actors.
 #
 # Usage: bash egs/ravdess/run.sh --corpus-dir FOLDER [--stage N] [--<option> <value>] ...
 #
@@ -16,12 +16,13 @@
 corpus_dir=
 task=8class
 parse_options "$@"
-[[ $ablation == false ]] || ablation "$@"
+plan "$@"
 
 stage 0 "prepare"
 once manifests --reads "$corpus_dir" local/prepare.py \
   --writes data/manifests/{recordings,supervisions}.jsonl.gz \
-  -- python local/prepare.py "$corpus_dir" data/manifests --drop-bad-audio "$drop_bad_audio"
+  -- python local/prepare.py "$corpus_dir" data/manifests \
+  --drop-bad-audio "$drop_bad_audio" --channel "$channel"
 
 # shellcheck source=egs/stages.sh
 . ../stages.sh

@@ -53,6 +53,7 @@ class Recipe:
 
     def __init__(self, folder: Path, where: Path):
         self.folder, self.where = folder, where
+        self.seen = os.path.relpath(folder, where)  # what paths in messages begin with
         self.script = folder / "run.sh"
 
     def write(self, body: str) -> None:

@@ -70,7 +70,8 @@ def break_marker(folder):
 def test_a_change_runs_the_step_again_and_says_why(step, change, reason):
     change(step.folder)
     out = step.ok(*step.corpus)
-    assert f"  fbank: {reason}\n" in out and step.count() == 2
+    seen = reason if reason == "first run" else f"{step.seen}/{reason}"
+    assert f"  fbank: {seen}\n" in out and step.count() == 2
     assert "already done: folds" in out  # its input came out as before
 
 
@@ -82,7 +83,7 @@ def test_rewriting_the_same_content_changes_nothing(step):
 
 def test_a_loop_of_links_in_a_folder_ends(step):
     (step.folder / "corpus/a/up").symlink_to("..")
-    assert "fbank: corpus changed" not in step.ok(*step.corpus)
+    assert f"fbank: {step.seen}/corpus changed" not in step.ok(*step.corpus)
 
 
 def test_another_command_runs_and_says_which_word_changed(step):
@@ -101,7 +102,51 @@ def test_the_launcher_is_no_part_of_the_command(recipe):
     recipe.ok()
     assert "already done: x" in recipe.ok("--cmd", "run.py --max-jobs-run 1 --mem 2G")
     recipe.write("stage 1 x\nonce x --reads --writes -- $cmd JOB=1:3 x.JOB.log true JOB\n")
-    assert "x: command changed: 'JOB=1:3', before 'JOB=1:2'" in recipe.ok()
+    assert "already done: x" in recipe.ok()
+    recipe.write("stage 1 x\nonce x --reads --writes -- $cmd JOB=1:3 x.JOB.log test JOB\n")
+    assert "x: command changed: 'test', before 'true'" in recipe.ok()
+
+
+@pytest.mark.parametrize("option", ["--num-jobs", "--num-threads", "--device"])
+def test_how_many_and_where_is_no_part_of_the_command(recipe, option):
+    recipe.write(f"stage 1 x\nonce x --reads --writes -- echo {option} 2 made\n")
+    recipe.ok()
+    recipe.write(f"stage 1 x\nonce x --reads --writes -- echo {option} 3 made\n")
+    assert "already done: x" in recipe.ok()
+
+
+def test_force_removes_what_was_written_first(recipe):
+    """A program that skips what is there does not skip it then."""
+    lazy = "[ -e data/out/kept ] || { mkdir -p data/out; echo $$ > data/out/kept; }"
+    recipe.write(f"stage 1 x\nonce x --reads --writes data/out -- sh -c '{lazy}'\n")
+    recipe.ok()
+    kept = recipe.folder / "data/out/kept"
+    before = kept.read_text()
+    recipe.ok("--force", "true")
+    assert kept.read_text() != before
+
+
+def test_force_removes_no_more_than_what_was_written(recipe):
+    """A link goes, not what it points to; what lies around the recipe is not touched."""
+    elsewhere = recipe.where / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine").touch()
+    (recipe.folder / "out").symlink_to(elsewhere)
+    recipe.write("stage 1 x\nonce x --reads --writes out/ -- mkdir -p out\n")
+    recipe.ok("--force")
+    assert (elsewhere / "mine").exists() and not (recipe.folder / "out").is_symlink()
+    for path in (".", ".."):
+        recipe.write(f"stage 1 x\nonce x --reads --writes {path} -- true\n")
+        assert f"{path} holds the recipe itself" in recipe.fails("--force")
+    assert recipe.script.exists()
+
+
+def test_a_changed_input_removes_nothing(step):
+    step.write(STEP.replace("data/feats.scp --", "data/feats.scp data/kept --"))
+    (step.folder / "data/kept").touch()
+    change_config(step.folder)
+    step.ok(*step.corpus)
+    assert (step.folder / "data/kept").exists()
 
 
 def test_a_later_stage_starts_if_the_earlier_ones_are_done(step):
@@ -123,7 +168,8 @@ def test_a_later_stage_stops_if_an_earlier_one_is_out_of_date(step, change, reas
     done = step.run("--stage", "2", "--nj", "4")
     assert done.returncode == 1 and step.count() == 1
     first, second = done.stderr.splitlines()
-    assert first == f"stage 1, fbank: not up to date: {reason}. Run first:"
+    seen = reason if reason.startswith("it has") else f"{step.seen}/{reason}"
+    assert first == f"stage 1, fbank: not up to date: {seen}. Run first:"
     assert second == f"  bash '{step.script}' --nj 4 --stage 1"
 
 
@@ -131,8 +177,19 @@ def test_a_missing_input_names_the_step_that_writes_it(step):
     (step.folder / "data/feats.scp").unlink()
     step.write(STEP[STEP.index("stage 2") :])
     err = step.fails()
-    assert "stage 2, folds: data/feats.scp is missing; fbank of stage 1 writes it" in err
+    assert f"stage 2, folds: {step.seen}/data/feats.scp is missing; fbank of stage 1" in err
     assert err.endswith("--stage 1\n") and err.count("\n") == 2
+
+
+def test_the_step_that_writes_a_file_counts_before_the_one_that_writes_its_folder(recipe):
+    recipe.write(
+        "stage 1 x\nonce x --reads --writes out -- mkdir -p out\n"
+        "stage 2 y\nonce y --reads --writes out/file -- touch out/file\n"
+    )
+    recipe.ok()
+    (recipe.folder / "out/file").unlink()
+    recipe.write("stage 3 z\nonce z --reads out/file --writes -- true\n")
+    assert "y of stage 2 writes it" in recipe.fails()
 
 
 def test_a_missing_input_that_no_step_writes(step):
@@ -146,7 +203,7 @@ def test_an_input_that_was_not_given(step):
 
 def test_a_command_that_does_not_write_what_it_should(recipe):
     recipe.write("stage 1 x\nonce x --reads --writes data/y -- true\n")
-    assert "stage 1, x: the command ended well but did not write data/y" in recipe.fails()
+    assert f"x: the command ended well but did not write {recipe.seen}/data/y" in recipe.fails()
     assert not (recipe.folder / ".done/1-x.json").exists()
 
 
@@ -162,7 +219,7 @@ def test_an_input_that_changes_meanwhile_counts_as_changed(step):
         "sh -c 'if [ ! -e once ]; then touch once; echo 1 >> conf/fbank.yaml; fi'\n"
     )
     assert "conf/fbank.yaml changed meanwhile" in step.ok()
-    assert "x: conf/fbank.yaml changed\n" in step.ok()
+    assert f"x: {step.seen}/conf/fbank.yaml changed\n" in step.ok()
     assert "already done: x" in step.ok()
 
 

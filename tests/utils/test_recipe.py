@@ -62,7 +62,7 @@ def test_ablation_runs_the_recipe_for_every_line(recipe):
     conf.mkdir()
     (conf / "ablation.txt").write_text("# a comment\n- one two@a=1\nx.y=3 one\n\n")
     recipe.write(
-        "stage 5 score\n"
+        "stage 4 infer\n"
         '[[ $ablation == true ]] || { echo "$task|$systems|$results_dir|$seeds"; exit 0; }\n'
         'stop_stage=4; ablation "$@"\n'
     )
@@ -70,11 +70,37 @@ def test_ablation_runs_the_recipe_for_every_line(recipe):
     more = "seeds=1\nablation=false\ntask=4class\nsystems=\nresults_dir=\n"
     recipe.script.write_text(text.replace("seeds=1\n", more))
     out = recipe.ok("--ablation", "--seeds", "1 2").splitlines()
-    top = "exp/results/4class.ablation"
     assert [line for line in out if "|" in line] == [
-        f"4class|one two@a=1|{top}|1 2",
-        f"4class@x.y=3|one|{top}/4class@x.y=3|1 2",
+        "4class|one two@a=1||1 2",
+        "4class@x.y=3|one||1 2",
     ]
+
+
+def test_what_a_line_of_the_ablation_prints_can_be_typed(recipe, environment):
+    """Its paths and the command to go on with, from where the user stands."""
+    conf = recipe.folder.parent / "conf"
+    conf.mkdir()
+    (conf / "ablation.txt").write_text("- one\n")
+    recipe.write(
+        "stage 4 infer\n"
+        'if [[ $ablation == true ]]; then stop_stage=4; ablation "$@"; fi\n'
+        'once a --reads --writes made -- touch made\necho "corpus: $corpus_dir"\n'
+        'once b --reads made --writes -- test -e "$corpus_dir"/go\n'
+    )
+    text = recipe.script.read_text()
+    more = "seeds=1\nablation=false\ntask=4class\nsystems=\n"
+    recipe.script.write_text(text.replace("seeds=1\n", more))
+    done = recipe.run("--ablation", "--corpus-dir", f"{recipe.seen}/data/corpus")
+    assert "corpus: data/corpus\n" in done.stdout
+    command = done.stderr.partition("go on with: ")[2].strip()
+    (recipe.folder / "data/corpus").mkdir(parents=True)
+    (recipe.folder / "data/corpus/go").touch()
+    (recipe.folder / "made").unlink()
+    done = subprocess.run(
+        command, shell=True, cwd=recipe.where, env=environment(), text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"a: {recipe.seen}/made is missing" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -170,15 +196,14 @@ def test_a_failure_says_how_to_resume(recipe, tmp_path, environment):
 
 def test_folds(recipe):
     recipe.write('chosen=$(fold_names data/4class)\nfor f in $chosen; do echo "<$f>"; done\n')
-    assert (
-        recipe.fails() == "run.sh: data/4class/folds is missing; run the stage that makes folds\n"
-    )
+    folds = f"{recipe.seen}/data/4class/folds"
+    assert recipe.fails() == f"run.sh: {folds} is missing; run the stage that makes folds\n"
     (recipe.folder / "data" / "4class").mkdir(parents=True)
     (recipe.folder / "data" / "4class" / "folds").write_text("03\n08\nSes1\n")
     assert recipe.ok() == "<03>\n<08>\n<Ses1>\n"
     assert recipe.ok("--folds", "08 03") == "<08>\n<03>\n"
     err = recipe.fails("--folds", "08 8")
-    assert err == "run.sh: no fold '8' in data/4class/folds; it has: 03 08 Ses1\n"
+    assert err == f"run.sh: no fold '8' in {folds}; it has: 03 08 Ses1\n"
 
 
 def test_files_of_the_folds(recipe):
@@ -193,6 +218,8 @@ def test_the_command_for_the_record_holds_no_machine(recipe):
     recipe.write('echo "$recipe: $command"\n')
     out = recipe.ok("--stage", "2", "--corpus-dir", "/big disk/x", "--seeds", "1 2", "--nj=3")
     assert out == "toy: bash egs/toy/run.sh --corpus-dir FOLDER --seeds '1 2' --nj 3\n"
+    out = recipe.ok("--corpus-dir", f"{recipe.folder}/data/corpus")
+    assert out == "toy: bash egs/toy/run.sh --corpus-dir data/corpus\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

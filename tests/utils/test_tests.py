@@ -21,5 +21,6 @@ def pytest_arguments(tmp_path, *args):
 
 def test_arguments(tmp_path):
     root = str(RUN.parents[1])
-    assert pytest_arguments(tmp_path) == [root, "-m", "pytest", "-m", "not slow"]
-    assert pytest_arguments(tmp_path, "--slow", "-k", "a b") == [root, "-m", "pytest", "-k", "a b"]
+    call = [root, "-m", "pytest", "-n", "auto", "--dist", "loadfile"]
+    assert pytest_arguments(tmp_path) == [*call, "-m", "not slow"]
+    assert pytest_arguments(tmp_path, "--slow", "-k", "a b") == [*call, "-k", "a b"]

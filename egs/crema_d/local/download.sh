@@ -22,7 +22,7 @@ if [[ ${1:---help} == --help ]]; then
 fi
 repository=CheyneyComputerScience/CREMA-D
 commit=f3b8611a309886568dfa957141775b2e05add04a
-exec python3 -ES "$DSNET_ROOT"/utils/fetch.py --holds AudioWAV --max-bytes 700000000 \
+exec python3 "$DSNET_ROOT"/utils/download.py --holds AudioWAV \
   --only '*/AudioWAV/*.wav' --only '*/VideoDemographics.csv' \
   --only '*/processedResults/summaryTable.csv' --only '*/README.md' --only '*/LICENSE.txt' \
   --url "https://github.com/$repository/archive/$commit.zip" \

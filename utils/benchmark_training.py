@@ -1,6 +1,9 @@
-"""Seconds an epoch of several system configs, measured batch by batch in turn.
+"""Seconds an epoch of several systems, measured batch by batch in turn.
 
-Each round takes one training step of every config, so that a machine that slows down slows all of
+Usage, in a recipe: python ../../utils/benchmark_training.py --task 7class --fold 03 \\
+                      --systems "dsnet dsnet_variable"
+
+Each round takes one training step of every system, so that a machine that slows down slows all of
 them; an epoch is the median step times the steps of an epoch. Nothing is written.
 """
 
@@ -13,27 +16,31 @@ import torch
 
 from dsnet.bin import run
 from dsnet.environment import choose_device
-from dsnet.systems.catalog import load_system_config
+from dsnet.recipe import Recipe
+from dsnet.systems.catalog import resolve
 from dsnet.training.data import load_training_data
 from dsnet.training.loop import Trainer
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--task", required=True, help="such as 7class")
     parser.add_argument("--systems", required=True, help="such as 'dsnet dsnet_variable'")
     parser.add_argument("--fold", required=True)
     parser.add_argument("--steps", type=int, default=5, help="of each config (%(default)s)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--num-threads", type=int, default=1)
-    parser.add_argument("task_dir", type=Path)
-    parser.add_argument("feats_dir", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(args.num_threads)
     device = choose_device(args.device)
     trainers = {}
     for name in args.systems.split():
-        config = load_system_config(name)
-        data = load_training_data(args.task_dir, args.feats_dir, args.fold, device, config)
+        config = resolve(name).config
+        data = load_training_data(Recipe(), args.task, args.fold, config, device)
         trainers[name] = Trainer(config, data, 1, Path())
     seconds = {name: [] for name in trainers}
     epochs = {name: steps(trainer) for name, trainer in trainers.items()}

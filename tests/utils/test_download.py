@@ -7,7 +7,6 @@ import resource
 import runpy
 import stat
 import subprocess
-import sys
 import tarfile
 import threading
 import zipfile
@@ -55,22 +54,18 @@ class Server:
     Args:
         address: of the server.
         files: content of each path.
-        ranges: whether it can send a part.
-        etag: of every file; empty: none is sent.
         cut_after: bytes of a body after which it closes the connection; 0: never.
-        length: what it says that a body has, where that is not true.
+        cuts: how often it does.
         hang_after: bytes of the body of a path after which it sends no more.
-        asked: (path, Range header, If-Range header, bytes that were sent) per request.
+        asked: path of each request.
     """
 
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
-    ranges: bool = True
-    etag: str = '"one"'
     cut_after: int = 0
+    cuts: int = 0
     hang_after: dict[str, int] = field(default_factory=dict)
-    length: int = 0
-    asked: list[tuple[str, str | None, str | None, int]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     def url(self, path: str) -> str:
         return self.address + path
@@ -83,28 +78,17 @@ def server():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             path = self.path.partition("?")[0]
-            asked, if_range = self.headers["Range"], self.headers["If-Range"]
+            state.asked.append(path)
             if path not in state.files:
-                state.asked.append((path, asked, if_range, 0))
                 return self.send_error(404)
-            data = state.files[path]
-            start = 0
-            if asked and state.ranges and if_range in (None, state.etag):
-                start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(data):
-                self.send_response(416)
-                self.send_header("Content-Range", f"bytes */{len(data)}")
-            else:
-                self.send_response(206 if start else 200)
-                if start:
-                    self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-                self.send_header("Content-Length", str(state.length or len(data) - start))
-            if state.etag:
-                self.send_header("ETag", state.etag)
+            body = state.files[path]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            body = data[start:]
-            limit = state.hang_after.get(path) or state.cut_after or len(body)
-            state.asked.append((path, asked, if_range, len(body[:limit])))
+            limit = state.hang_after.get(path, len(body))
+            if state.cuts:
+                state.cuts -= 1
+                limit = state.cut_after
             self.wfile.write(body[:limit])
             if path in state.hang_after:
                 over.wait()
@@ -211,77 +195,56 @@ def test_an_empty_folder_is_filled_another_one_is_not_touched(downloader, emodb)
     downloader.target.mkdir(parents=True)
     (downloader.target / "thesis.txt").write_text("mine")
     status, text = downloader.run("emodb", *emodb)
-    assert status == 1 and "is there, but holds no wav; give a folder that is not there" in text
+    assert status == 1 and "is there, but holds no wav; give a new folder" in text
     assert tree(downloader.target) == {"thesis.txt": b"mine"}
     (downloader.target / "thesis.txt").unlink()
     downloader.ok("emodb", *emodb)
     assert tree(downloader.target) == EMODB
 
 
-def test_a_killed_download_goes_on(downloader, server, emodb, wait_for):
-    data = server.files["/download.zip"]
-    half = len(data) // 2
+def test_a_killed_download_leaves_nothing_that_looks_whole(downloader, server, emodb, wait_for):
+    half = len(server.files["/download.zip"]) // 2
     server.hang_after["/download.zip"] = half
-    part = downloader.work / "download.zip.part"
     process = downloader.start("emodb", *emodb)
-    wait_for(lambda: part.exists() and part.stat().st_size == half)
+    wait_for(lambda: any(path.stat().st_size > 0 for path in downloader.work.glob("tmp*")))
     process.kill()
     process.communicate()
-    assert not downloader.target.exists()
+    assert not downloader.target.exists() and not (downloader.work / "archive").exists()
     server.hang_after.clear()
     downloader.ok("emodb", *emodb)
-    assert tree(downloader.target) == EMODB
-    assert server.asked == [
-        ("/download.zip", None, None, half),
-        ("/download.zip", f"bytes={half}-", '"one"', len(data) - half),
-    ]
+    assert tree(downloader.target) == EMODB and not downloader.work.exists()
 
 
-def test_killed_after_the_last_byte(downloader, server, emodb):
+def test_a_download_that_was_not_unpacked_is_not_repeated(downloader, server, emodb):
     downloader.work.mkdir(parents=True)
-    (downloader.work / "download.zip.part").write_bytes(server.files["/download.zip"])
+    (downloader.work / "archive").write_bytes(server.files["/download.zip"])
+    (downloader.work / "unpacking" / "wav").mkdir(parents=True)
+    (downloader.work / "unpacking" / "wav" / "half.wav").write_bytes(b"RI")
     downloader.ok("emodb", *emodb)
-    assert tree(downloader.target) == EMODB
-    assert [sent for *_, sent in server.asked] == [0]
+    assert tree(downloader.target) == EMODB and server.asked == []
 
 
-def test_a_connection_that_breaks_is_taken_up_again(downloader, server, emodb):
-    data = server.files["/download.zip"]
-    server.cut_after = len(data) // 2 + 1
+def test_a_connection_that_breaks_is_tried_again(downloader, server, emodb):
+    server.cut_after, server.cuts = len(server.files["/download.zip"]) // 2, 1
     downloader.ok("emodb", *emodb)
-    assert tree(downloader.target) == EMODB
-    assert sum(sent for *_, sent in server.asked) == len(data) and len(server.asked) == 2
+    assert tree(downloader.target) == EMODB and len(server.asked) == 2
 
 
-def test_a_server_without_ranges_starts_over(downloader, server, emodb):
-    data = server.files["/download.zip"]
-    server.ranges, server.cut_after = False, len(data) // 2
+def test_a_connection_that_breaks_again_and_again(downloader, server, emodb):
+    server.cut_after, server.cuts = 1000, 2
     text = downloader.fails("emodb", *emodb)
-    assert f"ended after {len(data) // 2} of {len(data)} bytes); tried 3 times" in text
-    server.cut_after = 0
-    downloader.ok("emodb", *emodb)
-    assert tree(downloader.target) == EMODB
-    assert server.asked[-1] == ("/download.zip", f"bytes={len(data) // 2}-", '"one"', len(data))
-
-
-def test_a_file_that_changed_meanwhile_comes_as_a_whole(downloader, server, emodb):
-    downloader.work.mkdir(parents=True)
-    (downloader.work / "download.zip.part").write_bytes(b"half of the old file")
-    (downloader.work / "download.zip.part.version").write_text('"old"')
-    downloader.ok("emodb", *emodb)
-    assert tree(downloader.target) == EMODB
-    assert server.asked[0][1:3] == ("bytes=20-", '"old"')
+    assert "1000 bytes read" in text and "Run the same command again" in text
+    assert not (downloader.work / "archive").exists()
 
 
 def test_truncated(downloader, server, emodb):
     whole = server.files["/download.zip"]
     server.files["/download.zip"] = whole[: len(whole) // 2]
     text = downloader.fails("emodb", *emodb)
-    assert "neither a zip nor a tar archive, or cut off. Remove it, then run again" in text
-    (downloader.work / "download.zip").unlink()
+    assert f"{downloader.work / 'archive'}: " in text and "Remove it, then run again" in text
     checksum = ["--checksum", f"sha256:{sha256(whole)}"]
     text = downloader.fails("emodb", *emodb, *checksum)
-    assert f"expected {sha256(whole)}; it is removed; run again" in text
+    assert f"expected sha256:{sha256(whole)} but got" in text
     server.files["/download.zip"] = whole
     downloader.ok("emodb", *emodb, *checksum)
     assert tree(downloader.target) == EMODB
@@ -293,14 +256,14 @@ def test_tampered(downloader, server, emodb):
     data[1000] ^= 1  # in the compressed samples of the first file
     server.files["/download.zip"] = bytes(data)
     text = downloader.fails("emodb", *emodb, "--checksum", f"md5:{wanted}")
-    assert f"md5 is {hashlib.md5(data).hexdigest()}, expected {wanted}" in text
-    assert "not a whole zip" in downloader.fails("emodb", *emodb)  # by its CRC or its compression
+    assert f"expected md5:{wanted} but got {hashlib.md5(data).hexdigest()}" in text
+    assert "Remove it, then run again" in downloader.fails("emodb", *emodb)  # by its CRC
 
 
 def test_ravdess_has_the_checksum_of_its_record(downloader, server):
     server.files["/r.zip"] = zipped({f"Actor_{n:02}/a.wav": wav(n) for n in (1, 24)})
     text = downloader.fails("ravdess", "--url", server.url("/r.zip"))
-    assert "expected bc696df654c87fed845eb13823edef8a" in text
+    assert "expected md5:bc696df654c87fed845eb13823edef8a" in text
     md5 = hashlib.md5(server.files["/r.zip"]).hexdigest()
     downloader.ok("ravdess", "--url", server.url("/r.zip"), "--checksum", f"md5:{md5}")
     assert sorted(tree(downloader.target)) == ["Actor_01/a.wav", "Actor_24/a.wav"]
@@ -312,14 +275,13 @@ def test_another_archive(downloader, server):
     assert "it holds readme, speech, but no wav; is it this corpus?" in text
 
 
-def zip_with(name: str, mode: int = 0, times: int = 1) -> bytes:
+def zip_with(name: str, mode: int = 0) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("wav/a.wav", b"good")
-        for _ in range(times):
-            info = zipfile.ZipInfo(name)
-            info.external_attr = mode << 16
-            archive.writestr(info, b"../../evil")
+        info = zipfile.ZipInfo(name)
+        info.external_attr = mode << 16
+        archive.writestr(info, b"../../evil")
     return stream.getvalue()
 
 
@@ -336,29 +298,29 @@ def tar_with(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> bytes:
     return stream.getvalue()
 
 
-@pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: zip_with("../evil"), "leads out of its folder"),
+        (lambda: zip_with("../evil"), "'../evil' leads out of its folder"),
         (lambda: zip_with("wav/../../../evil"), "leads out of its folder"),
         (lambda: zip_with("/evil"), "leads out of its folder"),
         (lambda: zip_with("..\\evil"), "leads out of its folder"),
-        (lambda: zip_with("wav/link", stat.S_IFLNK | 0o777), "is a link or device"),
-        (lambda: zip_with("wav/pipe", stat.S_IFIFO | 0o666), "is a link or device"),
-        (lambda: zip_with("wav/b.wav", times=2), "is there twice"),
-        (lambda: zip_with("wav/a.wav/b"), "is in the way of another"),
-        (lambda: tar_with("../evil"), "leads out of its folder"),
-        (lambda: tar_with("/evil"), "leads out of its folder"),
-        (lambda: tar_with("wav/link", tarfile.SYMTYPE, "/evil"), "is a link or device"),
-        (lambda: tar_with("wav/link", tarfile.LNKTYPE, "../../evil"), "is a link or device"),
-        (lambda: tar_with("wav/pipe", tarfile.FIFOTYPE), "is a link or device"),
+        (lambda: tar_with("../evil"), "outside the destination"),
+        (lambda: tar_with("wav/link", tarfile.SYMTYPE, "/evil"), "absolute path"),
+        (lambda: tar_with("wav/link", tarfile.LNKTYPE, "../../evil"), "outside the destination"),
+        (lambda: tar_with("wav/pipe", tarfile.FIFOTYPE), "is a special file"),
     ],
 )
 def test_members_that_do_not_stay_inside(make, message, downloader, server, tmp_path):
     server.files["/e.zip"] = make()
     assert message in downloader.fails("emodb", "--url", server.url("/e.zip"))
     assert not list(tmp_path.rglob("*evil*"))
+
+
+def test_a_link_in_a_zip_is_none_on_disk(downloader, server):
+    server.files["/e.zip"] = zip_with("wav/link", stat.S_IFLNK | 0o777)
+    downloader.ok("emodb", "--url", server.url("/e.zip"))
+    assert not (downloader.target / "wav" / "link").is_symlink()
 
 
 def test_tar(downloader, server):
@@ -370,33 +332,14 @@ def test_tar(downloader, server):
 def test_a_tar_that_was_cut_off(downloader, server):
     server.files["/e.tar.gz"] = tar_with("wav/b.wav")[:-30]
     text = downloader.fails("emodb", "--url", server.url("/e.tar.gz"))
-    assert "not a whole zip or tar archive" in text or "or cut off" in text
-
-
-@pytest.mark.parametrize("limit", [1999, 2000])
-def test_a_size_beyond_the_corpus(limit, server, tmp_path, environment):
-    server.files["/bomb.zip"] = zipped({"wav/a": bytes(1000), "wav/b": bytes(1000)})
-    command = [
-        sys.executable,
-        "-ES",
-        str(ROOT / "utils" / "fetch.py"),
-        "--url",
-        server.url("/bomb.zip"),
-        "--holds",
-        "wav",
-    ]
-    command += ["--max-bytes", str(limit), str(tmp_path / "c")]
-    env = environment(no_proxy="127.0.0.1")
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
-    assert (done.returncode == 0) == (limit == 2000) == (tmp_path / "c").exists()
-    assert limit == 2000 or "over 0.0 MB unpacked; is this the corpus?" in done.stderr
+    assert "Remove it, then run again" in text
 
 
 def test_by_hand_where_the_address_gives_nothing(downloader, server):
     options = ["--url", server.url("/emodb.zip?download=1")]
     text = downloader.fails("emodb", *options)
-    place = downloader.work / "emodb.zip"
-    assert "HTTP 404" in text and f"put it at\n  {place}\n" in text
+    place = downloader.work / "archive"
+    assert "404" in text and f"put it at\n  {place}\n" in text
     server.asked.clear()
     place.write_bytes(b"something else")
     assert "Remove it, then run again" in downloader.fails("emodb", *options)
@@ -407,19 +350,11 @@ def test_by_hand_where_the_address_gives_nothing(downloader, server):
 
 def test_no_network(downloader):
     text = downloader.fails("emodb", "--url", "http://127.0.0.1:9/e.zip")
-    assert "http://127.0.0.1:9/e.zip: no connection" in text and "put it at" in text
+    assert "Connection refused" in text and "put it at" in text
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--url", "file:///etc/passwd"], "expected an address that begins with http"),
-        (["--url", "http://127.0.0.1:9/"], "expected the address of a file"),
-        (["--checksum", "md5:1234"], "--checksum md5:1234: expected md5: and 32 hex digits"),
-    ],
-)
-def test_options_that_make_no_sense(options, message, downloader):
-    assert message in downloader.fails("emodb", *options)
+def test_an_address_of_another_kind(downloader):
+    assert "No connection adapters" in downloader.fails("emodb", "--url", "file:///etc/passwd")
 
 
 def test_no_room(downloader, server, emodb):
@@ -428,23 +363,16 @@ def test_no_room(downloader, server, emodb):
 
     assert len(server.files["/download.zip"]) > 100_000
     text = downloader.fails("emodb", *emodb, preexec_fn=little_room)
-    assert f"no room left in {downloader.work}" in text and "make room" in text
+    assert "File too large" in text and not (downloader.work / "archive").exists()
     downloader.ok("emodb", *emodb)
     assert tree(downloader.target) == EMODB
-    assert server.asked[-1][1] == "bytes=100000-"
-
-
-def test_less_room_than_the_server_announces(downloader, server, emodb):
-    server.length = 10**15
-    text = downloader.fails("emodb", *emodb)
-    assert "1,000,000,000.0 MB needed" in text and "make room" in text
 
 
 def test_two_at_once(downloader, server, emodb):
     downloader.work.mkdir(parents=True)
     with (downloader.work / ".lock").open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        assert "another download works here" in downloader.fails("emodb", *emodb)
+        assert "another run" in downloader.fails("emodb", *emodb)
     assert server.asked == []
     downloader.ok("emodb", *emodb)
 
@@ -481,7 +409,7 @@ def test_lfs(downloader, server, crema_d):
     wanted = {f"AudioWAV/{clip}.wav": server.files[f"/media/AudioWAV/{clip}.wav"] for clip in CLIPS}
     wanted |= {"VideoDemographics.csv": ACTORS, "processedResults/summaryTable.csv": VOTES}
     assert tree(downloader.target) == wanted
-    assert "3 files (0.0 MB) to fetch" in text and sha256(server.files["/abc.zip"]) in text
+    assert "3 files to fetch" in text and sha256(server.files["/abc.zip"]) in text
     found = [
         (u.id, u.sex, u.custom["voice_vote"]) for u in utterances("crema_d", downloader.target)
     ]
@@ -496,27 +424,24 @@ def test_lfs_goes_on_with_what_is_missing(downloader, server, crema_d):
     name = f"/media/AudioWAV/{CLIPS[1]}.wav"
     data = server.files.pop(name)
     text = downloader.fails("crema_d", *crema_d)
-    assert f"{server.url(name)}: HTTP 404" in text and "goes on with the files" in text
+    assert server.url(name) in text and "404" in text and "Run the same command again" in text
     server.asked.clear()
     server.files[name] = data
     downloader.ok("crema_d", *crema_d)
-    again = {path for path, *_ in server.asked}
-    assert name in again and "/abc.zip" not in again
+    assert server.asked == [name]
     assert len(tree(downloader.target)) == 5
 
 
 def test_lfs_killed_within_a_file(downloader, server, crema_d, wait_for):
     name = f"AudioWAV/{CLIPS[0]}.wav"
     server.hang_after[f"/media/{name}"] = 1000
-    part = downloader.work / "unpacked" / "CREMA-D-abc" / f"{name}.part"
     process = downloader.start("crema_d", *crema_d)
-    wait_for(lambda: part.exists() and part.stat().st_size == 1000)
+    wait_for(lambda: f"/media/{name}" in server.asked)
     process.kill()
     process.communicate()
     assert not downloader.target.exists()
     server.hang_after.clear()
     downloader.ok("crema_d", *crema_d)
-    assert (f"/media/{name}", "bytes=1000-", '"one"', 3044) in server.asked  # 44 + 2 * 2000 - 1000
     found = tree(downloader.target)
     assert found[name] == server.files[f"/media/{name}"] and len(found) == 5
 
@@ -525,7 +450,7 @@ def test_lfs_file_that_is_not_what_its_pointer_says(downloader, server, crema_d)
     name = f"/media/AudioWAV/{CLIPS[2]}.wav"
     data, server.files[name] = server.files[name], server.files[name][:-2] + b"!!"
     text = downloader.fails("crema_d", *crema_d)
-    assert f"{server.url(name)}: {len(data)} bytes with SHA-256" in text and sha256(data) in text
+    assert CLIPS[2] in text and f"expected {sha256(data)} but got" in text
     server.files[name] = data
     downloader.ok("crema_d", *crema_d)
     assert tree(downloader.target)[f"AudioWAV/{CLIPS[2]}.wav"] == data

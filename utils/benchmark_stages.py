@@ -1,5 +1,7 @@
 """Wall time, CPU time and peak memory of a recipe's stages 0 to 2, each run on its own.
 
+Usage: python utils/benchmark_stages.py egs/emodb --corpus-dir FOLDER [OPTION of run.sh]...
+
 The recipe is copied to a temporary folder (TMPDIR chooses where; features need room) and its data
 are left behind, so that nothing is skipped as done. Further options, such as --nj 4, go to run.sh.
 Memory is that of all processes of a stage together, pages that several share counted once: the
@@ -26,7 +28,7 @@ STAGES = (0, 1, 2)
 SAMPLE_SECONDS = 0.2
 KIB_PER_GIB = 2**20
 # what run.sh needs beside its own folder
-SHARED = ("path.sh", "utils", "egs/options.sh", "egs/stages.sh")
+SHARED = ("path.sh", "utils", "egs/conf", "egs/options.sh", "egs/stages.sh")
 RECIPE = ("run.sh", "conf", "local")
 
 

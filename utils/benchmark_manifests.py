@@ -1,8 +1,11 @@
 """Time and memory of manifests, cuts and folds of corpora without audio, by number of utterances.
 
+Usage: python utils/benchmark_manifests.py [--sizes "10000 100000"]
+
 Each step of each size runs in a process of its own, as the stages do: manifests (make, check and
 write), gate (read them, map labels, count), cuts (read the manifests, make and write Lhotse cuts)
-and folds (read the cuts, choose references, split, audit, write). Speakers have 100 utterances.
+and folds (read the manifests, choose references, split, audit, write). Speakers have 100
+utterances.
 """
 
 import argparse
@@ -21,8 +24,8 @@ from dsnet.corpus.manifests import make_manifests, read_manifests, write_jsonl, 
 from dsnet.corpus.utterance import Utterance
 from dsnet.features.combine import make_cut
 from dsnet.features.extract import target_samples
-from dsnet.features.fbank import FbankConfig, num_frames
-from dsnet.folds.build import build_task, read_supervisions
+from dsnet.features.fbank import Fbank, FbankConfig
+from dsnet.folds.build import build_task
 from dsnet.task import FoldConfig, ReferenceConfig, TaskConfig
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
@@ -64,15 +67,15 @@ def gate(folder: Path, size: int) -> None:
 
 
 def cuts(folder: Path, size: int) -> None:
-    config = FbankConfig()
+    fbank = Fbank("fbank", FbankConfig())
     recordings, supervisions = read_manifests(folder)
     by_id = {recording.id: recording for recording in recordings}
     made = (
         make_cut(
             segment,
             by_id[segment.recording_id],
-            num_frames(config, target_samples(segment.duration, config)),
-            config,
+            fbank.num_frames(target_samples(segment.duration, fbank)),
+            fbank,
             "feats.scp",
         )
         for segment in supervisions
@@ -81,7 +84,8 @@ def cuts(folder: Path, size: int) -> None:
 
 
 def folds(folder: Path, size: int) -> None:
-    report = build_task(TASK, read_supervisions(folder), folder / "task")
+    _, supervisions = read_manifests(folder)
+    report = build_task(TASK, list(supervisions), folder / "task")
     assert report["num_utterances"] == size
 
 
@@ -109,7 +113,7 @@ def main() -> None:
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             for step in STEPS:
-                command = [sys.executable, "-m", "dsnet.bin.benchmark_manifests"]
+                command = [sys.executable, __file__]
                 command += ["--sizes", str(size), "--step", step, "--folder", folder]
                 subprocess.run(command, check=True)
 
