@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Run the tests.  Usage: bash tests/run.sh [--slow] [ARG of pytest]...
 #
-# Leaves out the slow ones unless --slow comes first.  Paths are relative to the root of the
-# project: bash tests/run.sh tests/utils -k lock
+# Leaves out the slow ones unless --slow comes first; as many processes as there are CPUs, each with
+# the tests of one file at a time.  Paths are relative to the root of the project:
+# bash tests/run.sh tests/utils -k lock
 
 set -Eeuo pipefail
 # shellcheck source=path.sh
@@ -15,4 +16,5 @@ if [[ ${1:-} == --slow ]]; then
   chosen=()
   shift
 fi
-exec python3 -m pytest "${chosen[@]}" "$@"
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}  # the processes are the parallelism
+exec python3 -m pytest -n auto --dist loadfile "${chosen[@]}" "$@"

@@ -9,12 +9,10 @@ import dsnet
 
 ROOT = Path(dsnet.__file__).parent
 LAYERS = {
-    "bin": 12,
-    "cross_corpus": 11,
-    "probes": 10,
-    "report": 9,
+    "bin": 11,
+    "report": 10,
+    "probes": 9,
     "training": 8,
-    "classical": 8,
     "results": 7,
     "systems": 6,
     "models": 5,
@@ -23,11 +21,13 @@ LAYERS = {
     "folds": 4,
     "features": 4,
     "corpus": 3,
+    "recipe": 2,
     "task": 2,
     "config": 2,
     "environment": 1,
     "files": 1,
     "errors": 0,
+    "shown": 0,
 }
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ PARTS = ("run.sh", "conf", "local")
 SHARED = ("egs/conf", "egs/options.sh", "egs/stages.sh")
 TINY = """\
 kind: dsnet
-input: {mode: variable, max_frames: 100}
+input: {mode: variable, max_seconds: 1}
 encoder: {channels: [4, 4, 8, 8], kernel_size: 3, embed_dim: 16}
 train: {max_epochs: 3, stop_after: 0}
 """
@@ -24,14 +25,11 @@ train: {max_epochs: 3, stop_after: 0}
 class Recipe:
     """egs/mini of the copy, with a system that trains in seconds."""
 
-    def __init__(self, top: Path):
-        self.top = top
+    def __init__(self, top: Path, env: dict[str, str]):
+        self.top, self.env = top, env
         self.folder = top / "egs" / "mini"
         if not top.exists():
             self._copy_project()
-        bin_dir = Path(sys.executable).parent
-        self.env = {**os.environ, "PATH": f"{bin_dir}:{os.environ['PATH']}"}
-        self.env["VIRTUAL_ENV"] = str(bin_dir.parent)
 
     def _copy_project(self) -> None:
         for name in ("path.sh", "utils", *SHARED, *(f"egs/mini/{x}" for x in PARTS)):
@@ -41,7 +39,14 @@ class Recipe:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, target)
-        (self.folder / "conf" / "tiny.yaml").write_text(TINY)
+        self.write_system("tiny", TINY)
+
+    def write_system(self, name: str, text: str) -> Path:
+        """Write the config of a system of this recipe; return its path."""
+        path = self.folder / "conf" / "systems" / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
 
     def command(self, *options: str) -> list[str]:
         given = ["--systems", "tiny", "--folds", "f1 m1", *options]
@@ -81,10 +86,38 @@ class Recipe:
 
 
 @pytest.fixture(scope="session")
-def make_recipe():
-    return Recipe
+def true_env():
+    """An environment with the Python that runs the tests."""
+    bin_dir = Path(sys.executable).parent
+    path = f"{bin_dir}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(bin_dir.parent)}
+
+
+@pytest.fixture(scope="session")
+def quick_env(true_env):
+    """The same with a python that has imported everything; see forkserver.py."""
+    folder = Path(tempfile.mkdtemp(prefix="dsnet-"))  # short: a socket's path has 107 bytes
+    server = subprocess.Popen([sys.executable, Path(__file__).with_name("forkserver.py"), folder])
+    while not os.access(folder / "python", os.X_OK):
+        assert server.poll() is None
+        time.sleep(0.1)
+    yield {**true_env, "PATH": f"{folder}:{true_env['PATH']}"}
+    server.kill()
+    server.wait()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def make_recipe(quick_env):
+    return lambda top: Recipe(top, quick_env)
 
 
 @pytest.fixture
-def recipe(tmp_path):
-    return Recipe(tmp_path / "a project")
+def recipe(tmp_path, quick_env):
+    return Recipe(tmp_path / "a project", quick_env)
+
+
+@pytest.fixture
+def true_recipe(tmp_path, true_env):
+    """A recipe whose programs can be killed."""
+    return Recipe(tmp_path / "a project", true_env)

@@ -101,7 +101,9 @@ def test_from_a_table_to_the_results(project, type_in, tmp_path):
     done = type_in(make)
     assert done.returncode == 0, done.stderr
     recipe = project.top / "egs" / "mycorpus"
-    shutil.copy(project.folder / "conf" / "tiny.yaml", recipe / "conf" / "dsnet_small.yaml")
+    (recipe / "conf" / "systems").mkdir()
+    tiny = project.folder / "conf" / "systems" / "tiny.yaml"
+    shutil.copy(tiny, recipe / "conf" / "systems" / "dsnet_small.yaml")
     done = type_in(two_stages)
     assert done.returncode == 0, done.stdout + done.stderr
     check_stage_2(recipe)

@@ -19,7 +19,7 @@ SHARED = {
 }
 TINY = """\
 kind: base
-input: {mode: variable, max_frames: 100}
+input: {mode: variable, max_seconds: 1}
 encoder: {kind: compact, channels: [4, 8, 12, 16], dropout: 0.0, embed_dim: 16}
 train: {optimizer: adamw, learning_rate: 0.01, batch_size: 4, max_epochs: 6, select: last}
 """
@@ -47,7 +47,7 @@ class Project:
         for old, new in FEWER.items():
             assert old in synthesis
             synthesis = synthesis.replace(old, new)
-        (mini / "conf" / "tiny.yaml").write_text(TINY)
+        (mini / "conf" / "systems" / "tiny.yaml").write_text(TINY)
         for seed, name in enumerate(NAMES):
             shutil.copytree(mini, self.egs / name)
             (self.egs / name / "local" / "make_corpus.py").write_text(
@@ -71,10 +71,12 @@ class Project:
         pair = ["--train", f"egs/{train}", "--test", f"egs/{test}/"]
         return self.run("cross_corpus", *pair, "--task", "shared", *options, **kwargs)
 
-    def cells(self, statistics: str = "none") -> dict[tuple[str, str], dict]:
-        matrices = json.loads(self.metrics.read_text())["matrices"]
-        matrix = next(m for m in matrices if m["target_statistics"] == statistics)
-        return {(cell["train"], cell["test"]): cell for cell in matrix["cells"]}
+    def cells(self, title: str = "tiny") -> dict[tuple[str, str], dict]:
+        """Return the rows of a matrix by the recipes that they were trained and tested on."""
+        metrics = json.loads(self.metrics.read_text())
+        matrix = next(matrix for matrix in metrics["matrices"] if matrix["title"] == title)
+        rows = metrics["systems"]
+        return {(cell["train"], cell["test"]): rows[cell["row"]] for cell in matrix["cells"]}
 
 
 def redone(done: subprocess.CompletedProcess) -> list[str]:
@@ -108,8 +110,8 @@ def copied(finished, make_recipe, tmp_path):
 def test_the_matrix_has_four_cells(finished):
     cells = finished.cells()
     assert set(cells) == {(a, b) for a in NAMES for b in NAMES}
-    assert all("problem" not in cell and cell["models"] == 3 for cell in cells.values())
-    assert {cell["utterances"] for cell in cells.values()} == {3 * 4 * 4}
+    assert all(row["num_runs"] == 3 and not row["missing"] for row in cells.values())
+    assert {row["headline"]["num_utterances"] for row in cells.values()} == {3 * 4 * 4}
     text = (finished.metrics.parent / "RESULTS.md").read_text()
     assert "--train egs/two --test egs/one --task shared" in text
     assert str(finished.egs.parent) not in text
@@ -121,54 +123,59 @@ def test_the_diagonal_is_the_recipes_own_result(finished):
     """All classes are shared, so that both score the same answers."""
     for name in NAMES:
         own = json.loads((finished.egs / name / "exp/results/4class/metrics.json").read_text())
-        scores, cell = own["all"]["systems"]["tiny"], finished.cells()[name, name]
-        assert cell["uar"] == scores["uar"] and cell["war"] == scores["war"]
-        assert cell["uar_model_mean"] == pytest.approx(scores["uar_fold_mean"])
-        assert cell["uar_model_sd"] == pytest.approx(scores["uar_fold_sd"])
-        assert cell["recalls"] == scores["class_recalls"]
-        assert cell["confusion"] == scores["confusion"]
+        scores = own["systems"]["tiny"]
+        assert finished.cells()[name, name]["headline"] == scores["headline"]
 
 
 def test_a_second_run_does_nothing(finished):
     again = finished.score("two", "one")
-    assert redone(again) == [] and again.stdout.count("already done") == 3
+    assert redone(again) == [] and again.stdout.count("already done") == 2
 
 
 def test_a_model_that_was_trained_again_is_scored_again(copied):
-    tiny = copied.egs / "one" / "conf" / "tiny.yaml"
+    tiny = copied.egs / "one" / "conf" / "systems" / "tiny.yaml"
     tiny.write_text(tiny.read_text().replace("max_epochs: 6", "max_epochs: 5"))
     stale = copied.score("one", "two", check=False)
-    assert stale.returncode != 0 and "trained with another config" in stale.stderr
+    assert stale.returncode != 0 and "trained with another config or code" in stale.stderr
     copied.run("one", "--stop-stage", "3")
 
     assert redone(copied.score("two", "one")) == ["score.shared"]
-    cells = copied.cells()
-    assert (
-        "changed since: the model of one, config of tiny of one" in cells["one", "two"]["problem"]
-    )
-    assert "may be of an earlier model" in cells["one", "one"]["problem"]
-    assert "problem" not in cells["two", "one"] and "problem" not in cells["two", "two"]
+    assert set(copied.cells()) == {("two", "one"), ("two", "two")}
     text = (copied.metrics.parent / "RESULTS.md").read_text()
-    assert "out of date" in text and "--train egs/one --test egs/two" in text
+    assert "- tiny, one on two, seed 1, folds f1, f2, m1: its config (" in text
+    assert "- tiny, one on one, seed 1, folds f1, f2, m1: its config (" in text
 
-    assert redone(copied.score("one", "two")) == [
-        "infer.shared.tiny.none.one--two.1",
-        "score.shared",
-    ]
+    assert redone(copied.score("one", "two")) == ["infer.shared.one_on_two.tiny.1", "score.shared"]
     copied.run("one")
     assert redone(copied.score("one", "two")) == ["score.shared"]
-    assert all("problem" not in cell for cell in copied.cells().values())
+    assert len(copied.cells()) == 4
 
 
-def test_target_statistics_do_not_mix_with_the_others(copied):
+def test_a_matched_target_does_not_mix_with_the_others(copied):
     before = copied.cells()
-    copied.score("one", "two", "--target-statistics", "corpus")
+    copied.score("one", "two", "--match-target", "corpus")
     assert copied.cells() == before
-    cells = copied.cells("corpus")
+    cells = copied.cells("tiny (transductive: corpus)")
     assert set(cells) == {("one", "two"), ("one", "one"), ("two", "two")}
     assert cells["one", "one"] == before["one", "one"]
-    assert cells["one", "two"]["confusion"] != before["one", "two"]["confusion"]
+    confusion = cells["one", "two"]["headline"]["confusion"]
+    assert confusion != before["one", "two"]["headline"]["confusion"]
     assert "Transductive" in (copied.metrics.parent / "RESULTS.md").read_text()
+
+
+def test_enrolled_systems_and_ensembles_go_the_same_way(copied):
+    """What a model was given of the other corpus is said, and not scored."""
+    given = "tiny@enrolment.source=neutral"
+    systems = ["--systems", f"{given} tiny+{given}"]
+    copied.run("one", *systems, "--stop-stage", "4")
+    copied.run("two", *systems, "--stop-stage", "2")
+    copied.score("one", "two", *systems)
+    row = copied.cells(given)["one", "two"]
+    assert row["num_given"] == 12 and row["headline"]["num_utterances"] == 48 - 12
+    assert copied.cells(f"tiny+{given}")["one", "two"]["headline"]["num_utterances"] == 48 - 12
+    text = (copied.metrics.parent / "RESULTS.md").read_text()
+    section = text.split(f"### {given}")[1]
+    assert "Models were given 3 neutral utterances of the speaker" in section.split("###")[0]
 
 
 def test_the_same_audio_is_refused(copied):
@@ -184,7 +191,7 @@ def test_the_same_audio_is_refused(copied):
     assert "48 of 48 utterances of egs/three have the audio" in leak.stderr
     assert "f1-angry-1 (there f1-angry-1)" in leak.stderr
     itself = copied.score("one", "one", check=False)
-    assert "is the diagonal of the matrix" in itself.stderr
+    assert "a recipe on itself is its own stage 4" in itself.stderr
 
 
 def test_what_was_not_run_is_named_with_its_command(copied):
@@ -195,5 +202,5 @@ def test_what_was_not_run_is_named_with_its_command(copied):
     assert again in done.stderr
     (copied.egs / "two" / "data" / "4class" / "task.json").unlink()
     done = copied.score("one", "two", check=False)
-    assert "bash egs/two/run.sh --task 4class --stop-stage 2" in done.stderr
+    assert "bash egs/two/run.sh --task 4class --systems tiny --stop-stage 2" in done.stderr
     assert "Traceback" not in done.stderr

@@ -10,13 +10,12 @@ import os
 import runpy
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmark_stages import copy_recipe
 
-from dsnet.bin.benchmark_stages import copy_recipe
 from dsnet.config import load
 from dsnet.corpus.gate import count, label
 from dsnet.corpus.manifests import read_manifests
@@ -51,13 +50,14 @@ def make_corpus(tmp_path):
         shutil.rmtree(folder)
 
 
-def run_recipe(recipe, corpus, *options):
-    bin_dir = Path(sys.executable).parent
-    env = {**os.environ, "VIRTUAL_ENV": str(bin_dir.parent)}
-    env["PATH"] = f"{bin_dir}:{env['PATH']}"
-    command = ["bash", str(recipe / "run.sh"), "--corpus-dir", str(corpus), *options]
-    done = subprocess.run(command, env=env, cwd="/", capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.fixture
+def run_recipe(quick_env):
+    def run(recipe, corpus, *options):
+        command = ["bash", str(recipe / "run.sh"), "--corpus-dir", str(corpus), *options]
+        done = subprocess.run(command, env=quick_env, cwd="/", capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return run
 
 
 def gate_of(recipe, task, supervisions):
@@ -93,7 +93,7 @@ def read_fold(task_dir, name):
     return [set((folder / part).read_text().split()) for part in ("test", "dev", "train")]
 
 
-def test_iemocap(tmp_path, make_corpus):
+def test_iemocap(tmp_path, make_corpus, run_recipe):
     corpus, listed = make_corpus("iemocap", 16000)
     write_texts(corpus)
     recipe = copy_recipe(EGS / "iemocap", tmp_path / "a project")
@@ -131,7 +131,7 @@ def test_iemocap(tmp_path, make_corpus):
         assert 2000 < len(train) < 5531 - len(test) - len(dev)
 
 
-def test_msp_improv(tmp_path, make_corpus):
+def test_msp_improv(tmp_path, make_corpus, run_recipe):
     corpus, listed = make_corpus("msp_improv", 16000)  # not 44,100: less to write and to resample
     recipe = copy_recipe(EGS / "msp_improv", tmp_path / "a project")
     run_recipe(recipe, corpus, "--stop-stage", "2")

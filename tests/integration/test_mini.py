@@ -1,5 +1,6 @@
 """egs/mini from the first to the last stage: results, resumption after SIGKILL, what is redone."""
 
+import io
 import json
 import re
 import shutil
@@ -24,7 +25,7 @@ def outcome(recipe):
         str(path.relative_to(exp)): path.read_text() for path in exp.rglob("posteriors.tsv")
     }
     metrics = json.loads((recipe.folder / "exp/results/4class/metrics.json").read_text())
-    return weights, posteriors, metrics["all"]["systems"]["tiny"]
+    return weights, posteriors, metrics["systems"]["tiny"]["headline"]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,8 @@ def test_a_second_run_does_nothing(finished):
     assert "done in" not in again.stdout and again.stdout.count("already done") == 10
 
 
-def test_a_run_killed_in_every_stage_ends_with_the_same_bits(finished, recipe):
+def test_a_run_killed_in_every_stage_ends_with_the_same_bits(finished, true_recipe):
+    recipe = true_recipe
     recipe.kill_when("data/corpus/**/*.wav")
     recipe.kill_when("data/manifests/.tmp-*", ".done/0-corpus.json")
     recipe.kill_when("data/fbank/fbank.2.ark")
@@ -106,18 +108,21 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(copied):
         done = recipe.run(*options)
         return re.findall(r"^  (\S+): done in", done.stdout, re.MULTILINE)
 
-    tiny = conf / "tiny.yaml"
+    tiny = conf / "systems" / "tiny.yaml"
     tiny.write_text(tiny.read_text().replace("max_epochs: 3", "max_epochs: 2"))
     train, infer, probe = (f"{step}.4class.tiny.1" for step in ("train", "infer", "probe"))
     redone = [train, infer, probe, "score.4class"]
-    assert rerun() == redone
+    changed = "tiny changed (train.max_epochs 3 -> 2): stage 3 trains anew, replaces 2 models"
+    done = recipe.run()
+    assert changed in done.stderr
+    assert re.findall(r"^  (\S+): done in", done.stdout, re.MULTILINE) == redone
 
     task = conf / "4class.yaml"
     task.write_text(task.read_text().replace("count: 3", "count: 2"))
     stale = recipe.run("--stage", "3", check=False)
     assert stale.returncode != 0
-    assert "conf/4class.yaml changed" in stale.stderr and "--stage 0" in stale.stderr
-    assert rerun() == ["gate.4class", "folds.4class", *redone]
+    assert "conf/4class.yaml changed" in stale.stderr and "--stage 2" in stale.stderr
+    assert rerun() == ["folds.4class", *redone]  # the counts were taken in front of stage 3
 
     references = recipe.folder / "data/4class/spk2neutral"
     lines = references.read_text().splitlines()
@@ -126,29 +131,61 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(copied):
     references.write_text("\n".join(lines) + "\n")
     assert rerun() == redone
 
-    fbank = conf / "fbank.yaml"
+    fbank = recipe.top / "egs" / "conf" / "features" / "fbank.yaml"
     fbank.write_text(fbank.read_text() + "preemphasis: 0.95\n")
-    # the cuts, all that the folds read, stay the same to the byte
     assert rerun() == ["fbank.jobs", "fbank", *redone]
 
 
-def test_a_comparison_has_a_row_for_each_variant_and_ensemble(copied):
-    """Changed keys, clips at inference and an ensemble, each a system on the page."""
-    given = "tiny@input.calibrate=neutral"
-    ensemble = f"tiny+{given}"
-    done = copied.run("--systems", f"tiny {given}", "--ensembles", ensemble)
-    assert "2 of 4 trainings are done; about " in done.stdout
+def test_a_comparison_has_a_row_for_each_system_enrolment_and_ensemble(copied):
+    """An SVM, a changed key, other enrolments and an ensemble, each a row of the page."""
+    copied.write_system("svm", "kind: svm\ncontrol: tiny\nsvm: {c_values: [1e-4, 1e-3]}\n")
+    given = "tiny@enrolment.source=neutral"
+    systems = f"tiny svm@features=egemaps {given} tiny+{given}"
+    done = copied.run("--systems", systems, "--enrolments", "neutral:1 all")
     results = copied.folder / "exp" / "results" / "4class"
-    others = ("neutral1", "neutral5", "unlabelled", "own_neutral")
-    systems = ["tiny", given, *(f"{given}-{name}" for name in others), f"ensemble_of_{ensemble}"]
     lines = [json.loads(line) for line in (results / "ledger.jsonl").read_text().splitlines()]
-    assert sorted({line["system"] for line in lines}) == sorted(systems)
-    assert len(lines) == 2 * len(systems)
+    assert sorted({line["run"]["system"] for line in lines}) == sorted(systems.split())
+    names = [
+        "svm@features=egemaps", "tiny", f"tiny+{given}", given,
+        f"{given} (enrolment all) (transductive)", f"{given} (enrolment neutral:1)",
+    ]  # fmt: skip
+    assert len(lines) == 2 * len(names)
     page = (results / "RESULTS.md").read_text()
-    assert all(f"| {system} |" in page for system in systems)
+    assert all(f"| {name} " in page for name in names)
+    assert all(re.search(rf"^{re.escape(n)} +\d", done.stdout, re.MULTILINE) for n in names)
     again = copied.run("--stage", "5", "--force", "--systems", f"tiny {given}")
     assert again.returncode == 0
     assert len((results / "ledger.jsonl").read_text().splitlines()) == len(lines)
+
+
+def test_force_trains_anew(copied):
+    """Weights that nobody trained are replaced; without --force they are taken for trained."""
+    model = copied.folder / "exp/4class/tiny/seed_1/fold_f1/model.pt"
+    trained, when = model.read_bytes(), model.stat().st_mtime_ns
+    features = copied.folder / "data/fbank/feats.scp"
+    computed = features.stat().st_mtime_ns
+    copied.run("--stage", "1", "--force")
+    assert model.stat().st_mtime_ns > when and features.stat().st_mtime_ns > computed
+    fresh, old = (torch.load(p, weights_only=True)["model"] for p in (model, io.BytesIO(trained)))
+    assert all(torch.equal(weight, fresh[name]) for name, weight in old.items())
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--systems", "tinyy"], "no system 'tinyy' in .*did you mean 'tiny'"),
+        (["--systems", "tiny@trian.max_epochs=3"], "unknown key 'trian'.*did you mean 'train'"),
+        (["--systems", "tiny tiny+svn"], "no system 'svn'"),
+        (["--systems", "tiny@features=fbnak"], "no features 'fbnak' in .*did you mean 'fbank'"),
+        (["--task", "4clas"], "no task '4clas' in .*did you mean '4class'"),
+        (["--enrolments", "neutral"], "none of the systems was trained with an enrolment"),
+    ],
+)
+def test_wrong_names_stop_before_stage_0(recipe, options, message):
+    done = recipe.run(*options, check=False)
+    assert done.returncode != 0
+    assert re.search(message, done.stderr), done.stderr
+    assert not (recipe.folder / "data").exists() and "stage 0" not in done.stdout
 
 
 def test_an_ablation_ends_with_one_page(copied):
@@ -159,8 +196,8 @@ def test_an_ablation_ends_with_one_page(copied):
     copied.run("--ablation")
     page = (copied.folder / "exp/results/4class.ablation/RESULTS.md").read_text()
     systems = re.search(r"## Systems\n(.*?)\n## ", page, re.DOTALL).group(1)
-    rows = [line.split(" | ")[0] for line in systems.splitlines() if line.startswith("| tiny")]
-    assert rows == ["| tiny", "| tiny (references.count=1)", f"| {variant}"]
+    rows = [line.split("|")[1].strip() for line in systems.splitlines() if "| tiny" in line]
+    assert rows == ["tiny", "tiny (references.count=1)", variant]
     again = copied.run("--ablation")
     assert "first run" not in again.stdout
 
@@ -174,7 +211,7 @@ def test_an_empty_folder_says_which_stage_is_missing(recipe):
 
 def test_a_failing_job_shows_its_log_and_how_to_go_on(copied):
     recipe = copied
-    tiny = recipe.folder / "conf" / "tiny.yaml"
+    tiny = recipe.folder / "conf" / "systems" / "tiny.yaml"
     tiny.write_text(tiny.read_text().replace("stop_after: 0", "learning_rate: 1e30"))
     done = recipe.run(check=False)
     assert done.returncode != 0

@@ -1,0 +1,100 @@
+"""A `python` that starts at once: a server has imported what the programs need, and forks.
+
+What a recipe spends on importing PyTorch for every program is most of the time of a small run. A
+program is a process of its own with the caller's folder, environment and open files; only signals
+do not reach it, so runs that are to be killed take the true Python.
+
+Usage: forkserver.py FOLDER    serves FOLDER/python, which it writes, until it is ended
+"""
+
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+CLIENT = """\
+#!{python} -ES
+import json, os, socket, sys
+if sys.argv[1:2] != ["-m"] and not sys.argv[1:2][0].endswith(".py"):
+    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
+server = socket.socket(socket.AF_UNIX)
+server.connect({address!r})
+call = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+socket.send_fds(server, [len(call).to_bytes(8, "big")], [0, 1, 2])
+server.sendall(call)
+status = server.recv(1)
+sys.exit(status[0] if status else 1)
+"""
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    import_all()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(folder / "socket"))
+    server.listen(64)
+    client = folder / "python"
+    client.write_text(CLIENT.format(python=sys.executable, address=str(folder / "socket")))
+    client.chmod(0o755)  # last: who sees it can call
+    while True:
+        connection, _ = server.accept()
+        if os.fork() == 0:
+            server.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            serve(connection)
+        connection.close()
+
+
+def import_all() -> None:
+    """Import libraries and all of dsnet but the programs."""
+    import opensmile  # noqa: F401
+    import sklearn.svm  # noqa: F401
+
+
+def serve(connection: socket.socket) -> None:
+    """Run one program in this process, which ends with it."""
+    size, files, _, _ = socket.recv_fds(connection, 8, 3)
+    call = b""
+    while len(call) < int.from_bytes(size, "big"):
+        call += connection.recv(1 << 16)
+    argv, folder, environment = json.loads(call)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    status = 1
+    try:
+        run(argv)
+        status = 0
+    except SystemExit as stop:
+        if isinstance(stop.code, str):
+            print(stop.code, file=sys.stderr)
+        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        connection.sendall(bytes([status & 255]))
+        os._exit(status & 255)
+
+
+def run(argv: list[str]) -> None:
+    """Do what Python does with `-m MODULE ARG...` or `SCRIPT ARG...`."""
+    if argv[0] == "-m":
+        sys.argv = argv[1:]
+        runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = argv
+        sys.path.insert(0, str(Path(argv[0]).parent.absolute()))
+        runpy.run_path(argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
