@@ -105,6 +105,9 @@ def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str,
         "control": control.name,
         "primary": is_primary(row),
         "num_utterances": int(ours.sum((1, 2, 3)).max(initial=0)),
+        "absent_classes": [
+            name for k, name in enumerate(row.test_set.classes) if not ours[:, :, k].any()
+        ],
         "uar": float(metrics.uar(ours.sum(1)).mean()),
         "control_uar": float(metrics.uar(theirs.sum(1)).mean()),
         **asdict(difference),

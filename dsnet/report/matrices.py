@@ -7,7 +7,7 @@ the test speakers of their own folds.
 import json
 from typing import Any
 
-from dsnet.report.tables import DASH, interval, markdown_table, percent
+from dsnet.report.tables import DASH, interval, markdown_table, percent, without
 from dsnet.results.runs import Results, SystemResults
 
 _NORMALISED = {
@@ -126,6 +126,7 @@ def _cell(row: str | None, summary: dict[str, Any]) -> str:
     pooled = interval(scores["uar"])
     # across corpora the pooled score is the mean over models: its interval is enough
     text += f" [{pooled.partition(' [')[2]}" if facts["across"] else f"; pooled {pooled}"
+    text += without(scores)
     if facts["transductive"]:
         text += " (transductive)"
     if facts["missing"]:

@@ -159,9 +159,11 @@ def _headlines(summary: dict[str, Any]) -> str:
         "system itself was given; what others were given does not matter to it. The second one is "
         "without the utterances that stage 2 lists as somebody's reference as well, the same for "
         f"every system: {'; '.join(_references(name, test) for name, test in test_sets.items())}. "
-        "What compares two systems leaves out what either of them was given. A system marked as "
-        "transductive hears unlabelled audio that it is tested on before it decides, and does not "
-        "compete with the others as an equal. WAR, macro F1 and worst speaker (UAR, mean over "
+        "What compares two systems leaves out what either of them was given. A UAR behind which a "
+        "class is named as missing is over fewer classes, since all of its utterances were given "
+        "or left out, and does not compare with the others. A system marked as transductive hears "
+        "unlabelled audio that it is tested on before it decides, and does not compete with the "
+        "others as an equal. WAR, macro F1 and worst speaker (UAR, mean over "
         "seeds) belong to the bold figure; parameters are those needed for inference."
     )
     for name, test in test_sets.items():

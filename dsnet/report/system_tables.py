@@ -14,6 +14,7 @@ from dsnet.report.tables import (
     interval,
     p_value,
     percent,
+    without,
 )
 from dsnet.scoring.calibration import VARIANTS
 
@@ -56,9 +57,9 @@ def system_rows(summary: dict[str, Any]) -> list[list[str]]:
             [
                 label(summary, name),
                 given(facts),
-                f"**{interval(scores['uar'])}**",
+                f"**{interval(scores['uar'])}**{without(scores)}",
                 f"{scores['num_utterances']} of {total}",
-                interval(facts[WITHOUT]["uar"]),
+                f"{interval(facts[WITHOUT]['uar'])}{without(facts[WITHOUT])}",
                 percent(scores["war"]["estimate"]),
                 percent(scores["macro_f1"]["estimate"]),
                 f"{percent(worst[1]['uar'])} ({worst[0]})" if worst else DASH,
@@ -74,7 +75,10 @@ def short_rows(summary: dict[str, Any]) -> list[list[str]]:
     pairs = {pair["system"]: pair for pair in summary["differences"]["pairs"]}
     rows = []
     for name, facts in summary["systems"].items():
-        cells = [label(summary, name), interval(facts[HEADLINE]["uar"]), runs(facts)]
+        scores = facts[HEADLINE]
+        cells = [
+            label(summary, name), f"{interval(scores['uar'])}{without(scores)}", runs(facts),
+        ]  # fmt: skip
         if name in pairs:
             pair = pairs[name]
             cells += [percent(pair["estimate"], "+"), *_p_values(pair)]
@@ -91,7 +95,7 @@ def difference_rows(summary: dict[str, Any], primary: bool) -> list[list[str]]:
             cells = [
                 label(summary, pair["system"]),
                 label(summary, pair["control"]),
-                f"{pair['num_utterances']} of {total['num_utterances']}",
+                f"{pair['num_utterances']} of {total['num_utterances']}{without(pair)}",
                 percent(pair["uar"]),
                 percent(pair["control_uar"]),
                 interval(pair, sign="+"),

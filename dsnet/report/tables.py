@@ -1,5 +1,7 @@
 """Numbers as text, and tables in plain text and Markdown; a dash stands for what does not exist."""
 
+from typing import Any
+
 from tabulate import tabulate
 
 DASH = "–"
@@ -54,3 +56,9 @@ def p_value(value: float | None) -> str:
     if value is None:
         return DASH
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def without(scores: dict[str, Any]) -> str:
+    """Say over which classes a UAR is not, behind it: such do not compare with others."""
+    absent = scores["absent_classes"]
+    return f" (no {', no '.join(absent)})" if absent else ""

@@ -13,6 +13,7 @@ from dsnet.report.figures.plotting import (
     new_canvas,
     save,
     tidy,
+    wrapped,
 )
 from dsnet.report.system_tables import label
 
@@ -40,7 +41,7 @@ def draw_reliability(summary: dict[str, Any], folder: Path) -> Figure:
             axes.plot(x, y, line[1:], color=colour, linewidth=1)
             size = 4 + 110 * count / bins["count"].sum()
             axes.scatter(x, y, s=size, color=colour, marker=line[0], label=words)
-        axes.set_title(label(summary, name), fontsize=9)
+        axes.set_title(wrapped(label(summary, name)), fontsize=9)
         axes.set_xlim(0, 101)
         axes.set_ylim(0, 101)
         tidy(axes)

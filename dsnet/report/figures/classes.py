@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from dsnet.report.figures.plotting import WIDTH, Figure, new_canvas, save
+from dsnet.report.figures.plotting import WIDTH, Figure, new_canvas, save, wrapped
 from dsnet.report.summary import HEADLINE
 from dsnet.report.system_tables import label
 
@@ -20,7 +20,7 @@ def draw_confusions(summary: dict[str, Any], folder: Path) -> Figure:
     canvas = new_canvas(WIDTH if columns > 1 else 1.3 * size, 0.95 * size * rows + 0.3)
     grid = canvas.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
-        _draw_matrix(axes, label(summary, name), summary["systems"][name][HEADLINE])
+        _draw_matrix(axes, wrapped(label(summary, name)), summary["systems"][name][HEADLINE])
     for axes in grid[len(names) :]:
         axes.remove()
     canvas.supxlabel("recognised as", fontsize=9)

@@ -33,6 +33,11 @@ def file_stem(system: str) -> str:
     return re.sub(r"[^\w.-]", "-", system)
 
 
+def wrapped(label: str) -> str:
+    """Return a row's name for a title: what stands behind its system on lines of its own."""
+    return label.replace(", ", ",\n").replace(" (", "\n(")
+
+
 def new_canvas(width: float, height: float) -> Canvas:
     """Return an empty figure; sizes in inches."""
     # A figure of its own, not pyplot's: no global state, no window, always the Agg renderer.

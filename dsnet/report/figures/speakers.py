@@ -17,6 +17,7 @@ from dsnet.report.figures.plotting import (
     new_canvas,
     save,
     tidy,
+    wrapped,
 )
 from dsnet.report.summary import HEADLINE
 from dsnet.report.system_tables import label as label_of
@@ -87,9 +88,8 @@ def _draw_panel(axes: Axes, names: list[str], summary: dict[str, Any]) -> None:
         axes.plot(x, uars.mean(1), "s-", color="black", linewidth=2.4, label="mean of speakers")
     draw_chance(axes, len(summary["classes"]))
     crowded = sum(map(len, names)) > 60
-    axes.set_xticks(
-        x, [label_of(summary, name) for name in names], fontsize=8, rotation=25 if crowded else 0
-    )
+    ticks = [wrapped(label_of(summary, name)) for name in names]
+    axes.set_xticks(x, ticks, fontsize=8, rotation=25 if crowded else 0)
     if crowded:
         for label in axes.get_xticklabels():
             label.set_horizontalalignment("right")

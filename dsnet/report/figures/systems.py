@@ -18,7 +18,6 @@ from dsnet.report.figures.plotting import (
     tidy,
 )
 from dsnet.report.summary import HEADLINE
-from dsnet.report.system_tables import label
 
 LOSSES = "losses."  # what the keys of loss weights begin with
 MOST_LETTERS = 52  # of a system's name
@@ -43,6 +42,7 @@ def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
             row,
             MARKERS[number],
             color=COLOURS[number],
+            fillstyle="none" if summary["systems"][name][HEADLINE]["absent_classes"] else "full",
             markeredgecolor="black" if summary["systems"][name]["is_control"] else COLOURS[number],
             markersize=6.5,
             label=words,
@@ -55,9 +55,7 @@ def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
             va="center",
             fontsize=8,
         )
-    axes.set_yticks(
-        range(len(names)), [_shortened(label(summary, name)) for name in names], fontsize=8
-    )
+    axes.set_yticks(range(len(names)), [_shortened(name) for name in names], fontsize=8)
     for text, name in zip(axes.get_yticklabels(), names, strict=True):
         text.set_fontweight("bold" if summary["systems"][name]["is_control"] else "normal")
     axes.set_ylim(-0.7, len(names) - 0.3)
@@ -71,7 +69,8 @@ def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
         "UAR of every system",
         "Headline UAR of each system with its 95 % interval over speakers, best above; a grey tick "
         "is one seed. Colour and marker say what a system is given beside the utterance; only "
-        "systems with the same marker compete as equals. "
+        "systems with the same marker compete as equals; of a hollow one the UAR is over fewer "
+        "classes. "
         "Controls are bold. Intervals overlap even where paired differences are clear: judge "
         "differences by their table.",
     )
