@@ -4,8 +4,8 @@
 Usage: time_left.py TASK SYSTEMS SEEDS FOLDS FOLD_JOBS SINCE
 
 SYSTEMS, SEEDS and FOLDS are lists in one word each. A training is done if its train.json is of the
-system and the features as they are now, and not older than the folds and than SINCE (seconds since
-1970; --force redoes what is older). One that is left is taken to last as long as the mean of those
+system, the features and the folds as they are now, and not older than SINCE (seconds since 1970;
+--force redoes what is older). One that is left is taken to last as long as the mean of those
 of its system; of a system without any, as the mean of all, which the message then says. The
 trainings of a system and seed run FOLD_JOBS at a time, and none of the next begins before.
 """
@@ -19,12 +19,11 @@ from statistics import mean
 
 def main() -> None:
     task, systems, seeds, folds, fold_jobs, since = sys.argv[1:]
-    since = max(float(since), Path("data", task, "task.json").stat().st_mtime)
     done = total = 0
     seconds: dict[str, list[float]] = {}  # by system, of its trainings that are there
     left: list[tuple[str, int]] = []  # (system, trainings left), an entry a seed
     for system in systems.split():
-        current = current_identity(Path("exp", task, system))
+        current = current_identity(task, system)
         for seed in seeds.split():
             missing = 0
             for fold in folds.split():
@@ -35,7 +34,7 @@ def main() -> None:
                 )
                 if same:
                     seconds.setdefault(system, []).append(trained["seconds"])
-                is_done = same and path.stat().st_mtime >= since
+                is_done = same and path.stat().st_mtime >= float(since)
                 done, total, missing = done + is_done, total + 1, missing + (not is_done)
             left.append((system, missing))
     if done < total:
@@ -47,14 +46,16 @@ def read(path: Path) -> dict | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def current_identity(folder: Path) -> dict:
-    """Return what a training of the system in this folder is now, as its train.json says it."""
-    system = json.loads((folder / "system.json").read_text(encoding="utf-8"))
+def current_identity(task: str, system: str) -> dict:
+    """Return what a training of a system is now, as its train.json says it."""
+    system = json.loads(Path("exp", task, system, "system.json").read_text(encoding="utf-8"))
+    folds = json.loads(Path("data", task, "task.json").read_text(encoding="utf-8"))
     feats = read(Path("data", system["config"]["features"], "feats.json"))
     return {
         "config": system["config"],
         "code_digest": system["code"],
         "features_digest": feats and feats["digest"],
+        "task_digest": folds["digest"],
     }
 
 
