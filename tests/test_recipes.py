@@ -46,6 +46,13 @@ def test_run_sh_documents_its_options(run_sh):
     assert undocumented(run_sh.read_text()) == []
 
 
+@pytest.mark.parametrize("run_sh", RUN_SH, ids=name)
+def test_defaults_are_set_behind_what_would_reset_them(run_sh):
+    """utils/recipe.sh has variables of its own, `systems` among them."""
+    before = run_sh.read_text().split("/utils/recipe.sh\"\n")[0]
+    assert re.findall(r"^[a-z_]+=", before, re.MULTILINE) == []
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=name)
 def test_a_recipe_has_its_own_stage_0_and_shares_the_others(recipe):
     text = (recipe / "run.sh").read_text()

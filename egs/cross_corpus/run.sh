@@ -30,6 +30,10 @@
 #   --cuda-cmd (run.py)       launches stage 4: run.py, or slurm.py such as "slurm.py --gpu 1"
 #   --results-dir ()          where stage 5 writes; empty: exp/results/<task>
 
+# shellcheck source=path.sh
+. "$(dirname "$0")/../../path.sh"
+# shellcheck source=utils/recipe.sh
+. "$DSNET_ROOT/utils/recipe.sh"
 train=
 test=
 stage=2
@@ -45,11 +49,6 @@ num_threads=1
 device=auto
 cuda_cmd=run.py
 results_dir=
-
-# shellcheck source=path.sh
-. "$(dirname "$0")/../../path.sh"
-# shellcheck source=utils/recipe.sh
-. "$DSNET_ROOT/utils/recipe.sh"
 parse_options "$@"
 
 stage 2 "shared classes and audit"
