@@ -150,5 +150,5 @@ def test_augmentation_that_features_do_not_allow(make_plan):
 
 def test_a_missing_package_is_said_before_the_stages(make_plan, monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
-    with pytest.raises(ConfigError, match=r"system vectors: openSMILE.*pip install 'dsnet\[opens"):
+    with pytest.raises(ConfigError, match=r"system vectors: openSMILE.*pip install -e '.\[opens"):
         make_plan("vectors")

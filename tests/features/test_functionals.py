@@ -113,7 +113,7 @@ def test_an_utterance_too_short_for_functionals_is_an_error():
 
 def test_without_opensmile_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)  # how Python marks what cannot be imported
-    with pytest.raises(FeatureError, match=r"pip install 'dsnet\[opensmile\]'"):
+    with pytest.raises(FeatureError, match=r"pip install -e '.\[opensmile\]'"):
         Functionals("compare", FunctionalsConfig())
 
 
