@@ -49,7 +49,7 @@ def test_run_sh_documents_its_options(run_sh):
 @pytest.mark.parametrize("run_sh", RUN_SH, ids=name)
 def test_defaults_are_set_behind_what_would_reset_them(run_sh):
     """utils/recipe.sh has variables of its own, `systems` among them."""
-    before = run_sh.read_text().split("/utils/recipe.sh\"\n")[0]
+    before = run_sh.read_text().split('/utils/recipe.sh"\n')[0]
     assert re.findall(r"^[a-z_]+=", before, re.MULTILINE) == []
 
 

@@ -74,9 +74,14 @@ class Model:
     def predict(
         self, side: Side, utts: Sequence[str], enrolment: EnrolmentConfig, match: str
     ) -> tuple[Predictions, set[str]]:
-        """Return what the system makes of utterances of a side, and what it was given for it."""
+        """Return what the system makes of utterances of a side, and what it was given for it.
+
+        An utterance beside which there is no other neutral one of its speaker stands in for it: it
+        is given to itself, and so not scored.
+        """
         references, heard = side.task.references, set()
         if self.system.neutral_at_inference:
+            references = {utt: references[utt] or [utt] for utt in utts}
             heard = set(first_references(utts, references).values())
         read = sorted({*utts, *heard})
         pools: dict[str, list[Pool]] = {}
@@ -86,7 +91,10 @@ class Model:
             fold = self.own.task.fold(self.job.fold)
             voice = voice_of(self.own.frames, fold.train, self.own.front_end)
         elif enrolment.source != "none":
-            pools = pools_of(enrolment, read, side.task)
+            with_others = enrolment.source == "neutral"
+            alone = {utt for utt in read if with_others and not side.task.neutrals(utt)}
+            pools = pools_of(enrolment, [utt for utt in read if utt not in alone], side.task)
+            pools |= {utt: [(utt,)] for utt in alone}
             heard |= given(enrolment, {utt: pools[utt] for utt in utts})
             scale = enrolment.normalise == "shift_and_scale"
         side.store.require({*read, *(utt for own in pools.values() for p in own for utt in p)})

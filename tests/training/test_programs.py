@@ -280,6 +280,18 @@ def test_a_model_given_neutral_utterances_is_given_them_elsewhere(recipe, run, w
         run(infer.main, system, *on, "--match-target", "speaker")
 
 
+@pytest.mark.parametrize("system", [f"base@{NEUTRAL}", f"svm@{ONE_NEUTRAL}", "dsc"])
+def test_the_only_neutral_utterance_of_a_speaker_is_not_scored(recipe, run, write_stages, system):
+    """A speaker's one neutral utterance is given to the happy one, and to itself."""
+    other = write_stages(recipe.folder.parent / "two", speakers="xyz", takes=1, count=1)
+    run(train.main, system)
+    on = ["--on", other.folder, "--on-task", "task", "--to", recipe.folder / "cross"]
+    run(infer.main, system, *on)
+    folder = recipe.folder / "cross" / "fold_a"
+    assert said_in(folder / "run.json")["given"] == [f"{spk}-N-1" for spk in "xyz"]
+    assert len(utterances(folder / "test" / "posteriors.tsv")) == 6
+
+
 def test_features_of_another_corpus_must_be_computed_alike(recipe, run, write_stages):
     other = write_stages(recipe.folder.parent / "two", speakers="xyz")
     run(train.main, "base")
