@@ -4,6 +4,7 @@ Axes: B utterances, T frames, F dimensions.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -24,6 +25,19 @@ class Features(Protocol):
     kind: str
     dim: int  # F
     frame_shift_ms: float | None  # None: one vector an utterance
+    num_layers: int  # so many blocks of equal size make up F
+
+
+@dataclass(frozen=True)
+class VoiceChange:
+    """What makes another voice or room of each utterance of a batch; None: nothing.
+
+    warp: (B,) factors of frequency, of the vocal tract.
+    curve: (B, 1, F) that is added to every frame, in nats.
+    """
+
+    warp: Tensor | None = None
+    curve: Tensor | None = None
 
 
 class FrontEnd:
@@ -43,8 +57,12 @@ class FrontEnd:
                 f"'{features.name}' are of kind {features.kind}: set it to 0"
             )
 
-    def change_voice(self, feats: Tensor, generator: Generator) -> Tensor:
-        """Return features (B, T, F) as another voice or room would have them."""
+    def draw_voice(self, batch_size: int, generator: Generator) -> VoiceChange:
+        """Draw another voice or room for each of B utterances, on the CPU."""
+        return VoiceChange()
+
+    def change_voice(self, feats: Tensor, change: VoiceChange) -> Tensor:
+        """Return features (B, T, F) as those voices or rooms would have them."""
         return feats
 
 
@@ -64,21 +82,29 @@ class MelFrontEnd(FrontEnd):
         mel = torch.linspace(self.low, self.high, self.num_bins + 2)[1:-1]
         self.bin_hz = 700 * torch.expm1(mel / 1127)  # (F,) centres of the filters
 
-    def change_voice(self, feats: Tensor, generator: Generator) -> Tensor:
-        """Return log-mels with another vocal tract, level, tilt and equaliser each."""
-        config, batch = self.augment, len(feats)
+    def draw_voice(self, batch_size: int, generator: Generator) -> VoiceChange:
+        """Draw a vocal tract, level, tilt and equaliser for each utterance."""
+        config, one_each = self.augment, (batch_size, 1, 1)
+        warp, curves = None, []
         if config.vocal_tract:
-            feats = self._warp(feats, log_uniform((batch,), config.vocal_tract, generator))
-        curve = torch.zeros(batch, 1, self.num_bins)
+            warp = log_uniform((batch_size,), config.vocal_tract, generator)
         if config.gain:
-            curve = curve + symmetric((batch, 1, 1), config.gain, generator)
+            level = symmetric(one_each, config.gain, generator)
+            curves.append(level.expand(-1, -1, self.num_bins))
         if config.tilt:
             slope = torch.linspace(-1, 1, self.num_bins)
-            curve = curve + symmetric((batch, 1, 1), config.tilt, generator) * slope
+            curves.append(symmetric(one_each, config.tilt, generator) * slope)
         if config.equaliser:
-            knots = torch.randn(batch, 1, EQUALISER_KNOTS, generator=generator) * config.equaliser
-            curve = curve + interpolate(knots, self.num_bins, mode="linear", align_corners=True)
-        return feats + curve.to(feats.device)
+            knots = torch.randn(batch_size, 1, EQUALISER_KNOTS, generator=generator)
+            knots = knots * config.equaliser
+            curves.append(interpolate(knots, self.num_bins, mode="linear", align_corners=True))
+        return VoiceChange(warp, sum(curves) if curves else None)
+
+    def change_voice(self, feats: Tensor, change: VoiceChange) -> Tensor:
+        """Return log-mels (B, T, F) with those vocal tracts, levels, tilts and equalisers."""
+        if change.warp is not None:
+            feats = self._warp(feats, change.warp)
+        return feats if change.curve is None else feats + change.curve.to(feats.device)
 
     def _warp(self, feats: Tensor, factors: Tensor) -> Tensor:
         """Read bin f of the output at the place of `factors` times its frequency; (B, T, F)."""

@@ -8,6 +8,7 @@ from torch.nn.functional import one_hot
 
 from dsnet.models import augment
 from dsnet.models.encoder import MIN_FRAMES
+from dsnet.models.front_end import VoiceChange
 from dsnet.systems.config import SystemConfig
 from dsnet.systems.system import Batch, System
 from dsnet.training.data import FoldData, in_frames, max_frames
@@ -52,11 +53,14 @@ class TrainingSet:
     def epoch(self, generator: Generator, system: System | type[System]) -> Iterator[Batch]:
         """Yield every batch once, with what `system` needs.
 
-        `generator` draws order, references, unlabelled utterances and augmentation. Mixup leaves
-        the references as they are: those of the utterance that has the larger share.
+        `generator` draws order, references, unlabelled utterances and augmentation. An utterance
+        and its reference are changed to one voice, else they would not be of the same speaker;
+        tempo, cut and masks are drawn for each of the two. Mixup leaves the references as they
+        are: those of the utterance that has the larger share.
         """
         for chosen in self._order(generator):
-            feats, lengths = self._feats(self.positions[chosen], generator)
+            voice = self.front_end.draw_voice(len(chosen), generator)
+            feats, lengths = self._feats(self.positions[chosen], voice, generator)
             targets = self.targets[chosen.to(self.frames.device)]
             if self.config.augment.mixup:
                 feats, targets = augment.mix(feats, targets, self.config.augment.mixup, generator)
@@ -66,7 +70,7 @@ class TrainingSet:
                 count = self.num_references[chosen]
                 draw = (torch.rand(len(chosen), generator=generator) * count).long()
                 batch.neutral_feats, batch.neutral_lengths = self._feats(
-                    self.references[chosen, draw], generator
+                    self.references[chosen, draw], voice, generator
                 )
                 batch.has_neutral = (count > 0).to(self.frames.device)
             if system.needs_unlabelled:
@@ -78,7 +82,8 @@ class TrainingSet:
     def _unlabelled(self, count: int, generator: Generator) -> tuple[Tensor, Tensor | None]:
         """Draw unlabelled utterances and change them as the labelled ones are, mixup included."""
         draw = torch.randint(len(self.unlabelled), (count,), generator=generator)
-        feats, lengths = self._feats(self.unlabelled[draw], generator)
+        voice = self.front_end.draw_voice(count, generator)
+        feats, lengths = self._feats(self.unlabelled[draw], voice, generator)
         if self.config.augment.mixup:  # else mixed and unmixed audio would be told apart
             alpha = self.config.augment.mixup
             feats, _ = augment.mix(feats, feats.new_zeros(count, 1), alpha, generator)
@@ -96,8 +101,16 @@ class TrainingSet:
         batches = order.tensor_split(self.num_batches)
         return [batches[i] for i in torch.randperm(len(batches), generator=generator)]
 
-    def _feats(self, positions: Tensor, generator: Generator) -> tuple[Tensor, Tensor | None]:
-        """Read and augment utterances: (B, T, F), and (B,) lengths if there may be padding."""
+    def _feats(
+        self, positions: Tensor, voice: VoiceChange, generator: Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        """Read and augment utterances: (B, T, F), and (B,) lengths if there may be padding.
+
+        Args:
+            positions: (B,) in the store.
+            voice: that each is changed to.
+            generator: draws all the rest.
+        """
         mode, rates = self.config.input.mode, None
         if self.config.augment.tempo:
             rates = augment.tempo_rates(len(positions), self.config.augment.tempo, generator)
@@ -105,16 +118,21 @@ class TrainingSet:
             feats, lengths = self.frames.variable(
                 positions, MIN_FRAMES, self.max_frames, rates, generator
             )
-            return self._change(feats, lengths, positions, generator), lengths
+            return self._change(feats, lengths, positions, voice, generator), lengths
         place = generator if mode == "crop" else None
         feats = self.frames.fixed(positions, self.max_frames, rates, place)
         whole = torch.full((len(positions),), self.max_frames, device=feats.device)
-        return self._change(feats, whole, positions, generator), None
+        return self._change(feats, whole, positions, voice, generator), None
 
     def _change(
-        self, feats: Tensor, lengths: Tensor, positions: Tensor, generator: Generator
+        self,
+        feats: Tensor,
+        lengths: Tensor,
+        positions: Tensor,
+        voice: VoiceChange,
+        generator: Generator,
     ) -> Tensor:
         if self.normalisation is not None:
             feats = self.normalisation(feats, positions, generator)
-        feats = self.front_end.change_voice(feats, generator)
+        feats = self.front_end.change_voice(feats, voice)
         return augment.mask(feats, lengths, self.config.augment, self.max_masked, generator)

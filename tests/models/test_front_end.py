@@ -33,14 +33,18 @@ def speech():
     return torch.randn(2, 30, BINS, generator=seeded(9))
 
 
+def changed(front_end, feats):
+    return front_end.change_voice(feats, front_end.draw_voice(len(feats), seeded()))
+
+
 def test_off_by_default(mel):
     feats = speech()
-    torch.testing.assert_close(mel().change_voice(feats, seeded()), feats)
+    assert changed(mel(), feats) is feats
 
 
 def test_gain_and_tilt_are_the_same_in_every_frame(mel):
     feats = speech()
-    change = mel(gain=2.0, tilt=1.0).change_voice(feats, seeded()) - feats
+    change = changed(mel(gain=2.0, tilt=1.0), feats) - feats
     torch.testing.assert_close(change, change[:, :1].expand_as(change), atol=1e-5, rtol=0)
     steps = change[:, 0].diff(dim=1)  # a straight line over the bins
     torch.testing.assert_close(steps, steps[:, :1].expand_as(steps), atol=1e-5, rtol=0)
@@ -51,9 +55,23 @@ def test_gain_and_tilt_are_the_same_in_every_frame(mel):
 
 def test_an_equaliser_has_its_deviation_and_is_the_same_in_every_frame(mel):
     feats = torch.zeros(4000, 2, BINS)
-    change = mel(equaliser=0.25).change_voice(feats, seeded())
+    change = changed(mel(equaliser=0.25), feats)
     assert torch.equal(change[:, 0], change[:, 1])
     assert change[:, 0, [0, -1]].std(0).tolist() == pytest.approx([0.25, 0.25], rel=0.05)
+
+
+def test_one_drawn_voice_changes_other_speech_alike(mel):
+    front_end = mel(vocal_tract=0.2, gain=2.0, tilt=1.0, equaliser=0.25)
+    voice = front_end.draw_voice(2, seeded())
+    feats, silence = speech(), torch.zeros(2, 3, BINS)
+    torch.testing.assert_close(  # a warp of silence is silence: what is left is the curve
+        front_end.change_voice(feats, voice),
+        front_end._warp(feats, voice.warp) + front_end.change_voice(silence, voice)[:, :1],
+    )
+    longer = torch.cat([feats, speech()], 1)
+    again = front_end.change_voice(longer, voice)
+    assert torch.equal(again[:, :30], front_end.change_voice(feats, voice))
+    assert voice.warp[0] != voice.warp[1] and not torch.equal(*voice.curve)
 
 
 def test_a_longer_vocal_tract_moves_a_resonance_by_the_factor(mel):
@@ -81,7 +99,7 @@ def test_other_features_have_no_floor_and_change_nothing(functionals):
     assert (front_end.mean, front_end.deviation, front_end.floor) == (0, 1, -np.inf)
     assert FRONT_ENDS["fbank"].floor == SILENCE
     feats = torch.randn(2, 1, 6373)
-    assert front_end.change_voice(feats, seeded()) is feats
+    assert changed(front_end, feats) is feats
 
 
 @pytest.mark.parametrize("key", ["vocal_tract", "gain", "tilt", "equaliser"])

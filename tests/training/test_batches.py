@@ -2,15 +2,19 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
+from dsnet.models.augment import AugmentConfig
 from dsnet.models.encoder import MIN_FRAMES
 from dsnet.models.front_end import SILENCE, MelFrontEnd, build_front_end
 from dsnet.systems import SYSTEMS
 from dsnet.training.batches import TrainingSet
 from dsnet.training.normalisation import Normalisation
 
+NUM_BINS = 20
+VOICE = {"vocal_tract": 0.12, "gain": 3.0, "tilt": 1.0, "equaliser": 0.25}
 NETWORKS = [kind for kind, system in SYSTEMS.items() if system.is_network]
 
 
@@ -115,6 +119,117 @@ def test_the_input_is_normalised_before_it_is_augmented(fold, make_config):
         gain = after.feats - (before.feats.clamp(min=SILENCE) + MelFrontEnd.mean - 10)
         torch.testing.assert_close(gain, gain[:, :1, :1].expand_as(gain), atol=1e-4, rtol=0)
         assert (gain.abs() < 3.001).all() and gain.std() > 0.1
+
+
+def with_voices(fold, **augment):
+    """Let the features of a fold be changed as a config with this augmentation says."""
+    info = fold.frames.info
+    fold.front_end = build_front_end(AugmentConfig(**augment), info, info.config)
+
+
+@pytest.mark.parametrize("mode", ["fixed", "variable"])
+def test_an_utterance_and_its_reference_are_changed_to_one_voice(fold, make_config, mode):
+    fold.references = {utt: [utt] for utt in fold.train}
+    with_voices(fold, **VOICE)
+    config = make_config(mode=mode, augment=VOICE)
+    config.input.max_seconds = 1.0  # so that no utterance is cut
+    for batch in an_epoch(fold, config):
+        assert torch.equal(batch.feats, batch.neutral_feats)
+
+
+def test_every_row_is_another_voice(fold, make_config):
+    fold.frames.frames[:] = 10.0
+    with_voices(fold, **VOICE)
+    for batch in an_epoch(fold, make_config(kind="dsnet", mode="fixed", augment=VOICE)):
+        assert torch.equal(batch.feats, batch.neutral_feats)
+        curves = batch.feats[:, 0]
+        apart = torch.cdist(curves, curves) + torch.eye(len(curves))
+        assert apart.min() > 0.1
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [{"time_masks": 1, "max_masked_seconds": 0.3}, {"frequency_masks": 1, "max_masked_bins": 9}],
+)
+def test_an_utterance_and_its_reference_are_masked_on_their_own(fold, make_config, augment):
+    fold.references = {utt: [utt] for utt in fold.train}
+    with_voices(fold, **VOICE)
+    batches = an_epoch(fold, make_config(mode="fixed", augment=augment | VOICE))
+    same = torch.cat([(b.feats == b.neutral_feats).all(2).all(1) for b in batches])
+    assert same.sum() < len(same) / 4
+
+
+def test_unlabelled_utterances_have_voices_of_their_own(fold, make_config):
+    fold.frames.frames[:] = 0.0
+    with_voices(fold, gain=3.0)
+    config = make_config(kind="dat_transductive", mode="fixed", augment={"gain": 3.0})
+    for batch in an_epoch(fold, config):
+        gains = torch.cat([batch.feats, batch.unlabelled_feats])[:, 0, 0]
+        assert len(set(gains.tolist())) == 2 * len(batch.feats)
+
+
+@pytest.fixture
+def voices(fold, make_frames):
+    """The fold with 8 speakers whose mean spectra differ, and a neutral reference of each.
+
+    Speech of 30 frames has a spectrum of its own beside that of the speaker, and noise.
+    """
+    rng = np.random.default_rng(0)
+    speakers = {f"speaker {i}": rng.normal(0, 0.5, NUM_BINS) for i in range(8)}
+    slope = np.linspace(16, 10, NUM_BINS)
+
+    def utter(speaker):
+        content = rng.normal(0, 0.5, NUM_BINS)
+        return slope + speakers[speaker] + content + rng.normal(0, 2, (30, NUM_BINS))
+
+    said = {f"{speaker} said {n}": speaker for speaker in speakers for n in range(25)}
+    matrices = {utt: utter(speaker) for utt, speaker in said.items()}
+    matrices |= {f"{speaker} neutral": utter(speaker) for speaker in speakers}
+    fold.frames = make_frames(**matrices)
+    fold.train, fold.speakers, fold.unlabelled = list(said), said, []
+    fold.labels = {utt: n % 3 for n, utt in enumerate(said)}
+    fold.references = {utt: [f"{speaker} neutral"] for utt, speaker in said.items()}
+    return fold
+
+
+def nearest_is_own(batches):
+    """Return how often the own reference has the nearest mean spectrum, of all in the batch."""
+    own = []
+    for feats, references, speaker_targets in batches:
+        distance = torch.cdist(feats.mean(1), references.mean(1))
+        speakers = speaker_targets.argmax(1)
+        other = speakers[:, None] != speakers
+        own.append(distance.diagonal() < distance.where(other, torch.inf).min(1).values)
+    return float(torch.cat(own).float().mean())
+
+
+def test_a_changed_voice_is_still_told_by_its_reference(voices, make_config):
+    """More often than an unchanged one, as the references of the other rows are changed otherwise.
+
+    With a change for each of the two, as of unlike speakers, it is hardly ever told.
+    """
+
+    def epoch(augment):
+        config = make_config(mode="fixed", augment=augment, batch_size=24)
+        batches = an_epoch(voices, config)
+        return [(b.feats, b.neutral_feats, b.speaker_targets) for b in batches]
+
+    plain = epoch({})
+    with_voices(voices, **VOICE)
+    changed = epoch(VOICE)
+    generator, front_end = torch.Generator().manual_seed(0), voices.front_end
+    independent = [
+        (
+            front_end.change_voice(feats, front_end.draw_voice(len(feats), generator)),
+            front_end.change_voice(refs, front_end.draw_voice(len(refs), generator)),
+            speakers,
+        )
+        for feats, refs, speakers in plain
+    ]
+    without, shared, apart = map(nearest_is_own, (plain, changed, independent))
+    assert 0.5 < without < 0.99  # neither too easy nor hopeless
+    assert shared >= without
+    assert apart < without - 0.2
 
 
 def test_seconds_are_frames_of_the_features(fold, make_config):
