@@ -6,9 +6,11 @@ their difference is about as large for equal parts as for independent ones. B ut
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 
 TEMPERATURE = 0.2  # of the cosines in `contrastive`
+MIN_UTTERANCES = 4  # unbiased HSIC divides by B - 3
+ROUNDING = 3e-6  # relative to what is rounded
 
 
 def contrastive(irrelevant: Tensor, neutral: Tensor, speakers: Tensor) -> Tensor:
@@ -40,20 +42,56 @@ def contrastive(irrelevant: Tensor, neutral: Tensor, speakers: Tensor) -> Tensor
 
 
 def alignment(irrelevant: Tensor, emotion: Tensor) -> Tensor:
-    """Return the linear CKA of the two parts over a batch, in [0, 1].
+    """Return the squared debiased CKA of the two parts over a batch, in [0, 1].
 
-    1 if one part is the other turned and scaled; 0 if no direction of the one varies with any of
-    the other.
+    1 if one part is the other turned and scaled, about 0 if they are independent. The biased
+    estimate counts each utterance's likeness to itself: 0.84 for independent parts of B = 24 and
+    D = 128. That shrinks with the rank of the parts, so they would learn to collapse.
 
     Args:
         irrelevant: (B, D).
         emotion: (B, D).
-
-    Source: Kornblith et al. 2019, arXiv 1905.00414.
     """
-    s, e = (x - x.mean(0) for x in (irrelevant, emotion))
-    s, e = s @ s.T, e @ e.T  # (B, B)
-    return (s * e).sum() / (s.norm() * e.norm()).clamp(min=1e-12)
+    return debiased_cka(irrelevant, emotion).square()
+
+
+def debiased_cka(x: Tensor, y: Tensor) -> Tensor:
+    """Return debiased linear CKA, at most 1; of independent parts its expectation is about 0.
+
+    0, with a gradient of 0, if a part is constant or there are too few utterances.
+
+    Args:
+        x: (B, D1).
+        y: (B, D2).
+
+    Source: unbiased HSIC, Song et al. 2012, JMLR 13:1393, for CKA, Kornblith et al. 2019, arXiv
+    1905.00414. dsnet.probes.similarity has the same in numpy, for many utterances.
+    """
+    if len(x) < MIN_UTTERANCES:
+        return (x.sum() + y.sum()) * 0
+    x, y = (_off_diagonal(part).flatten() for part in (x, y))
+    return cosine_similarity(x, y, dim=0, eps=1e-12)
+
+
+def _off_diagonal(x: Tensor) -> Tensor:
+    """Return the Gram matrix of (B, D) without its diagonal, and centred so that rows sum to 0.
+
+    The inner product of two such (B, B) matrices is B (B - 3) times the unbiased HSIC. It is 0
+    if nothing is left but rounding: x is constant, or one utterance alone differs.
+
+    Source: Szekely and Rizzo 2014, doi 10.1214/14-AOS1255.
+    """
+    count = len(x)
+    own = torch.eye(count, dtype=torch.bool, device=x.device)
+    centred = x - x.mean(0)
+    with torch.autocast(x.device.type, enabled=False):  # bfloat16 would hide what is left
+        gram = centred @ centred.T
+    others = gram.masked_fill(own, 0)
+    sums = others.sum(1) / (count - 2)
+    others = others - sums - sums[:, None] + sums.sum() / (count - 1)
+    others = others.masked_fill(own, 0)
+    varies = centred.abs().max() > ROUNDING * x.abs().max()
+    return others * (varies & (others.norm() > ROUNDING * gram.norm()))
 
 
 def unexplained(decoded: Tensor, embedding: Tensor) -> Tensor:

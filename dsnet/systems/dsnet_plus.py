@@ -3,7 +3,8 @@
 The network is that of dsnet. Differences, each of one term:
     similarity      s has to tell the speaker's neutral embedding from those of other speakers,
                     which get no gradient, instead of looking like the one of its own
-    difference      linear CKA of s and e, which is 1 for equal parts, instead of a mean of products
+    difference      squared debiased CKA of s and e, which is 1 for equal parts and about 0 for
+                    independent ones, instead of a mean of products
     reconstruction  the share of h's variance that the decoder misses, no gradient to h
 With `enrolment.source: neutral` the same system is given neutral utterances at inference, too.
 """
