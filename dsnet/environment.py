@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from dsnet.errors import ConfigError
 
@@ -26,6 +27,16 @@ def choose_device(name: str) -> torch.device:
             "use auto, cpu or cuda:N"
         ) from error
     return torch.device(name)
+
+
+def limit_threads(count: int) -> None:
+    """Let torch and the linear algebra of numpy and scipy use so many threads.
+
+    More than the jobs' share of cores is worse than slow: of small matrices, threads that wait for
+    each other take a hundred times as long.
+    """
+    torch.set_num_threads(count)
+    threadpool_limits(count)
 
 
 def versions() -> dict[str, str]:

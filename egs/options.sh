@@ -28,6 +28,8 @@
 #   --device (auto)           auto, cpu or cuda:N
 #   --cmd (run.py)            launches CPU jobs: run.py, slurm.py, or Kaldi's run.pl, slurm.pl
 #   --cuda-cmd (run.py)       launches stages 3 and 4, such as "slurm.py --gpu 1"
+#   --models-dir ()           folder with pretrained encoders, each in a folder of its name; empty:
+#                             that of DSNET_MODELS, else those of the Hugging Face hub
 #   --results-dir ()          where stage 5 writes; empty: exp/results/<task>
 #   --channel ()              which of several: 0, 1, ... or mean; empty: 0, and counted
 #   --drop-bad-audio (false)  leave out unusable audio, counted, instead of stopping
@@ -47,6 +49,7 @@ num_threads=1
 device=auto
 cmd=run.py
 cuda_cmd=run.py
+models_dir=${DSNET_MODELS:-}
 results_dir=
 channel=
 drop_bad_audio=false

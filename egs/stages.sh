@@ -16,9 +16,10 @@ for name in $features; do
   once "$name.jobs" --reads "$config" "${manifests[@]}" --writes data/"$name"/shards \
     -- $cmd JOB=1:"$nj" data/"$name"/log/extract.JOB.log \
     python -m dsnet.bin.extract --features "$name" --job JOB --num-jobs "$nj" \
+    --device "$device" \
     data/manifests data/"$name"
   once "$name" --reads "$config" "${manifests[@]}" \
-    --writes data/"$name"/{feats.scp,utt2num_frames,cuts.jsonl.gz,frames.f32,feats.json} \
+    --writes data/"$name"/{feats.scp,utt2num_frames,cuts.jsonl.gz,frames.bin,feats.json} \
     -- python -m dsnet.bin.combine_feats --features "$name" data/manifests data/"$name"
 done
 

@@ -59,6 +59,7 @@ parse_options() {
 # plan ARGS...: check all names before anything runs, and say what the stages need: the systems to
 # train with their features, the networks among them, ensembles. --ablation ends here.
 plan() {
+  export DSNET_MODELS=$models_dir  # read where encoders are loaded
   [[ $ablation == false ]] || ablation "$@"
   local lines
   lines=$(python -m dsnet.bin.plan --task "$task" --systems "$systems" --folds "$folds" \
@@ -76,7 +77,7 @@ read_plan() {
     case $what in
       features) features+=" $name" ;;
       ensemble) ensembles+=" $name" _members_of[$name]=$rest ;;
-      network | svm)
+      network | linear)
         systems+=" $name"
         [[ $what != network ]] || networks+=" $name"
         _features_of[$name]=${rest%% *} _enrolments_of[$name]=${rest#* } ;;

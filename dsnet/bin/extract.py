@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-import torch
-
 from dsnet.bin import run
+from dsnet.environment import choose_device, limit_threads
 from dsnet.features import build_extractor
 from dsnet.features.extract import compute_shard
 
@@ -15,11 +14,12 @@ def main() -> None:
     parser.add_argument("--features", required=True, help="conf/features/<name>.yaml: fbank")
     parser.add_argument("--job", type=int, default=1, help="this job, from 1")
     parser.add_argument("--num-jobs", type=int, default=1, help="number of jobs")
+    parser.add_argument("--device", default="cpu", help="auto, cpu or cuda:N, for encoders")
     parser.add_argument("manifest_dir", type=Path)
     parser.add_argument("feats_dir", type=Path)
     args = parser.parse_args()
-    torch.set_num_threads(1)  # the jobs are the parallelism
-    extractor = build_extractor(args.features)
+    limit_threads(1)  # the jobs are the parallelism
+    extractor = build_extractor(args.features).to(choose_device(args.device))
     computed, total = compute_shard(
         args.manifest_dir, args.feats_dir, extractor, args.job, args.num_jobs
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from dsnet.config import split_changes
-from dsnet.environment import choose_device
+from dsnet.environment import choose_device, limit_threads
 from dsnet.errors import ConfigError
 from dsnet.recipe import Recipe
 from dsnet.systems.catalog import SystemSpec, resolve
@@ -64,7 +64,7 @@ def make_job(args: argparse.Namespace) -> Job:
     spec = resolve(args.system, args.recipe)
     if spec.config is None:
         raise ConfigError(f"--system {args.system}: an ensemble is not trained; its members are")
-    torch.set_num_threads(args.num_threads)
+    limit_threads(args.num_threads)
     return Job(
         recipe=Recipe(args.recipe),
         task=args.task,

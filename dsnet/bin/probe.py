@@ -10,10 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-from threadpoolctl import threadpool_limits
-
 from dsnet.bin import run
+from dsnet.environment import limit_threads
 from dsnet.files import locked, write_text
 from dsnet.folds.task_data import TaskData
 from dsnet.probes.labels import Labels
@@ -33,17 +31,16 @@ def main() -> None:
     args = parser.parse_args()
     task = TaskData.load(args.task_dir)
     labels = Labels.read(task)
-    torch.set_num_threads(1)
-    with threadpool_limits(1):  # matrices are small: threads would only wait for each other
-        for fold in args.folds.split():
-            folder = args.seed_dir / f"fold_{fold}"
-            with locked(folder):
-                about = read_identity(folder)
-                recombine = load_recombine(folder / MODEL, about, task)
-                found = probe_network(folder, task, about["fold"], labels, recombine)
-                text = json.dumps({**about, **found}, indent=1, ensure_ascii=False, allow_nan=False)
-                write_text(folder / PROBES, text + "\n")
-            print(f"{folder / PROBES}: {found['num_held_out']} held-out utterances")
+    limit_threads(1)
+    for fold in args.folds.split():
+        folder = args.seed_dir / f"fold_{fold}"
+        with locked(folder):
+            about = read_identity(folder)
+            recombine = load_recombine(folder / MODEL, about, task)
+            found = probe_network(folder, task, about["fold"], labels, recombine)
+            text = json.dumps({**about, **found}, indent=1, ensure_ascii=False, allow_nan=False)
+            write_text(folder / PROBES, text + "\n")
+        print(f"{folder / PROBES}: {found['num_held_out']} held-out utterances")
 
 
 def load_recombine(path: Path, about: dict[str, Any], task: TaskData) -> Recombine | None:

@@ -8,11 +8,13 @@ from dsnet.errors import ConfigError
 from dsnet.features.extractor import Extractor
 from dsnet.features.fbank import Fbank, FbankConfig
 from dsnet.features.functionals import Functionals, FunctionalsConfig
+from dsnet.features.pretrained import Pretrained, PretrainedConfig
 from dsnet.recipe import Recipe
 
 FEATURES: dict[str, tuple[type, type[Extractor]]] = {
     "fbank": (FbankConfig, Fbank),
     "opensmile": (FunctionalsConfig, Functionals),
+    "pretrained": (PretrainedConfig, Pretrained),
 }
 
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from lhotse import CutSet, Features, MonoCut, MultiCut, Recording, SupervisionSegment, validate
+from lhotse.utils import compute_num_frames
 
 from dsnet.config import config_digest, differences
 from dsnet.corpus.manifests import manifests_digest, read_manifests, relative_path, write_jsonl
@@ -61,6 +62,8 @@ def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsI
         manifests_digest=of_manifests,
         num_utterances=len(frames),
         num_frames=sum(frames.values()),
+        num_layers=extractor.num_layers,
+        storage=extractor.storage,
     )
     write_text(
         feats_dir / "feats.scp", "".join(f"{utt} {place}\n" for utt, place in places.items())
@@ -117,9 +120,9 @@ def make_cut(
     """Return the Lhotse cut of one utterance with `count` frames.
 
     Its recording is resampled as the features were, so that all of Lhotse's counts agree; where
-    frames at the end were dropped (snip_edges) it ends where the frames end. Lhotse has no features
-    without a frame shift: one vector an utterance is in feats.scp alone. A MultiCut is one whose
-    channels were averaged.
+    frames at the end were dropped (snip_edges, convolutions) it ends where the frames end. Lhotse
+    has no features without a frame shift: one vector an utterance is in feats.scp alone. A MultiCut
+    is one whose channels were averaged.
     """
     rate = extractor.sampling_rate
     duration = target_samples(segment.duration, extractor) / rate
@@ -128,7 +131,7 @@ def make_cut(
     features = None
     if extractor.frame_shift_ms is not None:
         shift = extractor.frame_shift_ms / 1000
-        if getattr(extractor.config, "snip_edges", False):
+        if compute_num_frames(duration, shift, rate) > count:
             duration = count * round(shift * rate) / rate
         features = Features(
             type=f"dsnet-{extractor.kind}",

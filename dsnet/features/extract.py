@@ -21,7 +21,7 @@ from dsnet.features.archive import Shard
 from dsnet.features.extractor import Extractor
 from dsnet.files import locked
 
-INDEX_FILES = ("feats.json", "feats.scp", "utt2num_frames", "cuts.jsonl.gz", "frames.f32")
+INDEX_FILES = ("feats.json", "feats.scp", "utt2num_frames", "cuts.jsonl.gz", "frames.bin")
 
 
 def shard_stamp(extractor: Extractor, digest: str, num_jobs: int) -> dict[str, Any]:

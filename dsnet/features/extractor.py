@@ -6,6 +6,7 @@ Axes: T frames, F dimensions.
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -19,6 +20,8 @@ class Extractor(ABC):
         sampling_rate: Hz, of the samples that it takes.
         dim: F.
         frame_shift_ms: None: T is 1, one vector an utterance.
+        num_layers: so many blocks of equal size, of one layer of an encoder each, make up F.
+        storage: of the feature store: float32 or float16.
     """
 
     name: str
@@ -27,6 +30,8 @@ class Extractor(ABC):
     sampling_rate: int
     dim: int
     frame_shift_ms: float | None
+    num_layers: int = 1
+    storage: str = "float32"
 
     @abstractmethod
     def num_frames(self, num_samples: int) -> int:
@@ -45,6 +50,10 @@ class Extractor(ABC):
         Raises:
             FeatureError: nothing can be computed, such as for too short an utterance.
         """
+
+    def to(self, device: torch.device) -> "Extractor":
+        """Compute there, if it makes a difference; returns itself."""
+        return self
 
     def identity(self) -> dict[str, str]:
         """Return what else changes the values, such as the version of the library."""

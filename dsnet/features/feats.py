@@ -34,6 +34,8 @@ class FeatsInfo:
         manifests_digest: identifies the manifests.
         num_utterances: over the whole corpus.
         num_frames: over the whole corpus.
+        num_layers: so many blocks of equal size, of one layer of an encoder each, make up F.
+        storage: of the feature store: float32 or float16.
     """
 
     name: str
@@ -45,6 +47,8 @@ class FeatsInfo:
     manifests_digest: str
     num_utterances: int
     num_frames: int
+    num_layers: int = 1
+    storage: str = "float32"
     identity: dict[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -1,6 +1,6 @@
 """Feature store: the frames of all utterances end to end in one file, mapped into memory.
 
-    data/<features>/frames.f32      (N, F) float32, in the order of utt2num_frames
+    data/<features>/frames.bin      (N, F) float32 or float16, in the order of utt2num_frames
 
 All jobs share the pages that they read, so resident memory does not grow with the corpus.
 Axes: N frames of all utterances, U utterances, T frames of one, F dimensions.
@@ -19,7 +19,8 @@ from dsnet.errors import CorpusError, FeatureError
 from dsnet.features.feats import FeatsInfo
 from dsnet.files import replacing
 
-FRAMES = "frames.f32"
+FRAMES = "frames.bin"
+BYTES = {"float32": 4, "float16": 2}  # a number; little-endian
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class FeatureStore:
         info = FeatsInfo.load(feats_dir)
         path = feats_dir / FRAMES
         counts = _read_counts(feats_dir / "utt2num_frames")
-        expected = 4 * info.dim * info.num_frames
+        expected = BYTES[info.storage] * info.dim * info.num_frames
         found = path.stat().st_size if path.is_file() else None
         if found != expected or sum(counts.values()) != info.num_frames:
             raise FeatureError(
@@ -58,7 +59,12 @@ class FeatureStore:
                 f"({expected} bytes), found {'nothing' if found is None else f'{found} bytes'} and "
                 f"{sum(counts.values())} frames in utt2num_frames; run --stage 1"
             )
-        flat = torch.from_file(str(path), shared=False, size=info.dim * info.num_frames)
+        flat = torch.from_file(
+            str(path),
+            shared=False,
+            size=info.dim * info.num_frames,
+            dtype=getattr(torch, info.storage),
+        )
         lengths = torch.tensor(list(counts.values()))
         return cls(
             info=info,
@@ -102,4 +108,4 @@ def write_frames(feats_dir: Path, matrices: Iterable[np.ndarray], info: FeatsInf
                     f"{feats_dir}: a matrix has {matrix.shape[1]} dimensions, expected {info.dim}; "
                     "run --stage 1"
                 )
-            stream.write(np.ascontiguousarray(matrix, dtype="<f4").data)
+            stream.write(np.ascontiguousarray(matrix, dtype=f"<f{BYTES[info.storage]}").data)

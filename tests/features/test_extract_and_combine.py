@@ -105,6 +105,8 @@ def test_what_is_said_of_the_features(recipe):
         "identity": {},
         "num_utterances": 6,
         "num_frames": 3 * 51 + 50 + 72 + 100,
+        "num_layers": 1,
+        "storage": "float32",
     }
 
 
@@ -121,9 +123,9 @@ def test_features_are_those_of_the_channel_and_segment(recipe):
 
 def test_digest_depends_on_audio_and_config_only(recipe):
     info = stage1(nj=2)
-    frames = (FEATS / "frames.f32").read_bytes()
+    frames = (FEATS / "frames.bin").read_bytes()
     assert stage1(nj=5, feats=Path("data/other")).digest == info.digest
-    assert Path("data/other/frames.f32").read_bytes() == frames
+    assert Path("data/other/frames.bin").read_bytes() == frames
     recordings, supervisions = read_manifests(MANIFESTS)
     for segment in supervisions:
         segment.speaker = "someone"
@@ -147,14 +149,14 @@ def test_digest_depends_on_the_utterances_and_the_library(recipe, monkeypatch):
 
 def test_manifests_made_elsewhere_need_no_audio_hash(recipe, capsys):
     with_hash = stage1()
-    frames = (FEATS / "frames.f32").read_bytes()
+    frames = (FEATS / "frames.bin").read_bytes()
     recordings, supervisions = read_manifests(MANIFESTS)
     for number, segment in enumerate(supervisions):
         segment.custom = None if number % 2 else {"emotion": "N"}
     write_manifests(MANIFESTS, recordings, supervisions)
     capsys.readouterr()
     info = stage1()
-    assert (FEATS / "frames.f32").read_bytes() == frames
+    assert (FEATS / "frames.bin").read_bytes() == frames
     assert (info.num_frames, info.digest != with_hash.digest) == (with_hash.num_frames, True)
     assert "3 utterances (part0, ...) have no audio_hash in custom" in capsys.readouterr().err
 

@@ -1,0 +1,418 @@
+"""Hidden states of a frozen pretrained encoder: Whisper, WavLM, HuBERT, wav2vec 2.0, data2vec.
+
+Hidden states are numbered as they enter the layers: state 0 is what the first of L layers takes,
+state k what layer k gives. Where an encoder ends in a layer norm, state L is behind it.
+
+Utterances are encoded one by one, never padded: padding changes hidden states (group norm over time
+in wav2vec 2.0 and its kin, 30 s of silence in Whisper). Audio of more than 30 s is encoded in
+windows of 30 s that overlap by 5 s, of which each gives the half that lies nearer to it.
+Axes: T frames, L layers, D hidden size, F dimensions.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from pickle import UnpicklingError
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+
+from dsnet.errors import FeatureError
+from dsnet.features.extractor import Extractor
+from dsnet.files import digest
+
+KINDS = ("whisper", "wav2vec2", "hubert", "wavlm", "data2vec-audio")  # `model_type` in config.json
+WINDOW_SECONDS, OVERLAP_SECONDS = 30, 5
+SAMPLING_RATE = 16000  # of all of them
+SETTINGS = ("config.json", "preprocessor_config.json")
+HUB_SECONDS = 10  # to wait for an answer of the hub
+WEIGHTS = (  # in one file, or in several and a list of them
+    ["model.safetensors", "model-*.safetensors", "model.safetensors.index.json"],
+    ["pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"],
+)
+
+
+@dataclass
+class PretrainedConfig:
+    """Which encoder, and what is kept of it.
+
+    model: name on the Hugging Face hub, or a folder that holds what a repository there does.
+    revision: commit on the hub.
+    layers: numbers of hidden states, 0 to L; empty: all of them.
+    combine: mean (F = D) or concat (F = D for each, side by side; encoder kind frames learns a
+        weight for each).
+    pooling: none; statistics: one vector an utterance, of each layer mean and standard deviation
+        over time (F = 2D for each).
+    precision: float32, or bfloat16 for speed on a GPU.
+    storage: of the feature store: float16 or float32.
+    """
+
+    kind: str = "pretrained"
+    model: str = "openai/whisper-base"
+    revision: str = "main"
+    layers: list[int] = field(default_factory=list)
+    combine: str = "mean"
+    pooling: str = "none"
+    precision: str = "float32"
+    storage: str = "float16"
+    compression_method: int = 0
+
+    def check(self) -> None:
+        allowed = {
+            "combine": ("mean", "concat"),
+            "pooling": ("none", "statistics"),
+            "precision": ("float32", "bfloat16"),
+            "storage": ("float16", "float32"),
+        }
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                found = getattr(self, name)
+                raise ValueError(f"{name} is '{found}'; allowed: {', '.join(values)}")
+        if self.layers != sorted(set(self.layers)) or min(self.layers, default=0) < 0:
+            raise ValueError(f"layers must be numbers from 0, rising, found {self.layers}")
+        if self.compression_method not in range(0, 8):
+            raise ValueError(f"compression_method must be 0 to 7, found {self.compression_method}")
+
+
+class Pretrained(Extractor):
+    """Hidden states of some layers, or their statistics over time.
+
+    Raises:
+        FeatureError: transformers is not installed, or the weights are not there.
+    """
+
+    kind = "pretrained"
+    sampling_rate = SAMPLING_RATE
+
+    def __init__(self, name: str, config: PretrainedConfig):
+        self.name, self.config = name, config
+        self._transformers = _import_transformers()
+        self._folder = find_model(config, os.environ.get("DSNET_MODELS"))
+        self._settings = self._load_settings()
+        self._device = torch.device("cpu")
+        depth = self._settings.num_hidden_layers
+        self.layers = config.layers or list(range(depth + 1))
+        if self.layers[-1] > depth:
+            raise FeatureError(
+                f"features {name}: no hidden state {self.layers[-1]}; {config.model} has 0 to "
+                f"{depth} (conf/features: layers)"
+            )
+        kept = 1 if config.combine == "mean" and config.pooling == "none" else len(self.layers)
+        self.num_layers = kept
+        self.dim = kept * self._settings.hidden_size
+        self.storage = config.storage
+        self.frame_shift_ms = 1000 * self._stride / SAMPLING_RATE
+        if config.pooling == "statistics":
+            self.frame_shift_ms = None
+            self.dim *= 2
+
+    def _load_settings(self) -> Any:
+        path = self._folder / SETTINGS[0]
+        try:
+            kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+        except (ValueError, AttributeError) as error:
+            raise FeatureError(f"{path}: not the settings of an encoder: {error}") from error
+        if kind not in KINDS:
+            raise FeatureError(f"{path}: model_type is '{kind}'; known are {', '.join(KINDS)}")
+        return self._transformers.AutoConfig.from_pretrained(self._folder, trust_remote_code=False)
+
+    @property
+    def _is_whisper(self) -> bool:
+        return self._settings.model_type == "whisper"
+
+    @cached_property
+    def _front(self) -> Any:
+        """Return what turns samples into the input of the encoder."""
+        cls = self._transformers.AutoFeatureExtractor
+        try:
+            return cls.from_pretrained(self._folder, trust_remote_code=False)
+        except (OSError, ValueError) as error:
+            raise FeatureError(f"{self._folder / SETTINGS[1]}: {_first_line(error)}") from error
+
+    @cached_property
+    def _stride(self) -> int:
+        """Return samples from frame to frame."""
+        if self._is_whisper:
+            return 2 * self._front.hop_length
+        stride = 1
+        for one in self._settings.conv_stride:
+            stride *= one
+        return stride
+
+    @cached_property
+    def _whole(self) -> nn.Module:
+        from safetensors import SafetensorError
+
+        quietly = self._transformers.utils.logging
+        quietly.disable_progress_bar()
+        before = quietly.get_verbosity()
+        quietly.set_verbosity_error()
+        cls = self._transformers.AutoModel
+        unreadable = (OSError, EOFError, RuntimeError, ValueError, SafetensorError)
+        options: dict[str, Any] = {}
+        if self._is_whisper:  # without its decoder, whether the file has it or not
+            cls = self._transformers.models.whisper.modeling_whisper.WhisperEncoder
+            options["key_mapping"] = {r"^(model\.)?encoder\.": ""}
+        try:
+            model, found = cls.from_pretrained(
+                self._folder,
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # named below
+                local_files_only=True,
+                trust_remote_code=False,
+                weights_only=True,  # pytorch_model.bin is a pickle, which could run anything
+                **options,
+            )
+        except UnpicklingError as error:
+            raise FeatureError(
+                f"{self._folder}: pytorch_model.bin is not loaded: it is cut off, or holds more "
+                "than numbers and might run anything. Copy it once more, or take model.safetensors"
+            ) from error
+        except unreadable as error:
+            raise FeatureError(
+                f"{self._folder}: weights that cannot be read: {_first_line(error)}"
+            ) from error
+        finally:
+            quietly.set_verbosity(before)
+        of_other_size = {key for key, *_ in found["mismatched_keys"]}
+        missing = sorted({*found["missing_keys"], *of_other_size} - {"masked_spec_embed"})
+        if missing:
+            raise FeatureError(
+                f"{self._folder}: {len(missing)} weights of {self.config.model} are missing or of "
+                f"another size, first: {', '.join(missing[:5])}. Is the file of another model?"
+            )
+        return model.eval().requires_grad_(False)
+
+    @cached_property
+    def _weights_digest(self) -> str:
+        """Return 16 hex digits that identify the weights, however they are stored."""
+        return digest(
+            part
+            for name, value in sorted(self._whole.state_dict().items())
+            if name != "masked_spec_embed"
+            for part in (name, value.numpy().tobytes())
+        )
+
+    @cached_property
+    def _model(self) -> nn.Module:
+        """Return the encoder up to the last layer that is asked for."""
+        _ = self._weights_digest  # of all layers
+        model, last = self._whole, self.layers[-1]
+        layers = model.layers if self._is_whisper else model.encoder.layers
+        if last < len(layers):
+            del layers[max(last, 1) :]  # state 0 is seen as the input of the first
+            if self._is_whisper:
+                model.layer_norm = nn.Identity()
+            elif getattr(self._settings, "do_stable_layer_norm", False):  # a final norm
+                model.encoder.layer_norm = nn.Identity()
+        return model
+
+    def identity(self) -> dict[str, str]:
+        return {"weights": self._weights_digest}
+
+    def to(self, device: torch.device) -> "Pretrained":
+        self._device = device
+        return self
+
+    def num_frames(self, num_samples: int) -> int:
+        return 1 if self.frame_shift_ms is None else self._num_frames(num_samples)
+
+    def _num_frames(self, num_samples: int) -> int:
+        if self._is_whisper:
+            return (num_samples // self._front.hop_length + 1) // 2
+        for kernel, stride in zip(
+            self._settings.conv_kernel, self._settings.conv_stride, strict=True
+        ):
+            num_samples = (num_samples - kernel) // stride + 1
+        return num_samples
+
+    @torch.inference_mode()
+    def __call__(self, samples: Tensor) -> Tensor:
+        if len(samples) < 2 * self._stride or self._num_frames(len(samples)) < 1:
+            raise FeatureError(
+                f"{len(samples) / SAMPLING_RATE:.3f} s: too short for {self.config.model}; leave "
+                "it out in stage 0"
+            )
+        if not self._is_whisper and self._front.do_normalize:  # large models want it
+            samples = (samples - samples.mean()) / (samples.var(correction=0) + 1e-7).sqrt()
+        states = self._all_states(samples.to(self._device))  # (L, T, D)
+        if self.config.pooling == "statistics":
+            both = [states.mean(1), states.std(1, correction=0)]
+            feats = torch.stack(both, 1).flatten()[None]
+        elif self.config.combine == "mean":
+            feats = states.mean(0)
+        else:
+            feats = states.transpose(0, 1).flatten(1)
+        feats = feats.cpu()
+        if not feats.isfinite().all():
+            raise FeatureError(
+                f"hidden states of {self.config.model} are not finite (precision "
+                f"{self.config.precision}); are its weights whole, and the audio numbers?"
+            )
+        if not feats.to(getattr(torch, self.storage)).isfinite().all():
+            raise FeatureError(
+                f"hidden states of up to {float(feats.abs().max()):g} do not fit into "
+                f"{self.storage} (conf/features: set storage to float32)"
+            )
+        return feats
+
+    def _all_states(self, samples: Tensor) -> Tensor:
+        """Return (L, T, D) of the layers asked for, of windows if the utterance is long."""
+        parts = []
+        for start, end, first, last in self._windows(len(samples)):
+            parts.append(self._states(samples[start:end])[:, first:last])
+        return torch.cat(parts, 1)
+
+    def _windows(self, num_samples: int) -> Iterator[tuple[int, int, int, int | None]]:
+        """Yield each window: first and last sample, first and last frame that is kept of it."""
+        window = WINDOW_SECONDS * SAMPLING_RATE
+        hop = window - OVERLAP_SECONDS * SAMPLING_RATE
+        half = OVERLAP_SECONDS * SAMPLING_RATE // self._stride // 2
+        start = 0
+        while True:
+            end = min(start + window, num_samples)
+            final = end == num_samples
+            yield start, end, half if start else 0, None if final else hop // self._stride + half
+            if final:
+                return
+            start += hop
+
+    def _states(self, samples: Tensor) -> Tensor:
+        """Return (L, T, D) of the layers asked for, of at most 30 s."""
+        model = self._model.to(self._device)
+        bf16 = self.config.precision == "bfloat16"
+        heard = self._log_mels(samples) if self._is_whisper else samples[None]
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=bf16):
+            if self._is_whisper:
+                states = _whisper_states(model, heard)
+            else:
+                found = model(heard, output_hidden_states=True)
+                # hidden_states[-1] is behind the final norm or not, by version of transformers
+                states = [*found.hidden_states[:-1], found.last_hidden_state]
+        return torch.stack([states[layer][0].float() for layer in self.layers])
+
+    def _log_mels(self, samples: Tensor) -> Tensor:
+        """Return (1, mel bins, frames of 10 ms) of the utterance alone, without padding."""
+        mels = self._front(
+            samples.cpu().numpy(),
+            sampling_rate=SAMPLING_RATE,
+            padding="do_not_pad",
+            return_tensors="pt",
+        )
+        return mels.input_features.to(self._device)
+
+
+def _whisper_states(encoder: nn.Module, mels: Tensor) -> list[Tensor]:
+    """Return every hidden state, (1, T, D), at the first T positions.
+
+    transformers' own forward insists on 30 s.
+    """
+    x = gelu(encoder.conv2(gelu(encoder.conv1(mels)))).transpose(1, 2)
+    x = x + encoder.embed_positions.weight[: x.shape[1]]
+    states = [x]
+    for layer in encoder.layers:
+        x = layer(states[-1], None)
+        states.append(x[0] if isinstance(x, tuple) else x)  # by version of transformers
+    states[-1] = encoder.layer_norm(states[-1])
+    return states
+
+
+def find_model(config: PretrainedConfig, models_dir: str | None) -> Path:
+    """Return the folder of an encoder's files; those that the hub has are fetched.
+
+    Args:
+        config: names the encoder.
+        models_dir: folder of folders that are looked at first: OWNER/NAME, NAME or NAME-encoder.
+
+    Raises:
+        FeatureError: says which files go where.
+    """
+    owner_and_name, name = config.model, config.model.rpartition("/")[2]
+    places = [Path(config.model)]
+    if models_dir:
+        top = Path(models_dir)
+        places += [top / owner_and_name, top / name, top / f"{name}-encoder"]
+    for place in places:
+        if (place / SETTINGS[0]).is_file():
+            return _checked(place)
+    try:
+        return _fetched(config)
+    except Exception as error:  # the hub's client raises those of several libraries
+        raise FeatureError(
+            f"no files of {config.model}: looked at {', '.join(map(str, places))} and at the "
+            f"Hugging Face hub ({_first_line(error)}). Without access to the hub, put "
+            f"{', '.join(SETTINGS)} and model.safetensors (or pytorch_model.bin) of "
+            f"https://huggingface.co/{config.model}/tree/{config.revision} into FOLDER/{name} and "
+            "give --models-dir FOLDER, or set DSNET_MODELS"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *lines[:1]])
+
+
+def _checked(folder: Path) -> Path:
+    missing = [name for name in SETTINGS if not (folder / name).is_file()]
+    if not any(_has_weights(folder, files) for files in WEIGHTS):
+        missing.append("model.safetensors (or pytorch_model.bin)")
+    if missing:
+        raise FeatureError(f"{folder}: {' and '.join(missing)} is missing; copy it there")
+    return folder
+
+
+def _has_weights(folder: Path, files: list[str]) -> bool:
+    whole, index = folder / files[0], folder / files[-1]
+    if whole.is_file() or not index.is_file():
+        return whole.is_file()
+    parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    return all((folder / part).is_file() for part in parts)
+
+
+def _fetched(config: PretrainedConfig) -> Path:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    with suppress(LocalEntryNotFoundError, FeatureError):  # not, or not all, in the hub's cache
+        return _snapshot(config, local_files_only=True)
+    # a single request, since snapshot_download tries for long before it says that there is no hub
+    url = hf_hub_url(config.model, SETTINGS[0], revision=config.revision)
+    get_hf_file_metadata(url, timeout=HUB_SECONDS)
+    return _snapshot(config, local_files_only=False)
+
+
+def _snapshot(config: PretrainedConfig, local_files_only: bool) -> Path:
+    from huggingface_hub import snapshot_download
+
+    for weights in WEIGHTS:  # the second form only where there is none of the first
+        folder = Path(
+            snapshot_download(
+                config.model,
+                revision=config.revision,
+                allow_patterns=[*SETTINGS, *weights],
+                local_files_only=local_files_only,
+            )
+        )
+        if _has_weights(folder, weights):
+            break
+    return _checked(folder)
+
+
+def _import_transformers() -> ModuleType:
+    try:
+        import transformers
+    except ImportError as error:
+        raise FeatureError(
+            f"transformers, which runs pretrained encoders, is not there ({error}); install it "
+            "with `. ./path.sh && python -m pip install -e '.[pretrained]'` in the root of the "
+            "project"
+        ) from error
+    return transformers
