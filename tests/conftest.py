@@ -1,7 +1,9 @@
-"""A recipe as stages 2 to 4 would leave it, made of random numbers."""
+"""A recipe as stages 2 to 4 would leave it, made of random numbers, and encoders likewise."""
 
 import json
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from dsnet.systems import code_digest
 from dsnet.systems.catalog import resolve
 from dsnet.task import TaskConfig
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # read at its import: no test asks the Hugging Face hub
+sys.path.append(str(Path(__file__).parent))  # where tiny_encoders.py is
 CLASSES = ["angry", "happy", "neutral", "sad"]
 CONFIG = TaskConfig(classes=CLASSES, label_map={name: name for name in CLASSES})
 
@@ -229,6 +233,48 @@ def random_utterances(
         for name in classes
         for take in range(per_class + int(rng.integers(-2, 3)))
     }
+
+
+@dataclass(frozen=True)
+class Known:
+    """What models and systems must know of their features, without any."""
+
+    name: str
+    kind: str
+    dim: int
+    frame_shift_ms: float | None
+    num_layers: int = 1
+
+
+@pytest.fixture
+def log_mels():
+    """A function from a number of mel bins to what is known of such features."""
+    return lambda dim=80: Known(f"fbank_{dim}", "fbank", dim, 10.0)
+
+
+@pytest.fixture
+def functionals():
+    """A function from a number of functionals to what is known of such features."""
+    return lambda dim=88: Known("egemaps", "opensmile", dim, None)
+
+
+@pytest.fixture
+def states():
+    """A function from dimensions and layers to what is known of states of an encoder."""
+    return lambda dim=32, num_layers=1: Known("states", "pretrained", dim, 20.0, num_layers)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Let DSNET_MODELS hold a tiny encoder in the place of each that egs/conf/features names."""
+    from tiny_encoders import SHIPPED, write_encoder
+
+    folder = tmp_path_factory.mktemp("models")
+    for name, settings in SHIPPED.items():
+        write_encoder(folder / name, settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DSNET_MODELS", str(folder))
+        yield folder
 
 
 @pytest.fixture

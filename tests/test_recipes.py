@@ -9,7 +9,7 @@ import torch
 from dsnet.config import load
 from dsnet.features import build_extractor
 from dsnet.results.classes import SharedClasses
-from dsnet.systems import build_system
+from dsnet.systems import build_system, find_system
 from dsnet.systems.catalog import resolve
 from dsnet.systems.system import Batch
 from dsnet.task import TaskConfig
@@ -22,7 +22,7 @@ NETWORKS = [
     (recipe, path.stem)
     for recipe in (EGS / "emodb", EGS / "mini")
     for path in sorted((EGS / "conf" / "systems").glob("*.yaml"))
-    if resolve(path.stem, recipe).config.kind != "svm"
+    if find_system(resolve(path.stem, recipe).config).is_network
 ]
 
 

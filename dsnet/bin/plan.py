@@ -3,7 +3,7 @@
 Prints a line for each thing that the recipe's script has to run:
 
     network NAME FEATURES ENROLMENTS    a system that has embeddings to probe; - for no enrolments
-    svm NAME FEATURES ENROLMENTS        another one; members of ensembles are among them
+    linear NAME FEATURES ENROLMENTS     another one; members of ensembles are among them
     ensemble NAME MEMBER...
     features NAME                       a type of features that these need
 
@@ -32,7 +32,7 @@ from dsnet.systems import build_system, check_enrolment, code_digest, find_syste
 from dsnet.systems.catalog import SystemSpec, resolve
 from dsnet.task import TaskConfig
 from dsnet.training.checkpoint import config_values
-from dsnet.training.enrolment import parse_enrolment
+from dsnet.training.enrolment import parse_enrolment, suits
 
 
 def main() -> None:
@@ -70,9 +70,9 @@ def describe_system(spec: SystemSpec, enrolments: str = "") -> str:
     """Return a system's line for the recipe's script; see above."""
     if spec.config is None:
         return f"ensemble {spec.name} {' '.join(spec.members)}"
-    kind = "network" if find_system(spec.config).is_network else "svm"
-    enrolled = spec.config.enrolment.source != "none" and enrolments
-    return f"{kind} {spec.name} {spec.config.features} {enrolments if enrolled else '-'}"
+    kind = "network" if find_system(spec.config).is_network else "linear"
+    tried = " ".join(suitable_enrolments(enrolments.split(), spec)) or "-"
+    return f"{kind} {spec.name} {spec.config.features} {tried}"
 
 
 def all_specs(names: list[str], recipe: Path = Path()) -> list[SystemSpec]:
@@ -120,15 +120,29 @@ def check_folds(names: list[str], task: TaskConfig, task_dir: Path) -> None:
             raise ConfigError(f"--folds: no fold '{name}'; {nearest(name, there)}")
 
 
+def suitable_enrolments(texts: list[str], spec: SystemSpec) -> list[str]:
+    """Return those of some enrolments that a system can be tried with.
+
+    Raises:
+        ConfigError: one that is not as enrolments are typed, or that its features do not allow.
+    """
+    suitable = [text for text in texts if suits(text, spec.config.enrolment)]
+    if suitable:
+        features = build_extractor(spec.config.features)
+        for text in suitable:
+            check_enrolment(parse_enrolment(text, spec.config.enrolment), features)
+    return suitable
+
+
 def check_enrolments(texts: list[str], specs: list[SystemSpec]) -> None:
     """Raise ConfigError for an enrolment that no system can be tried with."""
-    enrolled = [spec for spec in specs if spec.config.enrolment.source != "none"]
-    if texts and not enrolled:
-        raise ConfigError("--enrolments: none of the systems was trained with an enrolment")
+    tried = {text for spec in specs for text in suitable_enrolments(texts, spec)}
     for text in texts:
-        for spec in enrolled:
-            features = build_extractor(spec.config.features)
-            check_enrolment(parse_enrolment(text, spec.config.enrolment), features)
+        if text not in tried:
+            raise ConfigError(
+                f"--enrolments: none of the systems can be tried with {text}; neutral:N is for "
+                "those with enrolment.source neutral, any:N and all for those with any or all"
+            )
 
 
 def announce(spec: SystemSpec, exp_dir: Path, seeds: list[str], folds: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 Writes into exp/<task>/<system>/seed_<s>/fold_<name>/: model.pt (the selected weights), train.json
 (last: what was trained, on what and how well it validates); of a network also log.jsonl (an entry
-an epoch), tensorboard/ and, while it lasts, checkpoint.pt; of an SVM c_values.jsonl. Test
+an epoch), tensorboard/ and, while it lasts, checkpoint.pt; of a linear system choices.jsonl. Test
 utterances are read only for a system that declares it (side_information), and never their labels.
 """
 

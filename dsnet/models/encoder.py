@@ -1,6 +1,6 @@
-"""Encoders: log-mels to one embedding an utterance, with or without padding.
+"""Encoders: frames to one embedding an utterance, with or without padding.
 
-Axes: B utterances, C channels, T frames, F bins, D embedding.
+Axes: B utterances, C channels, T frames, F bins or dimensions, L layers, D embedding.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,9 @@ class EncoderConfig:
 
     kind conv: the published one. `channels` are the widths of its blocks, `kernel_size` holds for
     all of them. kind compact: for a CPU; `channels` are the widths of three convolutions in time
-    and frequency and of two in time, `kernel_size` is that of the first.
+    and frequency and of two in time, `kernel_size` is that of the first. kind frames: for states of
+    a pretrained encoder; `channels` are the widths of a projection and of a convolution in time,
+    `kernel_size` is that of the latter.
     """
 
     kind: str = "conv"
@@ -36,8 +38,12 @@ class EncoderConfig:
     def check(self) -> None:
         if self.kind not in ENCODERS:
             raise ValueError(f"encoder.kind is '{self.kind}'; allowed: {', '.join(ENCODERS)}")
-        if len(self.channels) != 4 or min(self.channels) < 1:
-            raise ValueError(f"encoder.channels must be four widths, found {self.channels}")
+        widths = ENCODERS[self.kind].num_widths
+        if len(self.channels) != widths or min(self.channels) < 1:
+            raise ValueError(
+                f"encoder.channels of kind {self.kind} must be {widths} widths, "
+                f"found {self.channels}"
+            )
         if self.kernel_size % 2 == 0:
             raise ValueError(f"encoder.kernel_size must be odd, found {self.kernel_size}")
         if not 0 <= self.dropout < 1:
@@ -79,11 +85,13 @@ class ConvEncoder(nn.Module):
     Source: Chen and Zhang, doi 10.1007/s12204-024-2724-1.
     """
 
-    least_bins = 16  # halved four times
+    reads = "fbank"
+    least_dim = 16  # bins, halved four times
+    num_widths = 4
 
-    def __init__(self, config: EncoderConfig, num_bins: int):
+    def __init__(self, config: EncoderConfig, features: Features):
         super().__init__()
-        self.norm = MaskedBatchNorm2d(num_bins)
+        self.norm = MaskedBatchNorm2d(features.dim)
         widths = [3, *config.channels]
         self.blocks = nn.ModuleList(
             ConvBlock(i, o, config.kernel_size, config.dropout)
@@ -145,12 +153,14 @@ class CompactEncoder(nn.Module):
     deviation, and a linear layer whose sigmoid keeps the embedding in (0, 1) as published.
     """
 
-    least_bins = 4
+    reads = "fbank"
+    least_dim = 4
+    num_widths = 4
 
-    def __init__(self, config: EncoderConfig, num_bins: int):
+    def __init__(self, config: EncoderConfig, features: Features):
         super().__init__()
         a, b, c, d = config.channels
-        size, bins, dropout = config.kernel_size, num_bins, config.dropout
+        size, bins, dropout = config.kernel_size, features.dim, config.dropout
         self.norm = MaskedBatchNorm2d(4 * bins, affine=False)
         for stride in (4, 2, 2):
             bins = -(-bins // stride)  # rounded up
@@ -168,13 +178,7 @@ class CompactEncoder(nn.Module):
             ]
         )
         self.pooling = AttentiveStatistics(d)
-        self.embedding = nn.Sequential(
-            nn.BatchNorm1d(2 * d),
-            nn.Dropout(0.3),
-            nn.Linear(2 * d, config.embed_dim, bias=False),
-            nn.BatchNorm1d(config.embed_dim),
-            nn.Sigmoid(),
-        )
+        self.embedding = embedding_layers(2 * d, config.embed_dim, 0.3)
 
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Embed utterances; see ConvEncoder."""
@@ -207,24 +211,81 @@ def without_mean(feats: Tensor, mask: Tensor | None) -> Tensor:
     return feats - mean
 
 
-ENCODERS = {"conv": ConvEncoder, "compact": CompactEncoder}
+class FramesEncoder(nn.Module):
+    """States of a pretrained encoder to one embedding.
+
+    Frames are averaged in pairs, each dimension is standardised over the training frames. Of
+    several layers, a weighted mean is taken, the softmax of a learned weight each. A projection, a
+    convolution in time, attentive mean and deviation, and what CompactEncoder ends in. Dropout
+    takes a dimension away for a whole utterance, which is quicker, too.
+    """
+
+    reads = "pretrained"
+    least_dim = 1
+    num_widths = 2
+
+    def __init__(self, config: EncoderConfig, features: Features):
+        super().__init__()
+        a, b = config.channels
+        self.norm = MaskedBatchNorm2d(features.dim, affine=False)
+        self.layer_weights = nn.Parameter(torch.zeros(features.num_layers))
+        self.dropout = nn.Dropout1d(config.dropout)
+        self.projection = nn.Conv1d(features.dim // features.num_layers, a, 1)
+        self.conv = nn.Conv1d(a, b, config.kernel_size, padding=config.kernel_size // 2, bias=False)
+        self.conv_norm = MaskedBatchNorm2d(b)
+        self.pooling = AttentiveStatistics(b)
+        self.embedding = embedding_layers(2 * b, config.embed_dim, 0.4)
+
+    def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Embed utterances; see ConvEncoder."""
+        x = avg_pool1d(feats.transpose(1, 2), 2)  # (B, F, T)
+        lengths = None if lengths is None else lengths // 2
+        mask = None if lengths is None else frame_mask(lengths, x.shape[2])
+        x = self.norm(x[..., None], mask)[..., 0]
+        x = x.unflatten(1, (len(self.layer_weights), -1))  # (B, L, D, T)
+        x = torch.einsum("l,bldt->bdt", self.layer_weights.softmax(0), x)
+        x = torch.relu(self.projection(self.dropout(x)))
+        if mask is not None:
+            x = x * mask[:, None]
+        x = torch.relu(self.conv_norm(self.conv(x)[..., None], mask)[..., 0])
+        x = self.dropout(x)
+        if mask is not None:
+            x = x * mask[:, None]
+        return self.embedding(self.pooling(x, mask))
+
+
+def embedding_layers(width: int, embed_dim: int, dropout: float) -> nn.Sequential:
+    """Return the way from (B, width) statistics to (B, D), every unit in (0, 1) as published."""
+    return nn.Sequential(
+        nn.BatchNorm1d(width),
+        nn.Dropout(dropout),
+        nn.Linear(width, embed_dim, bias=False),
+        nn.BatchNorm1d(embed_dim),
+        nn.Sigmoid(),
+    )
+
+
+ENCODERS = {"conv": ConvEncoder, "compact": CompactEncoder, "frames": FramesEncoder}
 
 
 def build_encoder(config: EncoderConfig, features: Features) -> nn.Module:
-    """Return the encoder that `config.kind` names, for features of F mel bins.
+    """Return the encoder that `config.kind` names, for features of F dimensions.
 
     Raises:
         ConfigError: features that it cannot read.
     """
     encoder = ENCODERS[config.kind]
-    if features.kind != "fbank":
+    if features.kind != encoder.reads or features.frame_shift_ms is None:
+        what = "one vector an utterance" if features.frame_shift_ms is None else "frames"
         raise ConfigError(
-            f"encoder.kind {config.kind} reads log-mels (features of kind fbank); the features "
-            f"'{features.name}' are of kind {features.kind}. Change the system's features or kind"
+            f"encoder.kind {config.kind} reads frames of kind {encoder.reads}; the features "
+            f"'{features.name}' are {what} of kind {features.kind}. Frames of kind fbank are for "
+            "encoder.kind conv and compact, of kind pretrained for frames; one vector an utterance "
+            "is for a system of kind svm or logistic"
         )
-    if features.dim < encoder.least_bins:
+    if features.dim < encoder.least_dim:
         raise ConfigError(
-            f"encoder.kind {config.kind} needs {encoder.least_bins} mel bins or more; the features "
-            f"'{features.name}' have {features.dim} (num_mel_bins in conf/features)"
+            f"encoder.kind {config.kind} needs {encoder.least_dim} mel bins or more; the features "
+            f"'{features.name}' have {features.dim} (num_mel_bins)"
         )
-    return encoder(config, features.dim)
+    return encoder(config, features)

@@ -1,4 +1,4 @@
-"""What is known of a kind of features: where silence begins, an average voice, changes of a voice.
+"""What is known of a kind of features: where silence begins, changes of a voice.
 
 Axes: B utterances, T frames, F dimensions.
 """
@@ -41,10 +41,8 @@ class VoiceChange:
 
 
 class FrontEnd:
-    """Features of which nothing special is known; an average voice has mean 0 and deviation 1."""
+    """Features of which nothing special is known."""
 
-    mean: ClassVar[float] = 0.0
-    deviation: ClassVar[float] = 1.0
     least_deviation: ClassVar[float] = 1e-6  # a dimension that varies less is not scaled up
     floor: ClassVar[float] = -math.inf
 
@@ -67,10 +65,8 @@ class FrontEnd:
 
 
 class MelFrontEnd(FrontEnd):
-    """Log-mels, in nats; the average voice is that of neutral speech on EmoDB."""
+    """Log-mels, in nats."""
 
-    mean = 17.0
-    deviation = 3.5
     least_deviation = 0.5  # so that a bin of silence is not blown up
     floor = SILENCE
 

@@ -17,8 +17,8 @@ from dsnet.systems.dsc import DSC
 from dsnet.systems.dsnet import DSNet
 from dsnet.systems.dsnet_plus import DSNetPlus
 from dsnet.systems.isnet import ISNet
+from dsnet.systems.linear import SVM, Logistic
 from dsnet.systems.menan import MEnAN
-from dsnet.systems.svm import SVM
 from dsnet.systems.system import System
 
 SYSTEMS: dict[str, type[System]] = {
@@ -32,6 +32,7 @@ SYSTEMS: dict[str, type[System]] = {
     "dsnet": DSNet,
     "dsnet_plus": DSNetPlus,
     "svm": SVM,
+    "logistic": Logistic,
 }
 
 
@@ -77,13 +78,13 @@ def check_enrolment(enrolment: EnrolmentConfig, features: Features) -> None:
     """Raise ConfigError for an enrolment by which such features cannot be normalised."""
     if (
         features.frame_shift_ms is None
-        and enrolment.source == "neutral"
+        and enrolment.source in ("neutral", "any")
         and enrolment.normalise == "shift_and_scale"
     ):
         raise ConfigError(
             f"enrolment.normalise is shift_and_scale, but the features '{features.name}' have one "
-            f"vector an utterance, and {enrolment.count} neutral ones have no deviation worth the "
-            "name. Set enrolment.normalise to shift"
+            f"vector an utterance, and {enrolment.count} of them have no deviation worth the name. "
+            " Set enrolment.normalise to shift"
         )
 
 

@@ -114,6 +114,9 @@ def side_information(config: SystemConfig, enrolment: EnrolmentConfig, across: b
     if enrolment.source == "neutral":
         plural = "s" if enrolment.count != 1 else ""
         parts.append(f"{enrolment.count} neutral utterance{plural} of the speaker")
+    if enrolment.source == "any":
+        plural = "s" if enrolment.count != 1 else ""
+        parts.append(f"{enrolment.count} unlabelled utterance{plural} of the speaker")
     if enrolment.source == "all":
         parts.append("all unlabelled audio of the speaker")
     return "; ".join(parts) or "none"

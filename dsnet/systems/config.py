@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dsnet.models.augment import AugmentConfig
 from dsnet.models.encoder import EncoderConfig
 
-SOURCES = ("none", "neutral", "all")
+SOURCES = ("none", "neutral", "any", "all")
 NORMALISE = ("shift", "shift_and_scale")
 
 
@@ -17,19 +17,23 @@ class EnrolmentConfig:
     """What a system is given of a speaker beside the utterance, and what its input owes to that.
 
     source none (published); neutral: neutral utterances of the speaker, those that stage 2 lists as
-    references first, never the utterance itself; all: everything that the speaker says in the task,
-    without its labels (for a test speaker that is the test audio: transductive).
+    references first; any: utterances of whatever emotion, unlabelled, drawn by their ids; all:
+    everything that the speaker says in the task, without its labels (for a test speaker that is the
+    test audio: transductive). What is given of a test speaker is not scored, but for all.
 
-    count: of neutral utterances, at validation and test. In training a network is given 1 to 5 that
-    are drawn anew each time, an SVM the first `count`.
+    count: of utterances, at validation and test. In training a network is given 1 to 5 neutral ones
+    that are drawn anew each time, a linear system the first `count`; or, of any, everything that
+    the training part has of the speaker.
 
     normalise: every dimension of the features is shifted, and scaled, so that the enrolment has the
     mean (and deviation) of an average voice.
+    shrink: by as much of the way as so many utterances can be believed; see training/normalisation.
     """
 
     source: str = "none"
     count: int = 3
     normalise: str = "shift_and_scale"
+    shrink: bool = True
 
     def check(self) -> None:
         for name, allowed in (("source", SOURCES), ("normalise", NORMALISE)):
@@ -87,14 +91,14 @@ class ClassifierConfig:
 
 
 @dataclass
-class SVMConfig:
-    """kind svm: C is chosen among `c_values` by cross-validation over the training speakers."""
+class LinearConfig:
+    """kinds svm, logistic: C is chosen among `c_values`, by training speakers left out."""
 
     c_values: list[float] = field(default_factory=lambda: [1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
 
     def check(self) -> None:
         if not self.c_values or min(self.c_values) <= 0:
-            raise ValueError(f"svm.c_values must be numbers above 0, found {self.c_values}")
+            raise ValueError(f"linear.c_values must be numbers above 0, found {self.c_values}")
 
 
 @dataclass
@@ -156,7 +160,7 @@ class SystemConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     losses: LossConfig = field(default_factory=LossConfig)
-    svm: SVMConfig = field(default_factory=SVMConfig)
+    linear: LinearConfig = field(default_factory=LinearConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def check(self) -> None:

@@ -1,14 +1,19 @@
-"""A linear SVM on one vector an utterance, such as openSMILE functionals; not a network.
+"""Linear systems on one vector an utterance, such as openSMILE functionals; not networks.
 
-    feats -- standardise -- K hyperplanes, one class against the rest -- decision values
+    feats -- layers -- standardise -- K hyperplanes -- decision values
 
-C, the weight of the training errors against the size of the coefficients, is chosen by
-cross-validation over the training speakers. One validation speaker would be too few to choose by.
-Axes: N utterances, F dimensions, K classes.
-Source: Fan et al. 2008 (LIBLINEAR): squared hinge loss.
+kind svm: one class against the rest, squared hinge loss. kind logistic: multinomial logistic
+regression, classes weighted to count alike; its decision values are logits of probabilities.
+
+C, the weight of the training errors against the size of the coefficients, and the layers of a
+pretrained encoder that are used, are chosen by cross-validation over the training speakers. One
+validation speaker would be too few to choose by.
+Axes: N utterances, F dimensions, L layers of an encoder (1 of other features), K classes.
+Source of the SVM: Fan et al. 2008 (LIBLINEAR).
 """
 
 import time
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -22,10 +27,11 @@ from dsnet.systems.system import Output, System
 
 MAX_ITERATIONS = 20_000  # scikit-learn warns if these do not do
 MAX_GROUPS = 10  # parts of the cross-validation; each speaker's utterances stay together
+NEIGHBOURS = 3  # layers that are used together
 
 
-class SVM(System):
-    """Its logits are decision values: their order is all that UAR, WAR and F1 ask for."""
+class Linear(System):
+    """What both kinds share."""
 
     is_network = False
 
@@ -35,10 +41,12 @@ class SVM(System):
         super().__init__()
         if features.frame_shift_ms is not None:
             raise ConfigError(
-                f"kind svm takes one vector an utterance; the features '{features.name}' have a "
-                f"frame every {features.frame_shift_ms:g} ms. Choose functionals, such as compare"
+                f"kind {config.kind} takes one vector an utterance; the features '{features.name}' "
+                f"have a frame every {features.frame_shift_ms:g} ms. Choose functionals, such as "
+                "compare, or the pooled states of an encoder, such as whisper_base_pooled"
             )
-        self.c_values = sorted(config.svm.c_values)
+        self.c_values = sorted(config.linear.c_values)
+        self.num_layers = features.num_layers
         for name, shape in {
             "mean": (features.dim,),
             "scale": (features.dim,),
@@ -47,21 +55,26 @@ class SVM(System):
         }.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.double))
 
+    @abstractmethod
+    def new_classifier(self, c: float, shape: tuple[int, int], seed: int) -> Any:
+        """Return scikit-learn's classifier for (N, F) values."""
+
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Output:
-        """Classify (B, 1, F) functionals."""
+        """Classify (B, 1, F) vectors."""
         values = (feats[:, 0].double() - self.mean) / self.scale
         return Output(values @ self.coefficients.T + self.intercepts, {})
 
     def inference_parameters(self) -> int:
         """Return how many parameters a decision needs: standardisation can be folded in."""
-        return self.coefficients.numel() + self.intercepts.numel()
+        return int(self.coefficients.any(0).sum()) * len(self.intercepts) + len(self.intercepts)
 
     def fit(
         self, values: np.ndarray, labels: np.ndarray, speakers: np.ndarray, seed: int
     ) -> list[dict[str, Any]]:
-        """Choose C, then train on everything.
+        """Choose the layers at the middle value of C, then C, then train on everything.
 
-        Of values of C with equal UAR the smallest is kept.
+        Layers are tried one by one and in runs of NEIGHBOURS. Of equal UARs the first choice is
+        kept: fewer layers, the lower ones, a smaller C.
 
         Args:
             values: (N, F).
@@ -70,58 +83,119 @@ class SVM(System):
             seed: of LIBLINEAR, which visits the utterances in random order.
 
         Returns:
-            An entry for each C tried, smallest first: `C`, `uar` (of all training utterances, each
-            judged by an SVM that was not trained on its speaker; values are standardised over
-            all), `seconds`, `chosen`.
+            An entry for each choice tried, in this order: `layers` (places in the features), `C`,
+            `uar` (of all training utterances, each judged by a classifier that was not trained on
+            its speaker; values are standardised over all), `seconds`, `chosen`.
 
         Raises:
             TrainingError: one speaker only.
         """
         if len(np.unique(speakers)) < 2:
             raise TrainingError(
-                f"the training part has one speaker, {speakers[0]}; an SVM chooses C by speakers "
-                "that are left out, so it needs two or more. Choose folds with fewer speakers in "
-                "validation and test"
+                f"the training part has one speaker, {speakers[0]}; linear systems choose by "
+                "speakers that are left out, so they need two or more. Choose folds with fewer "
+                "speakers in validation and test"
             )
         # here, since every start of a recipe imports this module, and scikit-learn takes seconds
         from sklearn.decomposition import PCA
         from sklearn.metrics import recall_score
         from sklearn.model_selection import GroupKFold, cross_val_predict
         from sklearn.preprocessing import StandardScaler
-        from sklearn.svm import LinearSVC
 
-        def new_svm(c: float) -> LinearSVC:
-            # which of the two forms is solved faster depends on the number of dimensions before
-            wide = values.shape[0] < values.shape[1]
-            return LinearSVC(C=c, dual=wide, max_iter=MAX_ITERATIONS, random_state=seed)
-
-        scaler = StandardScaler().fit(values)
-        # A rotation to as many axes as there are utterances: the same SVM in a tenth of the time,
-        # since its coefficients lie in the space that the training utterances span.
-        rotation = PCA().fit(scaler.transform(values))
-        rotated = rotation.transform(scaler.transform(values))
         groups = GroupKFold(min(MAX_GROUPS, len(np.unique(speakers))))
-        log = []
-        for c in self.c_values:
+        scaler = StandardScaler().fit(values)
+        standardised = scaler.transform(values)
+        log: list[dict[str, Any]] = []
+        rotations: dict[tuple[int, ...], tuple[PCA, np.ndarray]] = {}
+
+        def rotated(layers: tuple[int, ...]) -> tuple[PCA, np.ndarray]:
+            # A rotation to as many axes as there are utterances: the same classifier in a tenth of
+            # the time, since its coefficients lie in the space that the utterances span.
+            if layers not in rotations:
+                own = standardised[:, self.columns(layers)]
+                rotation = PCA().fit(own)
+                rotations[layers] = rotation, rotation.transform(own)
+            return rotations[layers]
+
+        def attempt(layers: tuple[int, ...], c: float) -> None:
             begin = time.perf_counter()
-            guesses = cross_val_predict(new_svm(c), rotated, labels, groups=speakers, cv=groups)
+            own = rotated(layers)[1]
+            # the form that an SVM is solved in depends on the number of dimensions before
+            shape = len(values), len(self.columns(layers))
+            guesses = cross_val_predict(
+                self.new_classifier(c, shape, seed), own, labels, groups=speakers, cv=groups
+            )
             uar = recall_score(labels, guesses, average="macro")
             seconds = round(time.perf_counter() - begin, 3)
-            log.append({"C": c, "uar": float(uar), "seconds": seconds, "chosen": False})
-        chosen = max(log, key=lambda entry: entry["uar"])  # the first of equals
+            entry = {"layers": list(layers), "C": c, "uar": float(uar), "seconds": seconds}
+            log.append({**entry, "chosen": False})
+
+        runs = layer_runs(self.num_layers)
+        middle = self.c_values[len(self.c_values) // 2]
+        if len(runs) > 1:
+            for layers in runs:
+                attempt(layers, middle)
+        layers = tuple(_best(log)["layers"]) if log else runs[0]
+        for c in self.c_values:
+            if not any(entry["layers"] == list(layers) and entry["C"] == c for entry in log):
+                attempt(layers, c)
+        chosen = _best([entry for entry in log if entry["layers"] == list(layers)])
         chosen["chosen"] = True
-        svm = new_svm(chosen["C"]).fit(rotated, labels)
-        coefficients, intercepts = svm.coef_, svm.intercept_
-        if len(svm.classes_) == 2:  # two classes share one hyperplane
+        columns = self.columns(layers)
+        rotation, own = rotated(layers)
+        fitted = self.new_classifier(chosen["C"], (len(values), len(columns)), seed)
+        fitted.fit(own, labels)
+        coefficients, intercepts = fitted.coef_, fitted.intercept_
+        if len(fitted.classes_) == 2:  # two classes share one hyperplane
             coefficients = np.concatenate([-coefficients, coefficients])
             intercepts = np.concatenate([-intercepts, intercepts])
         coefficients = coefficients @ rotation.components_
         self.mean.copy_(torch.from_numpy(scaler.mean_))
         self.scale.copy_(torch.from_numpy(scaler.scale_))
         self.intercepts.fill_(-torch.inf)  # of a class without a training utterance
-        places = torch.from_numpy(svm.classes_)
-        self.coefficients[places] = torch.from_numpy(coefficients)
+        places = torch.from_numpy(fitted.classes_)
+        whole = np.zeros((len(coefficients), values.shape[1]))
+        whole[:, columns] = coefficients
+        self.coefficients[places] = torch.from_numpy(whole)
         # the rotation's mean is 0 up to rounding, since the values are standardised
-        shift = intercepts - coefficients @ rotation.mean_
-        self.intercepts[places] = torch.from_numpy(shift)
+        self.intercepts[places] = torch.from_numpy(intercepts - coefficients @ rotation.mean_)
         return log
+
+    def columns(self, layers: tuple[int, ...]) -> np.ndarray:
+        """Return the dimensions that belong to some layers."""
+        width = len(self.mean) // self.num_layers
+        return np.concatenate([np.arange(layer * width, (layer + 1) * width) for layer in layers])
+
+
+class SVM(Linear):
+    """Its logits are decision values: their order is all that UAR, WAR and F1 ask for."""
+
+    def new_classifier(self, c: float, shape: tuple[int, int], seed: int) -> Any:
+        from sklearn.svm import LinearSVC
+
+        wide = shape[0] < shape[1]
+        return LinearSVC(C=c, dual=wide, max_iter=MAX_ITERATIONS, random_state=seed)
+
+
+class Logistic(Linear):
+    """Its logits are those of probabilities."""
+
+    def new_classifier(self, c: float, shape: tuple[int, int], seed: int) -> Any:
+        from sklearn.linear_model import LogisticRegression
+
+        return LogisticRegression(C=c, class_weight="balanced", max_iter=MAX_ITERATIONS)
+
+
+def layer_runs(num_layers: int) -> list[tuple[int, ...]]:
+    """Return what may be chosen of so many layers: each alone, and neighbours together."""
+    runs = [(layer,) for layer in range(num_layers)]
+    if num_layers >= NEIGHBOURS:
+        runs += [
+            tuple(range(first, first + NEIGHBOURS)) for first in range(num_layers - NEIGHBOURS + 1)
+        ]
+    return runs
+
+
+def _best(log: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the entry of the highest UAR; of equals the smallest C, then the first."""
+    return max(log, key=lambda entry: (entry["uar"], -entry["C"]))

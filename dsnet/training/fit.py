@@ -16,17 +16,17 @@ from torch import Tensor
 from dsnet.files import write_text
 from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig
-from dsnet.systems.svm import SVM
+from dsnet.systems.linear import Linear
 from dsnet.training import checkpoint
 from dsnet.training.data import FoldData
 from dsnet.training.inference import predict
 from dsnet.training.loop import MODEL, describe
 
-LOG = "c_values.jsonl"
+LOG = "choices.jsonl"
 
 
 def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[str, Any]:
-    """Fit an SVM and write model.pt and c_values.jsonl, an entry for each C tried.
+    """Fit a linear system and write model.pt and choices.jsonl, an entry for each choice tried.
 
     Returns:
         Facts for train.json.
@@ -34,7 +34,7 @@ def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[s
     begin = time.perf_counter()
     about = describe(config, data, seed)
     system = build_system(config, data.frames.info, len(data.classes), len(data.train_speakers))
-    assert isinstance(system, SVM)
+    assert isinstance(system, Linear)
     values = vectors(data, data.train).numpy()
     labels = np.array([data.labels[utt] for utt in data.train])
     speakers = np.array([data.speakers[utt] for utt in data.train])
@@ -44,12 +44,17 @@ def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[s
     found = predict(system, data.frames, data.dev, {}, config, data.normalisation).logits.argmax(1)
     dev_labels = [data.labels[utt] for utt in data.dev]
     chosen = next(entry for entry in log if entry["chosen"])
-    print(f"C = {chosen['C']:g}: UAR {100 * chosen['uar']:.1f} on training speakers left out")
+    of_layers = f", layers {chosen['layers']}" if data.frames.info.num_layers > 1 else ""
+    print(
+        f"C = {chosen['C']:g}{of_layers}: UAR {100 * chosen['uar']:.1f} on training speakers left "
+        "out"
+    )
     return {
         "num_parameters": system.inference_parameters(),
         "inference_parameters": system.inference_parameters(),
         "selection": "cross-validation over training speakers",
         "C": chosen["C"],
+        "layers": chosen["layers"],
         "cross_validation_uar": chosen["uar"],
         "dev_uar": float(
             recall_score(dev_labels, found, labels=sorted(set(dev_labels)), average="macro")

@@ -60,13 +60,18 @@ def test_each_thing_to_do_is_a_line(make_plan):
 
 
 def test_enrolments_are_for_those_that_have_one(make_plan):
-    lines, _ = make_plan("one two", "--enrolments", "neutral:1 all")
-    assert lines[:2] == ["network one fbank neutral:1 all", "network two fbank -"]
+    other = "one@enrolment.source=any"
+    lines, _ = make_plan(f"one two {other}", "--enrolments", "neutral:1 all any:3 neutral:5")
+    assert lines[:3] == [
+        "network one fbank neutral:1 neutral:5",
+        "network two fbank -",
+        f"network {other} fbank all any:3",
+    ]
 
 
-def test_svms_are_told_from_networks(make_plan):
+def test_linear_systems_are_told_from_networks(make_plan):
     pytest.importorskip("opensmile")
-    assert make_plan("vectors")[0] == ["svm vectors compare -", "features compare"]
+    assert make_plan("vectors")[0] == ["linear vectors compare -", "features compare"]
 
 
 def test_a_file_that_stages_depend_on_changes_only_with_what_it_says(make_plan, tmp_path):
@@ -108,7 +113,7 @@ def test_enrolments_must_fit_the_features(make_plan, tmp_path):
     (tmp_path / "conf/systems/all.yaml").write_text(text)
     assert make_plan("all", "--enrolments", "all")
     with pytest.raises(ConfigError, match="shift_and_scale, but the features 'compare' have one"):
-        make_plan("all", "--enrolments", "all neutral:1")
+        make_plan("all", "--enrolments", "all any:1")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,7 @@ def test_enrolments_must_fit_the_features(make_plan, tmp_path):
         ("lost", [], "system lost: no system 'tow' in .*; did you mean 'two'"),
         ("mismatched", [], "system mismatched: kind svm takes one vector .* 'fbank' have a frame"),
         ("one", ["--enrolments", "neutral"], "enrolment 'neutral': expected neutral:N"),
-        ("two", ["--enrolments", "all"], "none of the systems was trained with an enrolment"),
+        ("two", ["--enrolments", "all"], "none of the systems can be tried with all; neutral:N is"),
         ("two", ["--task", "3class"], "no task '3class' in conf; did you mean '2class'"),
         ("two", ["--device", "gpu"], "--device gpu: not available here"),
     ],

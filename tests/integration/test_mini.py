@@ -138,16 +138,16 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(copied):
 
 def test_a_comparison_has_a_row_for_each_system_enrolment_and_ensemble(copied):
     """An SVM, a changed key, other enrolments and an ensemble, each a row of the page."""
-    copied.write_system("svm", "kind: svm\ncontrol: tiny\nsvm: {c_values: [1e-4, 1e-3]}\n")
-    given = "tiny@enrolment.source=neutral"
+    copied.write_system("svm", "kind: svm\ncontrol: tiny\nlinear: {c_values: [1e-4, 1e-3]}\n")
+    given = "tiny@enrolment.source=any"
     systems = f"tiny svm@features=egemaps {given} tiny+{given}"
-    done = copied.run("--systems", systems, "--enrolments", "neutral:1 all")
+    done = copied.run("--systems", systems, "--enrolments", "any:1 all")
     results = copied.folder / "exp" / "results" / "4class"
     lines = [json.loads(line) for line in (results / "ledger.jsonl").read_text().splitlines()]
     assert sorted({line["run"]["system"] for line in lines}) == sorted(systems.split())
     names = [
         "svm@features=egemaps", "tiny", f"tiny+{given}", given,
-        f"{given} (enrolment all) (transductive)", f"{given} (enrolment neutral:1)",
+        f"{given} (enrolment all) (transductive)", f"{given} (enrolment any:1)",
     ]  # fmt: skip
     assert len(lines) == 2 * len(names)
     page = (results / "RESULTS.md").read_text()
@@ -178,7 +178,7 @@ def test_force_trains_anew(copied):
         (["--systems", "tiny tiny+svn"], "no system 'svn'"),
         (["--systems", "tiny@features=fbnak"], "no features 'fbnak' in .*did you mean 'fbank'"),
         (["--task", "4clas"], "no task '4clas' in .*did you mean '4class'"),
-        (["--enrolments", "neutral"], "none of the systems was trained with an enrolment"),
+        (["--enrolments", "neutral"], "'neutral': expected neutral:N"),
     ],
 )
 def test_wrong_names_stop_before_stage_0(recipe, options, message):

@@ -1,5 +1,7 @@
 """Encoders: size, range, features that they read, and padding that leaves no trace."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -9,7 +11,14 @@ from dsnet.models.encoder import ENCODERS, EncoderConfig, build_encoder, without
 
 
 def small(kind):
-    return EncoderConfig(kind=kind, channels=[4, 6, 8, 10], embed_dim=12, dropout=0.0)
+    channels = [4, 6, 8, 10][: ENCODERS[kind].num_widths]
+    return EncoderConfig(kind=kind, channels=channels, embed_dim=12, dropout=0.0)
+
+
+@pytest.fixture
+def features_for(log_mels, states):
+    """A function from a kind of encoder to features of 80 dimensions that it reads."""
+    return lambda kind: {"fbank": log_mels(80), "pretrained": states(80)}[ENCODERS[kind].reads]
 
 
 def test_number_of_parameters(log_mels):
@@ -23,11 +32,11 @@ def test_number_of_parameters(log_mels):
 @pytest.mark.parametrize("kind", ENCODERS)
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("shortest", [16, 37, 99])
-def test_padding_does_not_change_the_embedding(log_mels, kind, training, shortest):
+def test_padding_does_not_change_the_embedding(features_for, kind, training, shortest):
     torch.manual_seed(0)
-    encoder = build_encoder(small(kind), log_mels())
+    encoder = build_encoder(small(kind), features_for(kind))
     for module in encoder.modules():
-        if isinstance(module, torch.nn.Dropout):
+        if isinstance(module, torch.nn.Dropout | torch.nn.Dropout1d):
             module.p = 0.0
     encoder(torch.randn(4, 50, 80))  # running statistics that are not the initial ones
     encoder.train(training)
@@ -42,8 +51,8 @@ def test_padding_does_not_change_the_embedding(log_mels, kind, training, shortes
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
-def test_every_unit_lies_between_zero_and_one(log_mels, kind):
-    h = build_encoder(small(kind), log_mels())(torch.randn(3, 40, 80) * 10)
+def test_every_unit_lies_between_zero_and_one(features_for, kind):
+    h = build_encoder(small(kind), features_for(kind))(torch.randn(3, 40, 80) * 10)
     assert h.shape == (3, 12) and h.min() > 0 and h.max() < 1
 
 
@@ -66,16 +75,42 @@ def test_the_features_decide_the_number_of_bins(log_mels, kind, least):
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
-def test_what_is_no_log_mel_is_refused(functionals, kind):
-    with pytest.raises(ConfigError, match=f"{kind} reads log-mels.*'compare' are of kind opensmi"):
-        build_encoder(small(kind), functionals)
+def test_features_of_another_kind_are_refused(functionals, log_mels, states, kind):
+    message = f"encoder.kind {kind} reads .*; the features 'egemaps' are one vector an utterance of"
+    with pytest.raises(ConfigError, match=message):
+        build_encoder(small(kind), functionals())
+    other = log_mels() if ENCODERS[kind].reads == "pretrained" else states()
+    with pytest.raises(ConfigError, match=f"{kind} reads .* are frames of kind {other.kind}"):
+        build_encoder(small(kind), other)
+    pooled = dataclasses.replace(states(), frame_shift_ms=None)
+    with pytest.raises(ConfigError, match="one vector an utterance is for a system of kind svm or"):
+        build_encoder(small(kind), pooled)
+
+
+def test_layers_are_weighed_alike_at_first_and_the_weights_learn(states):
+    """Three layers, of which only the second is not constant."""
+    torch.manual_seed(0)
+    encoder = build_encoder(small("frames"), states(12, num_layers=3))
+    assert encoder.layer_weights.softmax(0).tolist() == pytest.approx([1 / 3] * 3)
+    feats = torch.randn(8, 30, 12)
+    feats[:, :, :4] = feats[:, :, 8:] = 1.0
+    encoder(feats).square().sum().backward()
+    gradient = encoder.layer_weights.grad
+    assert gradient[1] != 0
+    assert gradient[0] == pytest.approx(float(gradient[2]), abs=1e-6)  # alike, and of no use
+    swapped = build_encoder(small("frames"), states(12, num_layers=3)).eval()
+    with torch.no_grad():
+        swapped.layer_weights.copy_(torch.tensor([-99.0, 0.0, -99.0]))
+        other = torch.cat([torch.randn(8, 30, 4), feats[:, :, 4:8], torch.randn(8, 30, 4)], 2)
+        torch.testing.assert_close(swapped(feats), swapped(other))  # the second layer alone
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"kind": "cnov"}, "'cnov'; allowed: conv, compact"),
-        ({"channels": [1, 2, 3]}, r"four widths, found \[1, 2, 3\]"),
+        ({"kind": "cnov"}, "'cnov'; allowed: conv, compact, frames"),
+        ({"channels": [1, 2, 3]}, r"of kind conv must be 4 widths, found \[1, 2, 3\]"),
+        ({"kind": "frames"}, r"of kind frames must be 2 widths, found \[64, 128, 256, 512\]"),
         ({"kernel_size": 4}, "must be odd, found 4"),
         ({"dropout": 1.0}, r"lie in \[0, 1\), found 1.0"),
         ({"embed_dim": 10}, "a multiple of 4, found 10"),

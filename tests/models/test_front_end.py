@@ -94,9 +94,9 @@ def test_bin_centres_are_the_peaks_of_torchaudios_filters(mel):
 
 
 def test_other_features_have_no_floor_and_change_nothing(functionals):
-    front_end = build_front_end(AugmentConfig(time_masks=1, mixup=0.3), functionals, {})
-    assert type(front_end) is FrontEnd and functionals.kind not in FRONT_ENDS
-    assert (front_end.mean, front_end.deviation, front_end.floor) == (0, 1, -np.inf)
+    front_end = build_front_end(AugmentConfig(time_masks=1, mixup=0.3), functionals(), {})
+    assert type(front_end) is FrontEnd and functionals().kind not in FRONT_ENDS
+    assert front_end.floor == -np.inf
     assert FRONT_ENDS["fbank"].floor == SILENCE
     feats = torch.randn(2, 1, 6373)
     assert changed(front_end, feats) is feats
@@ -104,6 +104,6 @@ def test_other_features_have_no_floor_and_change_nothing(functionals):
 
 @pytest.mark.parametrize("key", ["vocal_tract", "gain", "tilt", "equaliser"])
 def test_what_only_log_mels_allow_is_refused_elsewhere(functionals, key):
-    message = f"augment.{key} changes log-mels .*'compare' are of kind opensmile: set it to 0"
+    message = f"augment.{key} changes log-mels .*'egemaps' are of kind opensmile: set it to 0"
     with pytest.raises(ConfigError, match=message):
-        build_front_end(AugmentConfig(**{key: 0.1}), functionals, {})
+        build_front_end(AugmentConfig(**{key: 0.1}), functionals(), {})

@@ -1,7 +1,5 @@
 """Small systems and batches of random features: 4 utterances of 2 speakers, 3 classes."""
 
-from dataclasses import dataclass
-
 import pytest
 import torch
 
@@ -9,28 +7,6 @@ from dsnet.models.encoder import EncoderConfig
 from dsnet.systems import build_system
 from dsnet.systems.config import LossConfig, SystemConfig
 from dsnet.systems.system import Batch, System
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a system must know of its features."""
-
-    name: str = "fbank"
-    kind: str = "fbank"
-    dim: int = 80
-    frame_shift_ms: float | None = 10.0
-
-
-@pytest.fixture
-def log_mels():
-    """A function from a number of mel bins to what is known of such features."""
-    return lambda dim=80: Known(dim=dim)
-
-
-@pytest.fixture
-def functionals():
-    """A function from a number of functionals to what is known of such features."""
-    return lambda dim=88: Known("egemaps", "opensmile", dim, None)
 
 
 @pytest.fixture

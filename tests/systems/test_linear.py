@@ -1,15 +1,19 @@
-"""The SVM against scikit-learn's own pieces, put together without our code."""
+"""Linear systems against scikit-learn's own pieces, put together without our code."""
+
+import dataclasses
 
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import LinearSVC
 
 from dsnet.errors import TrainingError
 from dsnet.systems import build_system
-from dsnet.systems.config import SVMConfig, SystemConfig
+from dsnet.systems.config import LinearConfig, SystemConfig
+from dsnet.systems.linear import layer_runs
 
 GRID = [1.0, 1e-4, 1e-2]  # in any order
 
@@ -17,7 +21,7 @@ GRID = [1.0, 1e-4, 1e-2]  # in any order
 @pytest.fixture
 def make_svm(functionals):
     def make(dim=5, c_values=GRID):
-        config = SystemConfig(kind="svm", svm=SVMConfig(c_values))
+        config = SystemConfig(kind="svm", linear=LinearConfig(c_values))
         return build_system(config, functionals(dim), num_classes=3, num_speakers=4)
 
     return make
@@ -107,11 +111,63 @@ def test_a_stored_svm_decides_the_same(make_svm, tmp_path):
 
 def test_config_check():
     for values in ([], [0.1, 0.0]):
-        with pytest.raises(ValueError, match="svm.c_values must be numbers above 0"):
-            SVMConfig(values).check()
+        with pytest.raises(ValueError, match="linear.c_values must be numbers above 0"):
+            LinearConfig(values).check()
 
 
 def test_one_training_speaker_is_refused(make_svm):
     values, labels = np.eye(4), np.array([0, 0, 1, 1])
     with pytest.raises(TrainingError, match="training part has one speaker, anna.*two or more"):
         make_svm(4).fit(values, labels, np.array(["anna"] * 4), 0)
+
+
+@pytest.fixture
+def make_logistic(states):
+    """A function from dimensions and layers to logistic regression on statistics of an encoder."""
+
+    def make(dim, num_layers, c_values=GRID):
+        config = SystemConfig(kind="logistic", linear=LinearConfig(c_values))
+        features = dataclasses.replace(states(dim, num_layers), frame_shift_ms=None)
+        return build_system(config, features, num_classes=3, num_speakers=4)
+
+    return make
+
+
+def test_what_may_be_chosen_of_layers():
+    assert layer_runs(1) == [(0,)]
+    assert layer_runs(2) == [(0,), (1,)]
+    assert layer_runs(4) == [(0,), (1,), (2,), (3,), (0, 1, 2), (1, 2, 3)]
+
+
+def test_the_layer_that_tells_the_classes_is_chosen_and_the_others_count_nothing(make_logistic):
+    """Of four layers of five dimensions, all but the third are noise."""
+    x, y, speakers = points(20, 1.5, 0)
+    noise = np.random.default_rng(3).normal(size=(len(x), 20))
+    noise[:, 10:15] = x
+    system = make_logistic(20, 4)
+    log = system.fit(noise, y, speakers, seed=1)
+    assert [entry["layers"] for entry in log[:6]] == [list(run) for run in layer_runs(4)]
+    assert {entry["C"] for entry in log[:6]} == {1e-2}
+    (chosen,) = (entry for entry in log if entry["chosen"])
+    assert chosen["layers"] == [2] and chosen["uar"] == max(entry["uar"] for entry in log)
+    assert sorted(entry["C"] for entry in log if entry["layers"] == [2]) == sorted(GRID)
+    used = system.coefficients.any(0).nonzero().flatten().tolist()
+    assert used == [10, 11, 12, 13, 14] and system.inference_parameters() == 3 * (5 + 1)
+
+
+def test_logistic_regression_gives_probabilities_in_which_classes_count_alike(make_logistic):
+    """Also with more dimensions than utterances; classes of 30, 20 and 10."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [30, 20, 10])
+    x = rng.normal(size=(60, 80)) * rng.uniform(0.5, 3, 80) + np.eye(3, 80)[y] * 4
+    speakers = np.tile(list("abcd"), 15)
+    system = make_logistic(80, 1, [0.1])
+    system.fit(x, y, speakers, seed=1)
+    scaled = (x - x.mean(0)) / x.std(0)
+    weights = (60 / 3 / np.bincount(y))[y]
+    whole = LogisticRegression(C=0.1, max_iter=20_000, tol=1e-8)
+    whole.fit(scaled, y, sample_weight=weights)
+    new = rng.normal(size=(9, 80))
+    found = torch.from_numpy(decide(system, new)).softmax(1).numpy()
+    wanted = whole.predict_proba((new - x.mean(0)) / x.std(0))
+    np.testing.assert_allclose(found, wanted, atol=2e-3)
