@@ -31,11 +31,19 @@ from dsnet.systems.catalog import check_matching, is_transductive, side_informat
 from dsnet.systems.config import EnrolmentConfig
 from dsnet.systems.system import System
 from dsnet.training.checkpoint import check, config_values, load_model
-from dsnet.training.enrolment import first_references, given, in_words, parse_enrolment, pools_of
+from dsnet.training.data import how
+from dsnet.training.enrolment import (
+    enrolment_of,
+    first_references,
+    given,
+    in_words,
+    parse_enrolment,
+    training_pools,
+)
 from dsnet.training.frames import Frames
 from dsnet.training.inference import Predictions, predict, write_embeddings
 from dsnet.training.loop import MODEL
-from dsnet.training.normalisation import Normalisation, Pool, voice_of
+from dsnet.training.normalisation import Normalisation, Voice, voice_of
 
 MATCHES = ("none", "corpus", "speaker")
 FACTS = (  # what run.json repeats of train.json, if it is there
@@ -65,54 +73,62 @@ class Side:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained system, its job and the side that it was trained on."""
+    """A trained system, its job, the side that it was trained on, its training speakers' voice."""
 
     job: Job
     system: System
     own: Side
+    voice: Voice | None
 
     def predict(
-        self, side: Side, utts: Sequence[str], enrolment: EnrolmentConfig, match: str
+        self, side: Side, utts: Sequence[str], enrolment: EnrolmentConfig, match: str, seen: bool
     ) -> tuple[Predictions, set[str]]:
         """Return what the system makes of utterances of a side, and what it was given for it.
 
-        An utterance beside which there is no other neutral one of its speaker stands in for it: it
-        is given to itself, and so not scored.
+        Args:
+            side: that they are of.
+            utts: of the side's task.
+            enrolment: of their speakers.
+            match: see --match-target.
+            seen: whether they are those that it was trained on.
         """
-        references, heard = side.task.references, set()
-        if self.system.neutral_at_inference:
-            references = {utt: references[utt] or [utt] for utt in utts}
-            heard = set(first_references(utts, references).values())
-        read = sorted({*utts, *heard})
-        pools: dict[str, list[Pool]] = {}
-        voice, scale = None, True
+        task = side.task
+        speakers = {task.utt2spk[utt] for utt in utts}
+        references, heard = {}, set()
+        if self.system.neutral_at_inference and seen:
+            references = {utt: (task.references[utt] or [utt])[0] for utt in utts}
+        elif self.system.neutral_at_inference:
+            firsts = first_references(speakers, task)
+            references, heard = {u: firsts[task.utt2spk[u]] for u in utts}, set(firsts.values())
+        read = sorted({*utts, *references.values()})
+        pools: Mapping[str, Sequence[str]] = {}
+        voice, settings = self.voice, how(enrolment)
         if match != "none":
-            pools = matched_pools(match, read, side.task)
-            fold = self.own.task.fold(self.job.fold)
-            voice = voice_of(self.own.frames, fold.train, self.own.front_end)
+            pools = matched_pools(match, read, task)
+            train = self.own.task.fold(self.job.fold).train
+            voice = voice_of(self.own.frames, [train], self.own.front_end, shrink=False)
+            settings = {"scale": True}
+        elif enrolment.source != "none" and seen:
+            pools = training_pools(enrolment, read, set(utts), task)
         elif enrolment.source != "none":
-            with_others = enrolment.source == "neutral"
-            alone = {utt for utt in read if with_others and not side.task.neutrals(utt)}
-            pools = pools_of(enrolment, [utt for utt in read if utt not in alone], side.task)
-            pools |= {utt: [(utt,)] for utt in alone}
-            heard |= given(enrolment, {utt: pools[utt] for utt in utts})
-            scale = enrolment.normalise == "shift_and_scale"
-        side.store.require({*read, *(utt for own in pools.values() for p in own for utt in p)})
+            given_of = {speaker: enrolment_of(enrolment, speaker, task) for speaker in speakers}
+            pools = {utt: given_of[task.speaker(utt)] for utt in read}
+            heard |= given(enrolment, speakers, task)
+        side.store.require({*read, *(utt for pool in pools.values() for utt in pool)})
         normalisation = None
         if pools:
-            normalisation = Normalisation(
-                side.frames, pools, enrolment.count, side.front_end, scale, voice
-            )
-        found = predict(self.system, side.frames, utts, references, self.job.config, normalisation)
-        return found, heard & set(side.task.utt2emo)
+            normalisation = Normalisation(side.frames, pools, voice, side.front_end, **settings)
+        config = self.job.config
+        found = predict(self.system, side.frames, utts, references, config, normalisation)
+        return found, heard & set(task.utt2emo)
 
 
-def matched_pools(match: str, utts: Sequence[str], task: TaskData) -> dict[str, list[Pool]]:
-    """Return for each utterance the one pool that matching the target takes it from."""
+def matched_pools(match: str, utts: Sequence[str], task: TaskData) -> dict[str, Sequence[str]]:
+    """Return for each utterance the pool that matching the target takes it from."""
     if match == "corpus":
-        everything = tuple(sorted(task.utt2emo))
-        return {utt: [everything] for utt in utts}
-    return {utt: [tuple(task.spk2utt[task.speaker(utt)])] for utt in utts}
+        everything = sorted(task.utt2emo)
+        return {utt: everything for utt in utts}
+    return {utt: task.spk2utt[task.speaker(utt)] for utt in utts}
 
 
 def main() -> None:
@@ -182,7 +198,8 @@ def load(job: Job) -> Model:
         "seed": job.seed,
     }
     check(path, content, expected)
-    return Model(job, system, own)
+    voice = None if content["voice"] is None else Voice(**content["voice"])
+    return Model(job, system, own, voice)
 
 
 def test(
@@ -200,7 +217,8 @@ def test(
     all_given: set[str] = set()
     for part, utts in parts.items():
         side = tested if part == "test" else own
-        found, heard = model.predict(side, utts, enrolment, match if part == "test" else "none")
+        matched = match if part == "test" else "none"
+        found, heard = model.predict(side, utts, enrolment, matched, seen=part == "train")
         if found.embeddings:
             write_embeddings(folder / part, utts, found)
         if part != "train":
@@ -232,7 +250,7 @@ def describe(
         transductive = True
     conditioned = model.system.neutral_at_inference and enrolment.source == "none"
     shown = {"source": enrolment.source, "count": enrolment.count}
-    if enrolment.source != "neutral":
+    if enrolment.source not in ("neutral", "any"):
         shown["count"] = 0
     if conditioned:
         shown = {"source": "neutral", "count": 1}

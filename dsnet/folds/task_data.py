@@ -98,6 +98,25 @@ class TaskData:
         both = dict.fromkeys([*self.references.get(utt, []), *own])
         return [neutral for neutral in both if neutral != utt]
 
+    def speaker_neutrals(self, speaker: str) -> list[str]:
+        """Return the neutral utterances of a speaker: those first that are references, best first.
+
+        Best is whose place among the references of the speaker's utterances is best on average.
+        """
+        places: dict[str, list[int]] = {}
+        for utt in self.spk2utt.get(speaker, []):
+            for place, reference in enumerate(self.references.get(utt, [])):
+                places.setdefault(reference, []).append(place)
+        ranked = sorted(places, key=lambda utt: sum(places[utt]) / len(places[utt]))
+        return list(dict.fromkeys([*ranked, *self._neutrals.get(speaker, [])]))
+
+    def drawn(self, speaker: str) -> list[str]:
+        """Return a speaker's utterances of the task in an order that depends on their ids alone.
+
+        So every system is given the same ones, and a few of them are the first of many.
+        """
+        return sorted(self.spk2utt[speaker], key=lambda utt: digest(["drawn", utt]))
+
     def fold(self, name: str) -> Fold:
         """Read the train, dev and test utterances of a fold.
 

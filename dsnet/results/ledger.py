@@ -47,7 +47,7 @@ class RowKey:
     def of(cls, info: Mapping[str, Any]) -> "RowKey":
         """Return the row of a run."""
         source, count = info["enrolment"]["source"], info["enrolment"]["count"]
-        words = f"{source}:{count}" if source == "neutral" else source
+        words = f"{source}:{count}" if source in ("neutral", "any") else source
         return cls(
             system=info["system"],
             enrolment="" if info["own_enrolment"] else words,

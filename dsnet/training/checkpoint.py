@@ -17,7 +17,7 @@ from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig
 from dsnet.systems.system import System
 
-FORMAT = 3
+FORMAT = 4
 
 
 def save(path: Path, content: dict[str, Any]) -> None:

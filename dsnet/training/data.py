@@ -1,6 +1,8 @@
 """From the files of stages 1 and 2 to what training needs of a fold."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -10,10 +12,15 @@ from dsnet.models.encoder import MIN_FRAMES
 from dsnet.models.front_end import FrontEnd, build_front_end
 from dsnet.recipe import Recipe
 from dsnet.systems import find_system
-from dsnet.systems.config import SystemConfig
-from dsnet.training.enrolment import first_references, pools_of, require
+from dsnet.systems.config import EnrolmentConfig, SystemConfig
+from dsnet.training.enrolment import (
+    enrolment_of,
+    first_references,
+    given,
+    training_pools,
+)
 from dsnet.training.frames import Frames
-from dsnet.training.normalisation import Normalisation
+from dsnet.training.normalisation import Normalisation, voice_of
 
 
 @dataclass
@@ -24,10 +31,11 @@ class FoldData:
     frames: Frames
     front_end: FrontEnd
     train: list[str]
-    dev: list[str]
+    dev: list[str]  # without what the system is given of its speakers
     labels: dict[str, int]  # of train and dev
     speakers: dict[str, str]  # of train
-    references: dict[str, list[str]]  # of train; of dev too if the system needs one at inference
+    references: dict[str, list[str]]  # of train
+    dev_references: dict[str, str]  # if the system needs one at inference
     unlabelled: list[str]  # utterances of dev and test if the system needs their audio, else none
     normalisation: Normalisation | None  # of train and dev, if the input is normalised
     classes: list[str]
@@ -61,41 +69,39 @@ def load_training_data(
     wanted = {*fold.train, *fold.dev, *(ref for refs in references.values() for ref in refs)}
     unlabelled = [*fold.dev, *fold.test] if system.needs_unlabelled else []
     wanted |= set(unlabelled)
+    dev_references = {}
+    # of test speakers too, since an hour of training is too late to hear of it
+    speakers = {task.utt2spk[utt] for utt in [*fold.dev, *fold.test]}
     if system.neutral_at_inference:
-        # all parts, since an hour of training is too late to hear of it
-        first_references([*fold.train, *fold.dev, *fold.test], task.references)
-        references |= {utt: task.references[utt] for utt in fold.dev}
-        wanted |= set(first_references(fold.dev, references).values())
-    pools = {}
+        firsts = first_references(speakers, task)
+        dev_references = {utt: firsts[task.utt2spk[utt]] for utt in fold.dev}
+        wanted |= set(dev_references.values())
+    pools: dict[str, Sequence[str]] = {}
     if config.enrolment.source != "none":
-        pools_of(config.enrolment, [*fold.dev, *fold.test], task)  # raises, likewise
-        pools = pools_of(config.enrolment, sorted(wanted), task)
-        if config.enrolment.source == "neutral":
-            unseen = {*fold.dev, *fold.test}
-            pools = require(
-                {
-                    utt: own if utt in unseen else [p for p in own if _may_train(p[0], heard, task)]
-                    for utt, own in pools.items()
-                }
-            )
-        wanted |= {utt for own in pools.values() for pool in own for utt in pool}
+        enrolments = {spk: enrolment_of(config.enrolment, spk, task) for spk in speakers}
+        unseen = {utt for utt in wanted if task.speaker(utt) in speakers}
+        pools = training_pools(config.enrolment, sorted(wanted - unseen), heard, task)
+        pools |= {utt: enrolments[task.speaker(utt)] for utt in sorted(unseen)}
+        wanted |= {utt for pool in pools.values() for utt in pool}
+    unscored = {*dev_references.values(), *given(config.enrolment, speakers, task)}
     store.require(wanted)
     frames = Frames(store, device)
     front_end = build_front_end(config.augment, store.info, store.info.config)
     normalisation = None
     if pools:
-        scale = config.enrolment.normalise == "shift_and_scale"
-        normalisation = Normalisation(frames, pools, config.enrolment.count, front_end, scale)
+        normalisation = normalise_by(config.enrolment, frames, pools, front_end, fold.train, task)
+    dev = [utt for utt in fold.dev if utt not in unscored]
     index = {name: i for i, name in enumerate(task.classes)}
     return FoldData(
         name=fold_name,
         frames=frames,
         front_end=front_end,
         train=list(fold.train),
-        dev=list(fold.dev),
-        labels={utt: index[task.utt2emo[utt]] for utt in [*fold.train, *fold.dev]},
+        dev=dev,
+        labels={utt: index[task.utt2emo[utt]] for utt in [*fold.train, *dev]},
         speakers={utt: task.utt2spk[utt] for utt in fold.train},
         references=references,
+        dev_references=dev_references,
         unlabelled=unlabelled,
         normalisation=normalisation,
         classes=task.classes,
@@ -103,8 +109,45 @@ def load_training_data(
     )
 
 
-def _may_train(utt: str, heard: set[str], task: TaskData) -> bool:
-    return utt in heard or utt not in task.utt2spk
+def normalise_by(
+    config: EnrolmentConfig,
+    frames: Frames,
+    pools: Mapping[str, Sequence[str]],
+    front_end: FrontEnd,
+    train: Sequence[str],
+    task: TaskData,
+) -> Normalisation:
+    """Return the normalisation of a training part, with the voice of its speakers.
+
+    Args:
+        config: neutral: the voice is that of their neutral utterances; any, all: of all.
+        frames: with all of these utterances.
+        pools: of each utterance that will be read.
+        front_end: of the features.
+        train: the training part.
+        task: that it is of.
+    """
+    heard = set(train)
+    speakers: dict[str, list[str]] = {}
+    if config.source == "neutral":
+        for speaker in sorted({task.utt2spk[utt] for utt in train}):
+            neutrals = task.speaker_neutrals(speaker)
+            own = [n for n in neutrals if n in heard or n not in task.utt2spk]
+            if own:
+                speakers[speaker] = own
+    else:
+        for utt in train:
+            speakers.setdefault(task.utt2spk[utt], []).append(utt)
+    voice = voice_of(frames, list(speakers.values()), front_end, config.shrink)
+    return Normalisation(frames, pools, voice, front_end, **how(config))
+
+
+def how(config: EnrolmentConfig) -> dict[str, Any]:
+    """Return what a normalisation must know of an enrolment, beside its pools."""
+    return {
+        "scale": config.normalise == "shift_and_scale",
+        "count": config.count if config.source == "neutral" else None,
+    }
 
 
 def max_frames(config: SystemConfig, frames: Frames) -> int:

@@ -1,107 +1,158 @@
 """Enrolment: what a system is given of a speaker beside the utterance that it judges.
 
-An enrolment is typed as none, neutral:3 (so many neutral utterances) or all (everything that the
-speaker says in the task, unlabelled; of a test speaker that is the test audio: transductive).
+An enrolment is typed as none, neutral:3 (so many neutral utterances), any:10 (so many utterances of
+whatever emotion, unlabelled) or all (everything that the speaker says in the task, unlabelled; of a
+test speaker that is the test audio: transductive).
+
+At validation and test a speaker has one enrolment, whose utterances are not scored; that of all is
+marked instead. In training a neutral utterance is given to itself only where the speaker has no
+other.
 """
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from dsnet.errors import ConfigError, TrainingError
 from dsnet.folds.task_data import TaskData
 from dsnet.systems.config import EnrolmentConfig
-from dsnet.training.normalisation import Pool
+
+ALIKE = ({"neutral"}, {"any", "all"})  # sources
+
+
+def read_enrolment(text: str) -> tuple[str, int]:
+    """Return source and count (0 for all) of an enrolment as typed.
+
+    Raises:
+        ConfigError: a text of another form.
+    """
+    found = re.fullmatch(r"(neutral|any):([1-9]\d*)|all", text)
+    if not found:
+        raise ConfigError(
+            f"enrolment '{text}': expected neutral:N (such as neutral:1), any:N or all"
+        )
+    return found[1] or "all", int(found[2] or 0)
+
+
+def suits(text: str, config: EnrolmentConfig) -> bool:
+    """Say whether a system that is trained with an enrolment can be tried with another, as typed.
+
+    Neutral utterances are compared with neutral ones, those of whatever emotion with all.
+    """
+    source, _ = read_enrolment(text)
+    return any({source, config.source} <= group for group in ALIKE)
 
 
 def parse_enrolment(text: str, config: EnrolmentConfig) -> EnrolmentConfig:
     """Return a system's enrolment with another source and count, as typed.
 
     Raises:
-        ConfigError: a text of another form, or a system that knows no enrolment.
+        ConfigError: a text of another form, or a system that cannot be tried with that.
     """
-    found = re.fullmatch(r"neutral:([1-9]\d*)|all", text)
-    if not found:
-        raise ConfigError(f"enrolment '{text}': expected neutral:N (such as neutral:1) or all")
-    if config.source == "none":
+    source, count = read_enrolment(text)
+    if not suits(text, config):
         raise ConfigError(
-            f"enrolment '{text}': the system was trained without one (enrolment.source none), so "
-            "it can be given none at inference"
+            f"enrolment '{text}': the system was trained with enrolment.source {config.source}; "
+            "neutral:N is for neutral, any:N and all are for any and all, and a system that was "
+            "trained with none can be given none"
         )
-    if text == "all":
-        return dataclasses.replace(config, source="all")
-    return dataclasses.replace(config, source="neutral", count=int(found[1]))
+    return dataclasses.replace(config, source=source, count=count or config.count)
 
 
 def in_words(config: EnrolmentConfig) -> str:
     """Return an enrolment as part of a folder's name: neutral_1."""
-    return f"neutral_{config.count}" if config.source == "neutral" else config.source
+    return "all" if config.source == "all" else f"{config.source}_{config.count}"
 
 
-def pools_of(
-    config: EnrolmentConfig, utt_ids: Sequence[str], task: TaskData
-) -> dict[str, list[Pool]]:
-    """Return what each utterance's input may be normalised by, best first.
+def enrolment_of(config: EnrolmentConfig, speaker: str, task: TaskData) -> Sequence[str]:
+    """Return the utterances that a system is given of a speaker at validation and test.
 
     Args:
-        config: neutral or all.
-        utt_ids: of the task, or neutral utterances outside of it.
+        config: neutral, any or all.
+        speaker: of the task.
+        task: that knows the neutral utterances of every speaker.
+
+    Raises:
+        TrainingError: there are none, or none would be left to be scored.
+    """
+    everything = task.spk2utt[speaker]
+    if config.source == "all":
+        return everything
+    if config.source == "any":
+        if len(everything) <= config.count:
+            raise TrainingError(
+                f"enrolment any:{config.count}: speaker '{speaker}' has {len(everything)} "
+                "utterances in the task, so that none would be left to be scored. Choose a smaller "
+                "enrolment.count"
+            )
+        return task.drawn(speaker)[: config.count]
+    neutrals = task.speaker_neutrals(speaker)
+    if not neutrals:
+        raise TrainingError(
+            f"enrolment neutral: speaker '{speaker}' has no neutral utterance. Set "
+            "references.if_missing to all_utterances in the task's config (stage 2), or "
+            "enrolment.source to any or none"
+        )
+    return neutrals[: config.count]
+
+
+def training_pools(
+    config: EnrolmentConfig, utt_ids: Iterable[str], train: Collection[str], task: TaskData
+) -> dict[str, Sequence[str]]:
+    """Return what utterances of training speakers may be normalised by, best first.
+
+    Args:
+        config: neutral: neutral utterances of the speaker, others than the utterance itself if
+            there are any; any, all: everything of the speaker.
+        utt_ids: of training speakers; utterances of the task, or neutral ones outside of it.
+        train: the training part, beyond which no utterance of the task is heard.
         task: with the neutral utterances of every speaker.
 
     Raises:
         TrainingError: some have nothing.
     """
-    if config.source == "all":
-        return {utt: [tuple(task.spk2utt[task.speaker(utt)])] for utt in utt_ids}
-    return require({utt: [(one,) for one in task.neutrals(utt)] for utt in utt_ids})
-
-
-def require(pools: dict[str, list[Pool]]) -> dict[str, list[Pool]]:
-    """Return the argument if every utterance has a neutral one of its speaker beside itself.
-
-    Raises:
-        TrainingError: some have none.
-    """
-    without = [utt for utt, own in pools.items() if not own]
+    pools = {}
+    for utt in utt_ids:
+        if config.source == "neutral":
+            others = [n for n in task.neutrals(utt) if n in train or n not in task.utt2spk]
+            pools[utt] = others or [utt] * (utt in task.neutral2spk)
+        else:
+            pools[utt] = [own for own in task.spk2utt[task.speaker(utt)] if own in train]
+    without = [utt for utt, pool in pools.items() if not pool]
     if without:
         raise TrainingError(
-            f"{len(without)} of {len(pools)} utterances have no neutral utterance of their speaker "
-            f"beside themselves, by which enrolment.source neutral goes; first: "
+            f"{len(without)} of {len(pools)} training utterances have no neutral utterance of "
+            f"their speaker, by which enrolment.source neutral goes; first: "
             f"{', '.join(without[:10])}. Set references.if_missing to all_utterances in the "
-            "task's config (stage 2), or enrolment.source to none"
+            "task's config (stage 2), or enrolment.source to any or none"
         )
     return pools
 
 
-def given(config: EnrolmentConfig, pools: Mapping[str, Sequence[Pool]]) -> set[str]:
+def given(config: EnrolmentConfig, speakers: Iterable[str], task: TaskData) -> set[str]:
     """Return the utterances that cannot be scored since the system is given them.
 
     Those of a transductive enrolment are all scored: it is marked instead.
     """
-    if config.source != "neutral":
+    if config.source not in ("neutral", "any"):
         return set()
-    return {utt for own in pools.values() for pool in own[: config.count] for utt in pool}
+    return {utt for speaker in speakers for utt in enrolment_of(config, speaker, task)}
 
 
-def first_references(
-    utt_ids: Sequence[str], references: Mapping[str, Sequence[str]]
-) -> dict[str, str]:
-    """Return the reference that goes with each utterance at validation and test: its first.
-
-    Args:
-        utt_ids: utterances.
-        references: of each of them, best first; of the same speaker, never itself.
+def first_references(speakers: Iterable[str], task: TaskData) -> dict[str, str]:
+    """Return the neutral utterance of each speaker that a system needs at validation and test.
 
     Raises:
-        TrainingError: an utterance has none.
+        TrainingError: a speaker has none.
     """
-    without = [utt for utt in utt_ids if not references[utt]]
+    speakers = sorted(set(speakers))
+    neutrals = {speaker: task.speaker_neutrals(speaker) for speaker in speakers}
+    without = [speaker for speaker, own in neutrals.items() if not own]
     if without:
         raise TrainingError(
-            f"{len(without)} of {len(utt_ids)} utterances have no neutral reference beside "
-            f"themselves, which this system needs at validation and test; first: "
-            f"{', '.join(without[:10])}. Set references.count to 2 or more or "
+            f"{len(without)} of {len(speakers)} speakers have no neutral utterance, which this "
+            f"system needs at validation and test; first: {', '.join(without[:10])}. Set "
             "references.if_missing to all_utterances in the task's config (stage 2), or add a "
             "reference of the speaker to spk2neutral or utt2neutral in the task's folder"
         )
-    return {utt: references[utt][0] for utt in utt_ids}
+    return {speaker: own[0] for speaker, own in neutrals.items()}

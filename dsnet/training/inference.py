@@ -13,7 +13,6 @@ from dsnet.models.encoder import MIN_FRAMES
 from dsnet.systems.config import SystemConfig
 from dsnet.systems.system import System
 from dsnet.training.data import max_frames
-from dsnet.training.enrolment import first_references
 from dsnet.training.frames import Frames
 from dsnet.training.normalisation import Normalisation
 
@@ -36,7 +35,7 @@ def predict(
     system: System,
     frames: Frames,
     utt_ids: Sequence[str],
-    references: Mapping[str, Sequence[str]],
+    references: Mapping[str, str],
     config: SystemConfig,
     normalisation: Normalisation | None = None,
     batch_size: int = 32,
@@ -45,22 +44,18 @@ def predict(
 
     Args:
         system: on the device of the frames.
-        frames: with the utterances and, for systems with `neutral_at_inference`, the first
-            reference of each.
+        frames: with the utterances and references.
         utt_ids: U utterances.
-        references: of each utterance, best first; other systems do not look at them.
+        references: the neutral utterance that goes with each, for systems with
+            `neutral_at_inference`; others do not look at it.
         config: of the system.
         normalisation: with pools for all utterances read; None: the input is as it is.
         batch_size: B.
-
-    Raises:
-        TrainingError: the system needs a reference that an utterance does not have.
     """
     system.eval()
     inputs = [frames.positions(utt_ids)]
     if system.neutral_at_inference:
-        firsts = first_references(utt_ids, references)
-        inputs.append(frames.positions([firsts[utt] for utt in utt_ids]))
+        inputs.append(frames.positions([references[utt] for utt in utt_ids]))
     order = torch.argsort(frames.lengths.cpu()[inputs[0]], stable=True)  # little padding
     outputs = []
     for chosen in order.split(batch_size):

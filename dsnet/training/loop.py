@@ -82,6 +82,7 @@ def describe(config: SystemConfig, data: FoldData, seed: int) -> dict[str, Any]:
         "features": dataclasses.asdict(data.frames.info),
         "classes": data.classes,
         "num_speakers": len(data.train_speakers),
+        "voice": dict(vars(data.normalisation.voice)) if data.normalisation else None,
     }
 
 
@@ -213,7 +214,7 @@ class Trainer:
                 self.system,
                 data.frames,
                 data.dev,
-                data.references,
+                data.dev_references,
                 self.config,
                 data.normalisation,
             ).logits

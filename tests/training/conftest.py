@@ -16,7 +16,7 @@ from dsnet.models.augment import AugmentConfig
 from dsnet.models.encoder import EncoderConfig
 from dsnet.models.front_end import build_front_end
 from dsnet.recipe import Recipe
-from dsnet.systems.config import InputConfig, SVMConfig, SystemConfig, TrainConfig
+from dsnet.systems.config import InputConfig, LinearConfig, SystemConfig, TrainConfig
 from dsnet.task import FoldConfig, ReferenceConfig, TaskConfig
 from dsnet.training.data import FoldData
 from dsnet.training.frames import Frames
@@ -72,6 +72,7 @@ def fold(make_frames):
         labels=labels,
         speakers={utt: f"speaker {labels[utt]}" for utt in train},  # so that tests can compare
         references={utt: [n for n in neutral if n != utt] for utt in ids},
+        dev_references={utt: neutral[0] for utt in dev},
         unlabelled=dev,
         normalisation=None,
         classes=["neutral", "happy", "sad"],
@@ -90,7 +91,7 @@ def make_config():
             input=InputConfig(mode=mode, max_seconds=0.48),
             augment=AugmentConfig(**(augment or {})),
             encoder=EncoderConfig(channels=[4, 4, 6, 8], embed_dim=embed_dim),
-            svm=SVMConfig([0.01, 0.1, 1.0, 10.0]),
+            linear=LinearConfig([0.01, 0.1, 1.0, 10.0]),
             train=TrainConfig(**settings),
         )
 

@@ -8,10 +8,10 @@ import torch
 
 from dsnet.models.augment import AugmentConfig
 from dsnet.models.encoder import MIN_FRAMES
-from dsnet.models.front_end import SILENCE, MelFrontEnd, build_front_end
+from dsnet.models.front_end import SILENCE, build_front_end
 from dsnet.systems import SYSTEMS
 from dsnet.training.batches import TrainingSet
-from dsnet.training.normalisation import Normalisation
+from dsnet.training.normalisation import Normalisation, Voice
 
 NUM_BINS = 20
 VOICE = {"vocal_tract": 0.12, "gain": 3.0, "tilt": 1.0, "equaliser": 0.25}
@@ -111,12 +111,14 @@ def test_the_input_is_normalised_before_it_is_augmented(fold, make_config):
     """By a pool whose frames are all alike, all is shifted by the same; then comes a gain."""
     fold.frames.frames[: int(fold.frames.lengths[0])] = 10.0
     plain = an_epoch(fold, make_config(kind="base", mode="fixed"))
-    pools = {utt: [(fold.train[0],)] for utt in fold.train}
-    fold.normalisation = Normalisation(fold.frames, pools, 1, fold.front_end, scale=False)
+    pools = {utt: [fold.train[0]] for utt in fold.train}
+    zero = torch.zeros(fold.frames.info.dim, dtype=torch.double)
+    voice = Voice(zero + 17, zero + 1, zero, zero)
+    fold.normalisation = Normalisation(fold.frames, pools, voice, fold.front_end, scale=False)
     config = make_config(kind="base", mode="fixed", augment={"gain": 3.0})
     fold.front_end = build_front_end(config.augment, fold.frames.info, fold.frames.info.config)
     for before, after in zip(plain, an_epoch(fold, config), strict=True):
-        gain = after.feats - (before.feats.clamp(min=SILENCE) + MelFrontEnd.mean - 10)
+        gain = after.feats - (before.feats.clamp(min=SILENCE) + 17 - 10)
         torch.testing.assert_close(gain, gain[:, :1, :1].expand_as(gain), atol=1e-4, rtol=0)
         assert (gain.abs() < 3.001).all() and gain.std() > 0.1
 

@@ -26,7 +26,7 @@ def test_a_file_says_all_that_is_needed_to_use_it(fold, make_config, tmp_path, k
     trained = train(config, fold, tmp_path)
     loaded, content = checkpoint.load_model(tmp_path / MODEL)
     assert type(loaded) is SYSTEMS[kind] and not loaded.training
-    asked = (fold.frames, fold.dev, fold.references, config)
+    asked = (fold.frames, fold.dev, fold.dev_references, config)
     torch.testing.assert_close(
         predict(loaded, *asked).logits, predict(trained, *asked).logits, atol=0, rtol=0
     )

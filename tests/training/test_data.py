@@ -37,7 +37,8 @@ def test_what_a_fold_leaves_out_enrols_nobody_in_training(tmp_path, write_stages
     data = load(tmp_path, "base", enrolment=EnrolmentConfig("neutral"))
     assert "c-N-1" not in data.train and "c-N-2" in data.train
     utts = ["c-H-1", "c-N-2", "d-H-1", "b-H-1"]
-    assert data.normalisation.num_pools[data.frames.positions(utts)].tolist() == [2, 1, 3, 3]
+    sizes = data.normalisation.sizes[data.normalisation.pool_of[data.frames.positions(utts)]]
+    assert sizes.tolist() == [2, 1, 3, 3]
 
 
 @pytest.mark.parametrize("kind", SYSTEMS)
@@ -54,20 +55,20 @@ def test_a_fold_knows_no_test_utterance_unless_that_is_declared(tmp_path, write_
     assert data.train_speakers == ["c"] and set(data.speakers.values()) == {"c"}
 
 
-@pytest.mark.parametrize("source", ["none", "neutral", "all"])
+@pytest.mark.parametrize("source", ["none", "neutral", "any", "all"])
 @pytest.mark.parametrize("kind", ["base", "dsc", "dat_transductive"])
 def test_other_test_audio_makes_a_difference_only_where_it_is_declared(
     tmp_path, write_stages, replace_audio, make_config, kind, source
 ):
     recipe, config = write_stages(tmp_path), make_config(kind)
-    config.enrolment = EnrolmentConfig(source)
+    config.enrolment = EnrolmentConfig(source, count=2)
 
     def heard():
         """Return all that training hears: labelled and dev utterances, unlabelled ones."""
         data = load_training_data(recipe, "task", "a", config, CPU)
         torch.manual_seed(0)
         system = build_system(config, data.frames.info, 2, 2)
-        asked = (data.frames, data.dev, data.references, config, data.normalisation)
+        asked = (data.frames, data.dev, data.dev_references, config, data.normalisation)
         labelled, unlabelled = [predict(system, *asked).logits], []
         training_set = TrainingSet(data, config)
         for seed in range(4):
@@ -90,35 +91,30 @@ def test_vectors_of_a_fold_are_those_of_its_utterances(tmp_path, write_stages):
     found = vectors(data, [*data.dev, *data.train])
     expected = torch.cat([data.frames.whole(utt) for utt in [*data.dev, *data.train]])
     assert torch.equal(found, expected.double())
-    # c-H-1 minus the mean of c's two neutral utterances
-    shifted = load(tmp_path, "svm", enrolment=EnrolmentConfig("neutral", 2, "shift"))
-    calm = torch.cat([data.frames.whole(f"c-N-{n}") for n in (1, 2)]).double().mean(0)
-    wanted = data.frames.whole("c-H-1")[0].double() - calm
-    torch.testing.assert_close(vectors(shifted, ["c-H-1"])[0], wanted, atol=1e-6, rtol=0)
+    # of one training speaker nothing is known of how speakers differ: the enrolment is believed
+    enrolment = EnrolmentConfig("neutral", 2, "shift")
+    shifted = load(tmp_path, "svm", enrolment=enrolment)
+    calm = {
+        spk: torch.cat([data.frames.whole(f"{spk}-N-{n}") for n in (1, 2)]).double().mean(0)
+        for spk in "bc"
+    }
+    wanted = data.frames.whole("b-H-1")[0].double() - calm["b"] + calm["c"]
+    torch.testing.assert_close(vectors(shifted, ["b-H-1"])[0], wanted, atol=1e-5, rtol=0)
+    assert shifted.dev == ["b-H-1", "b-H-2"]  # what is given is not scored
 
 
-def test_validation_has_the_references_of_its_own_speaker(tmp_path, write_stages):
+def test_validation_has_the_first_reference_of_its_own_speaker(tmp_path, write_stages):
     write_stages(tmp_path)
     data = load(tmp_path, "dsc")
-    first = {utt: data.references[utt][0] for utt in data.dev}
-    assert first == {"b-H-1": "b-N-1", "b-H-2": "b-N-1", "b-N-1": "b-N-2", "b-N-2": "b-N-1"}
-    assert "b-H-1" not in load(tmp_path, "isnet").references  # predicts without
+    assert set(data.dev_references.values()) == {"b-N-1"}
+    assert data.dev == ["b-H-1", "b-H-2", "b-N-2"]  # it is not scored
+    assert load(tmp_path, "isnet").dev_references == {}  # predicts without
 
 
-def test_a_missing_reference_is_named_before_training(tmp_path, write_stages):
-    write_stages(tmp_path, count=1)  # N-1 serves, and has nobody to serve itself
-    with pytest.raises(TrainingError, match=r"3 of 12 .*first: c-N-1, b-N-1, a-N-1\. Set refer"):
-        load(tmp_path, "dsc")
-    assert load(tmp_path, "dsnet").references["c-N-1"] == []
-
-
-def test_a_test_speaker_without_enrolment_is_named_before_training(tmp_path, write_stages):
-    recipe = write_stages(tmp_path)
-    lists = {"neutral2spk": "{0}-N-1 {0}\n", "spk2neutral": "{0} {0}-N-1\n"}
-    for name, line in lists.items():
-        (recipe.task("task") / name).write_text("".join(line.format(spk) for spk in "abc"))
-    with pytest.raises(TrainingError, match=r"first: b-N-1, a-N-1\. Set references.if_missing"):
-        load(tmp_path, "base", enrolment=EnrolmentConfig("neutral"))
+def test_a_test_speaker_who_would_not_be_scored_is_named_before_training(tmp_path, write_stages):
+    write_stages(tmp_path)
+    with pytest.raises(TrainingError, match="any:4: speaker '[ab]' has 4 utterances in the task"):
+        load(tmp_path, "base", enrolment=EnrolmentConfig("any", 4))
 
 
 def test_utterances_without_features_are_named_before_training(tmp_path, write_stages):

@@ -1,5 +1,6 @@
 """What a system may be given of a speaker: whose utterances, how many, and what is not scored."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,16 @@ from dsnet.errors import ConfigError, TrainingError
 from dsnet.folds.task_data import TaskData
 from dsnet.systems.config import EnrolmentConfig
 from dsnet.training.enrolment import (
+    enrolment_of,
     first_references,
     given,
     in_words,
     parse_enrolment,
-    pools_of,
-    require,
+    training_pools,
 )
 
 NEUTRAL = EnrolmentConfig("neutral", 3, "shift")
+ANY = EnrolmentConfig("any", 3, "shift")
 
 
 @pytest.fixture
@@ -41,30 +43,31 @@ def task():
     [
         ("neutral:1", EnrolmentConfig("neutral", 1, "shift"), "neutral_1"),
         ("neutral:12", EnrolmentConfig("neutral", 12, "shift"), "neutral_12"),
+        ("any:3", EnrolmentConfig("any", 3, "shift"), "any_3"),
         ("all", EnrolmentConfig("all", 3, "shift"), "all"),
     ],
 )
 def test_an_enrolment_is_typed_and_becomes_a_folders_name(text, wanted, words):
-    found = parse_enrolment(text, NEUTRAL)
+    found = parse_enrolment(text, NEUTRAL if wanted.source == "neutral" else ANY)
     assert found == wanted  # how the input is normalised stays what it was in training
     assert in_words(found) == words
 
 
-@pytest.mark.parametrize("text", ["neutral", "neutral:0", "neutral:-1", "3", "All", "all "])
+@pytest.mark.parametrize("text", ["neutral", "neutral:0", "neutral:-1", "any", "3", "All", "all "])
 def test_another_text_is_refused(text):
-    with pytest.raises(ConfigError, match=f"'{text}': expected neutral:N .* or all"):
+    with pytest.raises(ConfigError, match=f"'{text}': expected neutral:N .* any:N or all"):
         parse_enrolment(text, NEUTRAL)
 
 
 def test_a_system_trained_without_one_can_be_given_none():
-    with pytest.raises(ConfigError, match="'all': the system was trained without one"):
+    with pytest.raises(ConfigError, match="'all': the system was trained with .*source none;"):
         parse_enrolment("all", EnrolmentConfig())
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"source": "clips"}, "enrolment.source is 'clips'; allowed: none, neutral, all"),
+        ({"source": "clips"}, "enrolment.source is 'clips'; allowed: none, neutral, any, all"),
         ({"normalise": "scale"}, "enrolment.normalise is 'scale'; allowed: shift, shift_and_scale"),
         ({"count": 0}, "enrolment.count must be 1 or more, found 0"),
     ],
@@ -74,42 +77,68 @@ def test_config_check(change, message):
         EnrolmentConfig(**change).check()
 
 
-def test_neutral_utterances_are_the_references_first_and_never_itself(task):
-    pools = pools_of(NEUTRAL, ["aN1", "aN4", "aH", "aN9"], task)
-    assert {utt: [utt for (utt,) in own] for utt, own in pools.items()} == {
-        "aN1": ["aN4", "aN2", "aN9"],
-        "aN4": ["aN1", "aN2", "aN9"],
-        "aH": ["aN4", "aN1", "aN2", "aN9"],
-        "aN9": ["aN1", "aN2", "aN4"],
-    }
+@pytest.mark.parametrize("text, config", [("all", NEUTRAL), ("any:3", NEUTRAL), ("neutral:1", ANY)])
+def test_neutral_utterances_are_compared_with_neutral_ones(text, config):
+    with pytest.raises(
+        ConfigError, match=f"'{text}': the system was trained with .* {config.source}"
+    ):
+        parse_enrolment(text, config)
 
 
-def test_all_is_one_pool_of_everything_of_the_speaker_in_the_task(task):
-    everything = [("aN1", "aN2", "aN4", "aH")]
-    assert pools_of(EnrolmentConfig("all"), ["aH", "aN9", "bN1"], task) == {
-        "aH": everything,
-        "aN9": everything,
-        "bN1": [("bN1",)],
+def test_a_speaker_is_enrolled_by_the_references_first(task):
+    assert enrolment_of(NEUTRAL, "a", task) == ["aN4", "aN1", "aN2"]
+    assert enrolment_of(EnrolmentConfig("neutral", 9), "a", task) == ["aN4", "aN1", "aN2", "aN9"]
+    assert enrolment_of(NEUTRAL, "b", task) == ["bN1"]
+    assert enrolment_of(EnrolmentConfig("all"), "a", task) == ["aN1", "aN2", "aN4", "aH"]
+
+
+def test_few_drawn_utterances_are_the_first_of_many_and_depend_on_ids_alone(task):
+    drawn = [enrolment_of(EnrolmentConfig("any", n), "a", task) for n in (1, 2, 3)]
+    assert drawn[2][:1] == drawn[0] and drawn[2][:2] == drawn[1]
+    assert set(drawn[2]) < {"aN1", "aN2", "aN4", "aH"}
+    turned = dict(reversed(task.utt2spk.items()))
+    other = dataclasses.replace(task, utt2spk=turned, digest="other")
+    assert enrolment_of(EnrolmentConfig("any", 3), "a", other) == drawn[2]
+
+
+def test_something_must_be_left_to_be_scored(task):
+    with pytest.raises(TrainingError, match="any:4: speaker 'a' has 4 utterances in the task, so"):
+        enrolment_of(EnrolmentConfig("any", 4), "a", task)
+
+
+def test_training_hears_neutral_ones_but_itself_or_everything(task):
+    train = {"aN1", "aN4", "aH", "bN1"}  # a fold may leave out some
+    assert training_pools(NEUTRAL, ["aN1", "aN4", "aH", "aN9", "bN1"], train, task) == {
+        "aN1": ["aN4", "aN9"],
+        "aN4": ["aN1", "aN9"],
+        "aH": ["aN4", "aN1", "aN9"],
+        "aN9": ["aN1", "aN4"],
+        "bN1": ["bN1"],  # has no other
     }
+    for source in ("any", "all"):
+        pools = training_pools(EnrolmentConfig(source), ["aH", "aN9"], train, task)
+        assert pools == {utt: ["aN1", "aN4", "aH"] for utt in ("aH", "aN9")}
 
 
 def test_what_a_system_is_given_is_not_scored(task):
-    pools = pools_of(NEUTRAL, ["aN1", "aN2", "aN4", "aH"], task)
-    # aN4 is given to all others, who gives it aN1 in turn
-    assert given(EnrolmentConfig("neutral", 1), pools) == {"aN4", "aN1"}
-    assert given(EnrolmentConfig("neutral", 5), pools) == {"aN1", "aN2", "aN4", "aN9"}
-    everything = pools_of(EnrolmentConfig("all"), ["aN1", "aH"], task)
-    assert given(EnrolmentConfig("all"), everything) == set()  # all are scored, and marked
+    assert given(EnrolmentConfig("neutral", 1), "ab", task) == {"aN4", "bN1"}
+    assert given(EnrolmentConfig("neutral", 5), "a", task) == {"aN1", "aN2", "aN4", "aN9"}
+    assert given(ANY, "a", task) == set(task.drawn("a")[:3])
+    assert given(EnrolmentConfig("all"), "ab", task) == set()  # all are scored, and marked
 
 
-def test_a_speaker_without_another_neutral_utterance_is_named(task):
-    with pytest.raises(TrainingError, match="1 of 2 utterances have no neutral .* first: bN1. Set"):
-        pools_of(NEUTRAL, ["aH", "bN1"], task)
-    with pytest.raises(TrainingError, match="first: x. Set references.if_missing"):
-        require({"x": []})
+def test_a_speaker_without_a_neutral_utterance_is_named(task):
+    task.utt2spk["cH"] = "c"
+    task.references["cH"] = []
+    with pytest.raises(TrainingError, match="speaker 'c' has no neutral utterance. Set references"):
+        enrolment_of(NEUTRAL, "c", task)
+    with pytest.raises(TrainingError, match="1 of 2 training utterances .* first: cH. Set"):
+        training_pools(NEUTRAL, ["aH", "cH"], {"aH", "aN1", "cH"}, task)
 
 
-def test_the_first_reference_goes_with_an_utterance(task):
-    assert first_references(["aH", "aN1"], task.references) == {"aH": "aN4", "aN1": "aN4"}
-    with pytest.raises(TrainingError, match="2 of 3 .* first: aN4, bN1. Set references.count"):
-        first_references(["aH", "aN4", "bN1"], task.references)
+def test_the_first_reference_goes_with_a_speaker(task):
+    assert first_references("ab", task) == {"a": "aN4", "b": "bN1"}
+    task.utt2spk["cH"] = "c"
+    task.references["cH"] = []
+    with pytest.raises(TrainingError, match="1 of 3 speakers .* first: c. Set references.if_miss"):
+        first_references("abc", task)

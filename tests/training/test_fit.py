@@ -12,8 +12,8 @@ from dsnet.files import digest
 from dsnet.folds.task_data import TaskData
 from dsnet.systems.config import EnrolmentConfig
 from dsnet.training.checkpoint import load_model
-from dsnet.training.data import load_training_data
-from dsnet.training.enrolment import pools_of
+from dsnet.training.data import how, load_training_data
+from dsnet.training.enrolment import enrolment_of
 from dsnet.training.fit import LOG, fit, vectors
 from dsnet.training.inference import predict
 from dsnet.training.loop import MODEL
@@ -41,9 +41,10 @@ def run_fold(tmp_path, write_stages, make_config):
         task = TaskData.load(recipe.task("task"))
         tested, normalisation = task.fold(fold).test, None
         if enrolment != "none":
-            pools = pools_of(config.enrolment, tested, task)
-            scale = config.enrolment.normalise == "shift_and_scale"
-            normalisation = Normalisation(data.frames, pools, 3, data.front_end, scale)
+            pools = {u: enrolment_of(config.enrolment, task.utt2spk[u], task) for u in tested}
+            voice = data.normalisation.voice
+            settings = how(config.enrolment)
+            normalisation = Normalisation(data.frames, pools, voice, data.front_end, **settings)
         asked = (system, data.frames, tested, {}, config, normalisation)
         labels = [task.classes.index(task.utt2emo[utt]) for utt in tested]
         found = predict(*asked).logits.argmax(1).numpy()
@@ -83,7 +84,7 @@ def test_nothing_of_the_test_steers_the_fit(
     tmp_path, write_stages, replace_audio, make_config, enrolment
 ):
     """Other audio and other labels of the test speaker give the same SVM, C included."""
-    recipe = write_stages(tmp_path, speakers="abcd", takes=8, spread=0.5, noise=1.0)
+    recipe = write_stages(tmp_path, speakers="abcd", takes=8, spread=0.5, noise=1.5)
     config = make_config("svm")
     config.enrolment = ENROLMENTS[enrolment]
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from dsnet.models.augment import AugmentConfig
-from dsnet.models.front_end import SILENCE, MelFrontEnd, build_front_end
+from dsnet.models.front_end import SILENCE, build_front_end
 from dsnet.training.normalisation import Normalisation, Voice, voice_of
 
-MEAN, DEVIATION = MelFrontEnd.mean, MelFrontEnd.deviation
+MEAN, DEVIATION = 17.0, 3.5
 BINS = 4
 
 
@@ -26,8 +26,10 @@ def front_end_of(frames):
     return build_front_end(AugmentConfig(), frames.info, config)
 
 
-def singles(*names):
-    return [(name,) for name in names]
+def plain(dim, mean=MEAN, deviation=DEVIATION):
+    """Return a voice that believes what it hears."""
+    zero = torch.zeros(dim, dtype=torch.double)
+    return Voice(zero + mean, zero + deviation, zero, zero)
 
 
 def by_hand(x, pools):
@@ -37,23 +39,27 @@ def by_hand(x, pools):
 
 def normalised(frames, pools, count, utt, scale=True, voice=None):
     """Return the features of an utterance, (T, F)."""
-    normalise = Normalisation(frames, pools, count, front_end_of(frames), scale, voice)
+    voice = voice or plain(frames.info.dim)
+    normalise = Normalisation(frames, pools, voice, front_end_of(frames), scale, count)
     return normalise(frames.whole(utt)[None], frames.positions([utt]))[0].numpy()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
 def test_the_first_pools_count(make_frames, matrices, count):
     names = ["n2", "n1", "n3"]
-    found = normalised(make_frames(**matrices), {"x": singles(*names)}, count, "x")
+    found = normalised(make_frames(**matrices), {"x": list(names)}, count, "x")
     expected = by_hand(matrices["x"], [matrices[name] for name in names[:count]])
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
-def test_frames_count_alike_in_a_pool_and_over_pools(make_frames, matrices):
+def test_without_a_count_all_of_a_pool_counts(make_frames, matrices):
     frames = make_frames(**matrices)
-    together = normalised(frames, {"x": [("n1", "n2", "n3")]}, 1, "x")
-    apart = normalised(frames, {"x": singles("n1", "n2", "n3")}, 3, "x")
-    np.testing.assert_allclose(together, apart, rtol=1e-5)
+    names = ["n1", "n2", "n3"]
+    found = normalised(frames, {"x": names}, None, "x")
+    np.testing.assert_allclose(found, normalised(frames, {"x": names}, 3, "x"), rtol=1e-6)
+    normalise = Normalisation(frames, {"x": names}, plain(BINS), front_end_of(frames), scale=True)
+    again = normalise(frames.whole("x")[None], frames.positions(["x"]), torch.Generator())
+    np.testing.assert_array_equal(again[0], found)  # nothing is drawn
 
 
 def test_level_and_range_of_a_voice_do_not_matter(make_frames, matrices):
@@ -61,7 +67,7 @@ def test_level_and_range_of_a_voice_do_not_matter(make_frames, matrices):
     gain, contrast = np.array([3.0, -1.0, 0.5, 0.0]), np.array([1.2, 0.9, 1.1, 1.0])
     other = {u: (m * contrast + gain).astype(np.float32) for u, m in matrices.items()}
     found = [
-        normalised(make_frames(**version), {"x": singles("n1", "n2")}, 2, "x")
+        normalised(make_frames(**version), {"x": ["n1", "n2"]}, 2, "x")
         for version in (matrices, other)
     ]
     np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-3)
@@ -69,7 +75,7 @@ def test_level_and_range_of_a_voice_do_not_matter(make_frames, matrices):
 
 def test_log_mels_have_a_floor_and_a_bin_of_silence_is_not_blown_up(make_frames):
     quiet = {"x": [[-20.0, 1.0, 9.0, 9.0]], "n": [[1.0, -9.0, 8.0, 9.0], [2.0, 3.0, 12.0, 9.2]]}
-    found = normalised(make_frames(**quiet), {"x": singles("n")}, 1, "x")[0]
+    found = normalised(make_frames(**quiet), {"x": ["n"]}, 1, "x")[0]
     # below the floor all is alike; the third bin has 8 and 12; the last varies by 0.1, least 0.5
     wanted = [MEAN, MEAN, MEAN + DEVIATION * (9 - 10) / 2, MEAN + DEVIATION * (9 - 9.1) / 0.5]
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
@@ -77,7 +83,7 @@ def test_log_mels_have_a_floor_and_a_bin_of_silence_is_not_blown_up(make_frames)
 
 
 def test_only_shifted_it_keeps_its_range(make_frames, matrices):
-    found = normalised(make_frames(**matrices), {"x": singles("n1")}, 1, "x", scale=False)
+    found = normalised(make_frames(**matrices), {"x": ["n1"]}, 1, "x", scale=False)
     expected = MEAN + matrices["x"] - matrices["n1"].mean(0)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
@@ -86,8 +92,8 @@ def test_training_draws_one_to_five_of_the_own_pools(make_frames, matrices):
     """Every result is that of some subset, and all seven subsets of three pools occur."""
     frames = make_frames(**matrices)
     names = ["n1", "n2", "n3"]
-    pools = {"x": singles(*names), "n1": singles("n2")}
-    normalise = Normalisation(frames, pools, 3, front_end_of(frames), scale=True)
+    pools = {"x": list(names), "n1": ["n2"]}
+    normalise = Normalisation(frames, pools, plain(BINS), front_end_of(frames), scale=True, count=3)
     subsets = [[n for i, n in enumerate(names) if number >> i & 1] for number in range(1, 8)]
     expected = [by_hand(matrices["x"], [matrices[n] for n in subset]) for subset in subsets]
     positions = frames.positions(["x"] * 200 + ["n1"])
@@ -107,7 +113,9 @@ def test_of_many_pools_training_draws_five_at_most(make_frames):
     }
     pools = {f"n{i}": [[value] * BINS] for i, value in enumerate(values)}
     frames = make_frames(x=[[SILENCE] * BINS], **pools)
-    normalise = Normalisation(frames, {"x": singles(*pools)}, 3, front_end_of(frames), scale=False)
+    normalise = Normalisation(
+        frames, {"x": list(pools)}, plain(BINS), front_end_of(frames), scale=False, count=3
+    )
     feats = frames.whole("x")[None].repeat(200, 1, 1)
     drawn = normalise(feats, frames.positions(["x"] * 200), torch.Generator().manual_seed(0))
     means = (MEAN + SILENCE - drawn[:, 0, 0]).tolist()
@@ -119,7 +127,8 @@ VECTORS = {
     "a1": [1, 10, 7], "a2": [3, 30, 7], "a3": [2, 50, 7],
     "b1": [5, 0, 1], "b2": [9, 4, 2],
 }  # fmt: skip
-ALL_OF = {utt: [tuple(other for other in VECTORS if other[0] == utt[0])] for utt in VECTORS}
+ALL_OF = {utt: [other for other in VECTORS if other[0] == utt[0]] for utt in VECTORS}
+STANDARD = plain(3, mean=0, deviation=1)
 
 
 @pytest.fixture
@@ -135,7 +144,7 @@ def speakers(make_frames):
 def test_each_speaker_has_mean_0_and_deviation_1(speakers):
     s = np.sqrt(1.5)  # of -1, 0, 1 divided by their deviation, the root of 2/3
     expected = [[-s, -s, 0], [s, 0, 0], [0, s, 0], [-1, -1, -1], [1, 1, 1]]
-    found = [normalised(speakers(), ALL_OF, 1, utt)[0] for utt in ALL_OF]
+    found = [normalised(speakers(), ALL_OF, None, utt, voice=STANDARD)[0] for utt in ALL_OF]
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -143,26 +152,97 @@ def test_another_speakers_audio_changes_nothing(speakers):
     louder = speakers(b1=[85, 0, 17], b2=[-3, 4, 34])
     for utt in ("a1", "a2", "a3"):
         np.testing.assert_array_equal(
-            normalised(louder, ALL_OF, 1, utt), normalised(speakers(), ALL_OF, 1, utt)
+            normalised(louder, ALL_OF, None, utt), normalised(speakers(), ALL_OF, None, utt)
         )
 
 
 def test_the_mean_of_the_neutral_utterances_goes(speakers):
-    pools = {"a1": singles("a2", "a3"), "b2": singles("b1")}
-    found = [normalised(speakers(), pools, 3, utt, scale=False)[0] for utt in pools]
+    pools = {"a1": ["a2", "a3"], "b2": ["b1"]}
+    found = [normalised(speakers(), pools, 3, utt, scale=False, voice=STANDARD)[0] for utt in pools]
     np.testing.assert_allclose(found, [[1 - 2.5, 10 - 40, 0], [4, 4, 1]])
 
 
 def test_a_voice_by_hand(make_frames, matrices):
     frames = make_frames(**matrices)
-    voice = voice_of(frames, ["n1", "x"], front_end_of(frames))
+    voice = voice_of(frames, [["n1", "x"]], front_end_of(frames), shrink=True)
     both = np.concatenate([matrices["n1"], matrices["x"]])
     np.testing.assert_allclose(voice.mean, both.mean(0), rtol=1e-5)
     np.testing.assert_allclose(voice.deviation, both.std(0), rtol=1e-5)
+    assert not voice.mean_noise.any()  # one speaker says nothing of how speakers differ
+    two = voice_of(frames, [["n1"], ["x"]], front_end_of(frames), shrink=False)
+    wanted = np.exp(np.mean([np.log(matrices[utt].std(0)) for utt in ("n1", "x")], 0))
+    np.testing.assert_allclose(two.deviation, wanted, rtol=1e-5)  # speakers count alike
 
 
 def test_another_voice_may_be_the_goal(make_frames, matrices):
-    goal = Voice(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0.5, 1.0, 2.0, 3.0]))
-    found = normalised(make_frames(**matrices), {"x": [("x",)]}, 1, "x", voice=goal)
+    goal = plain(BINS, torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0.5, 1.0, 2.0, 3.0]))
+    found = normalised(make_frames(**matrices), {"x": ["x"]}, None, "x", voice=goal)
     np.testing.assert_allclose(found.mean(0), goal.mean, rtol=1e-4)
     np.testing.assert_allclose(found.std(0), goal.deviation, rtol=1e-4)
+
+
+def test_noise_is_the_ratio_of_variances_by_hand(speakers):
+    """Of a1 to a3 and b1, b2, first dimension: within (1 + 1 + 0 + 4 + 4) / (5 - 2) = 10 / 3.
+
+    Means 2 and 7 have a variance of 12.5, of which 10 / 3 * (1 / 3 + 1 / 2) / 2 is within.
+    """
+    frames = speakers()
+    own = [["a1", "a2", "a3"], ["b1", "b2"]]
+    voice = voice_of(frames, own, front_end_of(frames), shrink=True)
+    within = 10 / 3
+    assert voice.mean_noise[0] == pytest.approx(within / (12.5 - within * 5 / 12))
+    assert not voice.deviation_noise.any()  # a vector has none
+    assert not voice_of(frames, own, front_end_of(frames), shrink=False).mean_noise.any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_more_is_heard_the_more_of_it_is_believed(speakers, count):
+    """With a noise of 2, one utterance is believed by a third, two by a half."""
+    zero = torch.zeros(3, dtype=torch.double)
+    voice = Voice(zero + 4, zero + 1, zero + 2, zero)
+    frames, pool = speakers(), ["a1", "a2", "a3"]
+    found = normalised(frames, {"b1": pool}, count, "b1", scale=False, voice=voice)[0]
+    mean = np.mean([VECTORS[utt] for utt in pool[:count]], 0)
+    wanted = VECTORS["b1"] - count / (count + 2) * (mean - 4)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_a_dimension_in_which_speakers_do_not_differ_is_left_alone(speakers):
+    same = {"a1": [1, 5, 0], "a2": [3, 7, 0], "a3": [2, 6, 0], "b1": [1, 4, 0], "b2": [3, 8, 0]}
+    frames = speakers(**same)
+    own = [["a1", "a2", "a3"], ["b1", "b2"]]
+    voice = voice_of(frames, own, front_end_of(frames), shrink=True)
+    found = normalised(frames, {"b1": ["a2"]}, 1, "b1", scale=False, voice=voice)[0]
+    np.testing.assert_allclose(found, same["b1"], rtol=1e-6)
+
+
+def test_shrinkage_is_nearer_to_the_speaker_than_all_or_nothing(make_frames):
+    """Of many speakers whose variances are known, the mean of 3 utterances, of 40 dimensions."""
+    rng = np.random.default_rng(0)
+    between, within, num = rng.uniform(0, 2, 40), rng.uniform(0.5, 2, 40), 60
+    truth = rng.normal(0, 1, (num, 40)) * np.sqrt(between)
+    clips = truth[:, None] + rng.normal(0, 1, (num, 6, 40)) * np.sqrt(within)
+    names = [[f"s{i}u{j}" for j in range(6)] for i in range(num)]
+    flat = {name: [clips[i, j]] for i, own in enumerate(names) for j, name in enumerate(own)}
+    frames = make_frames("opensmile", zero=[[0.0] * 40], **flat)
+    voice = voice_of(frames, names[:30], front_end_of(frames), shrink=True)
+    ratio = voice.mean_noise.numpy() / (within / between)
+    assert np.median(ratio[between > 0.5]) == pytest.approx(1, abs=0.3)
+    errors = {}
+    for what, used in {"all": plain(40, 0, 1), "shrunk": voice}.items():
+        moved = [
+            -normalised(frames, {"zero": own[:3]}, 3, "zero", scale=False, voice=used)[0]
+            for own in names[30:]
+        ]
+        errors[what] = np.square(np.array(moved) - truth[30:]).mean()
+    assert errors["shrunk"] < 0.85 * errors["all"] and errors["shrunk"] < np.square(truth).mean()
+
+
+def test_log_deviations_are_shrunk_too(make_frames, matrices):
+    frames = make_frames(**matrices)
+    zero = torch.zeros(BINS, dtype=torch.double)
+    voice = Voice(zero + MEAN, zero + DEVIATION, zero, zero + 1)
+    found = normalised(frames, {"x": ["n1"]}, 1, "x", voice=voice)
+    deviation = np.sqrt(matrices["n1"].std(0) * DEVIATION)  # half way in the logarithm
+    wanted = MEAN + DEVIATION * (matrices["x"] - matrices["n1"].mean(0)) / deviation
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
