@@ -1,0 +1,104 @@
+"""Leak check: what a system scores where nothing can be learnt, and where speakers do leak.
+
+Usage, in a recipe whose stages 0 to 2 have run:
+    python ../../utils/leak_check.py --task 7class --systems "whisper_probe"
+
+true       the task as it is
+labels     labels permuted over all utterances: UAR must be that of guessing
+speakers   speakers permuted over all utterances, so that everyone is on all sides: how much a split
+           that is not of speakers would flatter
+
+The altered tasks are data/<task>.labels and data/<task>.speakers; their models go under exp/
+and stay out of the results.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import lhotse
+import numpy as np
+
+from dsnet.bin import run
+from dsnet.config import load
+from dsnet.corpus.manifests import read_manifests
+from dsnet.errors import DsnetError
+from dsnet.folds.build import build_task
+from dsnet.folds.task_data import TaskData
+from dsnet.recipe import Recipe
+from dsnet.results.posteriors import read_posteriors
+from dsnet.scoring.metrics import confusion_matrix, uar
+from dsnet.task import TaskConfig
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--task", required=True, help="such as 7class")
+    parser.add_argument("--systems", required=True, help="such as 'whisper_probe'")
+    parser.add_argument("--seed", type=int, default=1, help="of permutation and system")
+    parser.add_argument("--device", default="auto")
+    args = parser.parse_args()
+    recipe = Recipe()
+    config = load(recipe.conf[0] / f"{args.task}.yaml", TaskConfig)
+    _, supervisions = read_manifests(recipe.manifests)
+    chance = 100 / len(config.classes)
+    for what in ("true", "labels", "speakers"):
+        task = args.task if what == "true" else f"{args.task}.{what}"
+        if what != "true":
+            altered = permuted(list(supervisions), what, args.seed)
+            build_task(config, altered, recipe.task(task))
+        for system in args.systems.split():
+            found = score(recipe, task, system, args.seed, args.device)
+            print(f"{what:9}{system:24} UAR {found:5.1f}   guessing {chance:.1f}", flush=True)
+
+
+def permuted(
+    supervisions: list[lhotse.SupervisionSegment], what: str, seed: int
+) -> list[lhotse.SupervisionSegment]:
+    """Return utterances with labels, or speakers (and their sex), dealt anew."""
+    order = list(range(len(supervisions)))
+    random.Random(seed).shuffle(order)
+    altered = []
+    for segment, other in zip(supervisions, (supervisions[i] for i in order), strict=True):
+        if what == "labels":
+            custom = {**segment.custom, "emotion": other.custom["emotion"]}
+            altered.append(lhotse.fastcopy(segment, custom=custom))
+        else:
+            altered.append(lhotse.fastcopy(segment, speaker=other.speaker, gender=other.gender))
+    return altered
+
+
+def score(recipe: Recipe, task_name: str, system: str, seed: int, device: str) -> float:
+    """Train and test every fold, and return the pooled UAR in percent."""
+    task = TaskData.load(recipe.task(task_name))
+    labels, decisions = [], []
+    for fold in task.fold_names:
+        for program in ("train", "infer"):
+            words = ["--task", task_name, "--system", system, "--seed", str(seed), "--folds", fold]
+            done = subprocess.run(
+                [sys.executable, "-m", f"dsnet.bin.{program}", *words, "--device", device],
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                raise DsnetError(f"{program}, fold {fold}: {done.stderr.strip()}")
+        folder: Path = recipe.run(task_name, system, seed, fold)
+        given = set(json.loads((folder / "run.json").read_text(encoding="utf-8"))["given"])
+        utts, posteriors = read_posteriors(folder / "test" / "posteriors.tsv", task.classes)
+        for utt, decision in zip(utts, posteriors.argmax(1).tolist(), strict=True):
+            if utt not in given:
+                labels.append(task.classes.index(task.utt2emo[utt]))
+                decisions.append(decision)
+    confusion = confusion_matrix(np.array(labels), np.array(decisions), len(task.classes))
+    return 100 * float(uar(confusion))
+
+
+if __name__ == "__main__":
+    run(main)
