@@ -20,14 +20,15 @@
 #                             is one decision of both, of all their seeds
 #   --seeds (1)               several in quotes
 #   --folds ()                such as "03 08"; empty: all
-#   --enrolments ()           such as "neutral:1 neutral:5 all": try enrolled systems with these too
+#   --enrolments ()           such as "neutral:1 neutral:5 any:3": try enrolled systems with these too,
+#                             those given neutral utterances with neutral:N, others with any:N or all
 #   --ablation (false)        train and score the variants of ../conf/ablation.txt instead
 #   --nj (2)                  parallel jobs of stage 1
 #   --fold-jobs (2)           parallel jobs of stages 3 and 4, each with
 #   --num-threads (1)         so many threads
 #   --device (auto)           auto, cpu or cuda:N
 #   --cmd (run.py)            launches CPU jobs: run.py, slurm.py, or Kaldi's run.pl, slurm.pl
-#   --cuda-cmd (run.py)       launches stages 3 and 4, such as "slurm.py --gpu 1"
+#   --cuda-cmd (run.py)       launches encoders and stages 3 and 4, such as "slurm.py --gpu 1"
 #   --models-dir ()           folder with pretrained encoders, each in a folder of its name; empty:
 #                             that of DSNET_MODELS, else those of the Hugging Face hub
 #   --results-dir ()          where stage 5 writes; empty: exp/results/<task>
@@ -49,7 +50,7 @@ num_threads=1
 device=auto
 cmd=run.py
 cuda_cmd=run.py
-models_dir=${DSNET_MODELS:-}
+models_dir=${DSNET_MODELS:+$(realpath -m -- "$DSNET_MODELS")}
 results_dir=
 channel=
 drop_bad_audio=false

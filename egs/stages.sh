@@ -1,5 +1,5 @@
 # Stages 0 (counts) to 5 of every recipe of a corpus: run.sh goes on here after it has prepared.
-# shellcheck shell=bash disable=SC2154,SC2086  # options of run.sh; a launcher may have its own
+# shellcheck shell=bash disable=SC2154,SC2086,SC2046  # options of run.sh; a launcher may have its own
 
 manifests=(data/manifests/{recordings,supervisions}.jsonl.gz)
 
@@ -14,7 +14,7 @@ stage 1 "features"
 for name in $features; do
   config=data/$name/config.json
   once "$name.jobs" --reads "$config" "${manifests[@]}" --writes data/"$name"/shards \
-    -- $cmd JOB=1:"$nj" data/"$name"/log/extract.JOB.log \
+    -- $(launcher_of "$name") JOB=1:"$nj" data/"$name"/log/extract.JOB.log \
     python -m dsnet.bin.extract --features "$name" --job JOB --num-jobs "$nj" \
     --device "$device" \
     data/manifests data/"$name"

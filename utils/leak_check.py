@@ -8,8 +8,8 @@ labels     labels permuted over all utterances: UAR must be that of guessing
 speakers   speakers permuted over all utterances, so that everyone is on all sides: how much a split
            that is not of speakers would flatter
 
-The altered tasks are data/<task>.labels and data/<task>.speakers; their models go under exp/
-and stay out of the results.
+The altered tasks are data/<task>.labels and data/<task>.speakers, and their models go under exp/ by
+these names; the true ones are the models of the recipe, which takes them for its own.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main() -> None:
     for what in ("true", "labels", "speakers"):
         task = args.task if what == "true" else f"{args.task}.{what}"
         if what != "true":
-            altered = permuted(list(supervisions), what, args.seed)
+            altered = permuted(list(supervisions), what, config.label_field, args.seed)
             build_task(config, altered, recipe.task(task))
         for system in args.systems.split():
             found = score(recipe, task, system, args.seed, args.device)
@@ -60,18 +60,21 @@ def main() -> None:
 
 
 def permuted(
-    supervisions: list[lhotse.SupervisionSegment], what: str, seed: int
+    supervisions: list[lhotse.SupervisionSegment], what: str, label_field: str, seed: int
 ) -> list[lhotse.SupervisionSegment]:
-    """Return utterances with labels, or speakers (and their sex), dealt anew."""
+    """Return utterances with labels, or speakers (with sex and session), dealt anew."""
     order = list(range(len(supervisions)))
     random.Random(seed).shuffle(order)
     altered = []
     for segment, other in zip(supervisions, (supervisions[i] for i in order), strict=True):
         if what == "labels":
-            custom = {**segment.custom, "emotion": other.custom["emotion"]}
+            custom = {**segment.custom, label_field: other.custom[label_field]}
             altered.append(lhotse.fastcopy(segment, custom=custom))
         else:
-            altered.append(lhotse.fastcopy(segment, speaker=other.speaker, gender=other.gender))
+            sessions = {key: other.custom[key] for key in ("session",) if key in other.custom}
+            custom = {k: v for k, v in segment.custom.items() if k != "session"} | sessions
+            changes = {"speaker": other.speaker, "gender": other.gender, "custom": custom}
+            altered.append(lhotse.fastcopy(segment, **changes))
     return altered
 
 

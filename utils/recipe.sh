@@ -59,7 +59,8 @@ parse_options() {
 # plan ARGS...: check all names before anything runs, and say what the stages need: the systems to
 # train with their features, the networks among them, ensembles. --ablation ends here.
 plan() {
-  export DSNET_MODELS=$models_dir  # read where encoders are loaded
+  [[ ${models_dir-} == "" ]] || models_dir=$(realpath -ms -- "$models_dir")  # typed from anywhere
+  export DSNET_MODELS=${models_dir-}  # read where encoders are loaded
   [[ $ablation == false ]] || ablation "$@"
   local lines
   lines=$(python -m dsnet.bin.plan --task "$task" --systems "$systems" --folds "$folds" \
@@ -69,13 +70,13 @@ plan() {
 
 # read_plan LINES: set what the lines of a plan say: systems to train, networks among them,
 # ensembles, features.
-declare -A _features_of=() _enrolments_of=() _members_of=()
+declare -A _features_of=() _enrolments_of=() _members_of=() _kind_of=()
 read_plan() {
   local what name rest
   systems='' networks='' ensembles='' features=''
   while read -r what name rest; do
     case $what in
-      features) features+=" $name" ;;
+      features) features+=" $name" _kind_of[$name]=$rest ;;
       ensemble) ensembles+=" $name" _members_of[$name]=$rest ;;
       network | linear)
         systems+=" $name"
@@ -84,6 +85,9 @@ read_plan() {
     esac
   done <<< "$1"
 }
+
+# launcher_of FEATURES: what launches their jobs; encoders run where networks do.
+launcher_of() { [[ ${_kind_of[$1]-} == pretrained ]] && echo "$cuda_cmd" || echo "$cmd"; }
 
 features_of() { echo "${_features_of[$1]}"; }
 
@@ -125,7 +129,8 @@ fold_names() {
 # ablation ARGS...: run the recipe with the user's options for every line of ../conf/ablation.txt,
 # put all results on one page, and end.
 ablation() {
-  local changes names variants=() last=$stop_stage corpus=$corpus_dir
+  local changes names variants=() models=() last=$stop_stage corpus=$corpus_dir
+  [[ ! -v models_dir ]] || models=(--models-dir "$models_dir")
   (( last < 5 )) || last=4
   [[ $corpus == "" ]] || corpus=$(realpath -ms -- "$corpus")  # to be typed from anywhere
   while read -r changes names; do
@@ -134,8 +139,8 @@ ablation() {
     [[ $changes == "" ]] || variants+=("$task$changes")
     log "ablation: $task$changes: $names"
     # Of an option that is given twice the last value counts; we are in the recipe's folder now.
-    bash "$_run_sh" "$@" --ablation false --corpus-dir "$corpus" --task "$task$changes" \
-      --systems "$names" --stop-stage "$last" < /dev/null || exit "$?"
+    bash "$_run_sh" "$@" --ablation false --corpus-dir "$corpus" "${models[@]}" \
+      --task "$task$changes" --systems "$names" --stop-stage "$last" < /dev/null || exit "$?"
   done < ../conf/ablation.txt
   (( stop_stage < 5 )) || python -m dsnet.bin.score --task "$task" --command "$command" \
     --results-dir "${results_dir:-exp/results/$task.ablation}" --variants "${variants[@]}"

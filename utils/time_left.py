@@ -69,7 +69,9 @@ def estimate(seconds: dict[str, list[float]], left: list[tuple[str, int]], fold_
         math.ceil(number / fold_jobs) * means.get(system, overall) for system, number in left
     )
     guessed = dict.fromkeys(system for system, number in left if number and system not in means)
-    names = " and ".join(guessed) if len(guessed) < 3 else f"the {len(guessed)} systems not yet begun"
+    names = (
+        " and ".join(guessed) if len(guessed) < 3 else f"the {len(guessed)} systems not yet begun"
+    )
     condition = f", if {names} {'take' if len(guessed) > 1 else 'takes'} as long as the others"
     return f"; about {in_words(expected)} left{condition if guessed else ''}"
 

@@ -102,10 +102,13 @@ def write_run(
         ]
         for own in members
     }
-    for part, combined in zip(PARTS, combine(grouped, labels), strict=True):
+    given = {utt for one in runs for utt in one.info["given"]}
+    judged = np.array([utt not in given for utt in utts["dev"]])
+    for part, combined in zip(PARTS, combine(grouped, labels, judged), strict=True):
         write_posteriors(folder / part / "posteriors.tsv", utts[part], task.classes, combined)
         if part == "dev":
-            decisions = combined.argmax(1)
+            decisions = combined[judged].argmax(1)
+    labels = labels[judged]
     uar = float(recall_score(labels, decisions, labels=np.unique(labels), average="macro"))
     about = describe(spec, runs, task, uar)
     write_text(folder / RUN, json.dumps(about, indent=1, ensure_ascii=False) + "\n")

@@ -31,19 +31,19 @@ from dsnet.systems.catalog import check_matching, is_transductive, side_informat
 from dsnet.systems.config import EnrolmentConfig
 from dsnet.systems.system import System
 from dsnet.training.checkpoint import check, config_values, load_model
-from dsnet.training.data import how
 from dsnet.training.enrolment import (
-    enrolment_of,
+    enrolled_pools,
     first_references,
     given,
     in_words,
     parse_enrolment,
+    scales,
     training_pools,
 )
 from dsnet.training.frames import Frames
 from dsnet.training.inference import Predictions, predict, write_embeddings
 from dsnet.training.loop import MODEL
-from dsnet.training.normalisation import Normalisation, Voice, voice_of
+from dsnet.training.normalisation import Normalisation, Pools, Voice, voice_of
 
 MATCHES = ("none", "corpus", "speaker")
 FACTS = (  # what run.json repeats of train.json, if it is there
@@ -101,40 +101,39 @@ class Model:
             firsts = first_references(speakers, task)
             references, heard = {u: firsts[task.utt2spk[u]] for u in utts}, set(firsts.values())
         read = sorted({*utts, *references.values()})
-        pools: Mapping[str, Sequence[str]] = {}
-        voice, settings = self.voice, how(enrolment)
+        pools, voice, scale = None, self.voice, scales(enrolment)
         if match != "none":
             pools = matched_pools(match, read, task)
             train = self.own.task.fold(self.job.fold).train
             voice = voice_of(self.own.frames, [train], self.own.front_end, shrink=False)
-            settings = {"scale": True}
+            scale = True
         elif enrolment.source != "none" and seen:
-            pools = training_pools(enrolment, read, set(utts), task)
+            pools = training_pools(enrolment, read, utts, task)
         elif enrolment.source != "none":
-            given_of = {speaker: enrolment_of(enrolment, speaker, task) for speaker in speakers}
-            pools = {utt: given_of[task.speaker(utt)] for utt in read}
+            pools = enrolled_pools(enrolment, read, task)
             heard |= given(enrolment, speakers, task)
-        side.store.require({*read, *(utt for pool in pools.values() for utt in pool)})
         normalisation = None
-        if pools:
-            normalisation = Normalisation(side.frames, pools, voice, side.front_end, **settings)
+        if pools is not None:
+            side.store.require({utt for pool in pools.pools.values() for utt in pool})
+            normalisation = Normalisation(side.frames, [pools], voice, side.front_end, scale)
+        side.store.require(read)
         config = self.job.config
         found = predict(self.system, side.frames, utts, references, config, normalisation)
         return found, heard & set(task.utt2emo)
 
 
-def matched_pools(match: str, utts: Sequence[str], task: TaskData) -> dict[str, Sequence[str]]:
-    """Return for each utterance the pool that matching the target takes it from."""
+def matched_pools(match: str, utts: Sequence[str], task: TaskData) -> Pools:
+    """Return the pools of utterances that matching the target normalises them by."""
     if match == "corpus":
-        everything = sorted(task.utt2emo)
-        return {utt: everything for utt in utts}
-    return {utt: task.spk2utt[task.speaker(utt)] for utt in utts}
+        return Pools({"corpus": sorted(task.utt2emo)}, dict.fromkeys(utts, "corpus"))
+    speaker_of = {utt: task.speaker(utt) for utt in utts}
+    return Pools({spk: task.spk2utt[spk] for spk in set(speaker_of.values())}, speaker_of)
 
 
 def main() -> None:
     parser = job_parser(__doc__)
     parser.add_argument(
-        "--enrolments", default="", help="such as 'neutral:1 neutral:5 all', beside the system's"
+        "--enrolments", default="", help="such as 'neutral:1 neutral:5', beside the system's"
     )
     parser.add_argument("--on", type=Path, help="another recipe, such as ../ravdess")
     parser.add_argument("--on-task", help="its task")
@@ -198,7 +197,8 @@ def load(job: Job) -> Model:
         "seed": job.seed,
     }
     check(path, content, expected)
-    voice = None if content["voice"] is None else Voice(**content["voice"])
+    voice = content["voice"]  # what is heard is measured on the CPU
+    voice = voice and Voice(**{name: value.cpu() for name, value in voice.items()})
     return Model(job, system, own, voice)
 
 

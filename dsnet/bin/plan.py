@@ -5,7 +5,7 @@ Prints a line for each thing that the recipe's script has to run:
     network NAME FEATURES ENROLMENTS    a system that has embeddings to probe; - for no enrolments
     linear NAME FEATURES ENROLMENTS     another one; members of ensembles are among them
     ensemble NAME MEMBER...
-    features NAME                       a type of features that these need
+    features NAME KIND                  a type of features that these need
 
 and writes exp/<task>/<system>/system.json and data/<features>/config.json, what each of them is. A
 stage that reads such a file runs again when it changes. What this means for networks that are there
@@ -23,7 +23,7 @@ from dsnet.bin import run
 from dsnet.config import differences, find, load, nearest
 from dsnet.environment import choose_device
 from dsnet.errors import ConfigError, DsnetError
-from dsnet.features import build_extractor, load_features
+from dsnet.features import build_extractor
 from dsnet.files import write_text
 from dsnet.folds.protocols import known_fold_names
 from dsnet.models.front_end import build_front_end
@@ -32,7 +32,7 @@ from dsnet.systems import build_system, check_enrolment, code_digest, find_syste
 from dsnet.systems.catalog import SystemSpec, resolve
 from dsnet.task import TaskConfig
 from dsnet.training.checkpoint import config_values
-from dsnet.training.enrolment import parse_enrolment, suits
+from dsnet.training.enrolment import parse_enrolment
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--systems", required=True, help="such as 'dsnet compare_svm'")
     parser.add_argument("--seeds", default="1", help="such as '1 2'")
     parser.add_argument("--folds", default="", help="such as '03 08'; empty: all")
-    parser.add_argument("--enrolments", default="", help="such as 'neutral:1 all'")
+    parser.add_argument("--enrolments", default="", help="such as 'neutral:1 any:3'")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (%(default)s)")
     args = parser.parse_args()
     recipe = Recipe()
@@ -60,8 +60,10 @@ def main() -> None:
     for spec in specs:
         print(describe_system(spec, args.enrolments))
     for name in dict.fromkeys(spec.config.features for spec in trained):
-        print("features", name)
-        write_json(recipe.features(name) / "config.json", asdict(load_features(name)))
+        extractor = build_extractor(name)
+        print("features", name, extractor.kind)
+        content = {**asdict(extractor.config), **extractor.files()}
+        write_json(recipe.features(name) / "config.json", content)
     # with a dot: of a folder that a step reads, such files do not count
     write_json(recipe.task(args.task) / ".config.json", asdict(task))
 
@@ -121,28 +123,27 @@ def check_folds(names: list[str], task: TaskConfig, task_dir: Path) -> None:
 
 
 def suitable_enrolments(texts: list[str], spec: SystemSpec) -> list[str]:
-    """Return those of some enrolments that a system can be tried with.
+    """Return those of some enrolments that a system can be tried with."""
+    return [text for text in texts if unfit(text, spec) is None]
 
-    Raises:
-        ConfigError: one that is not as enrolments are typed, or that its features do not allow.
-    """
-    suitable = [text for text in texts if suits(text, spec.config.enrolment)]
-    if suitable:
-        features = build_extractor(spec.config.features)
-        for text in suitable:
-            check_enrolment(parse_enrolment(text, spec.config.enrolment), features)
-    return suitable
+
+def unfit(text: str, spec: SystemSpec) -> ConfigError | None:
+    """Return why a system cannot be tried with an enrolment; None: it can."""
+    try:
+        parsed = parse_enrolment(text, spec.config.enrolment)
+        check_enrolment(parsed, build_extractor(spec.config.features))
+    except ConfigError as error:
+        return error
+    return None
 
 
 def check_enrolments(texts: list[str], specs: list[SystemSpec]) -> None:
     """Raise ConfigError for an enrolment that no system can be tried with."""
-    tried = {text for spec in specs for text in suitable_enrolments(texts, spec)}
     for text in texts:
-        if text not in tried:
-            raise ConfigError(
-                f"--enrolments: none of the systems can be tried with {text}; neutral:N is for "
-                "those with enrolment.source neutral, any:N and all for those with any or all"
-            )
+        reasons = [unfit(text, spec) for spec in specs]
+        if None not in reasons:
+            named = (f"{spec.name}: {why}" for spec, why in zip(specs, reasons, strict=True))
+            raise ConfigError("--enrolments: " + "; ".join(named))
 
 
 def announce(spec: SystemSpec, exp_dir: Path, seeds: list[str], folds: list[str]) -> None:

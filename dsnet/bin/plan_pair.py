@@ -4,7 +4,7 @@ Prints what was counted to the terminal (standard error) and, for the recipe's s
 
     tasks TRAIN_TASK TEST_TASK
 
-and the lines of `plan` for the systems: network, svm, ensemble and features.
+and the lines of `plan` for the systems: network, linear and ensemble.
 """
 
 import argparse

@@ -21,7 +21,7 @@ from dsnet.files import digest, write_text
 def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsInfo:
     """Write feats.scp, utt2num_frames, cuts, feature store and feats.json over all archives.
 
-    How many jobs there were is what the first one says.
+    How many jobs there were, and where they computed, is what the first one says.
 
     Raises:
         FeatureError: a job is missing, unfinished or was computed from something else.
@@ -29,8 +29,9 @@ def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsI
     recordings, supervisions = read_manifests(manifest_dir)
     segments = list(supervisions)
     of_manifests = manifests_digest(manifest_dir)
-    num_jobs = (Shard(feats_dir, 1).stamp() or {"num_jobs": 1})["num_jobs"]
-    stamp = shard_stamp(extractor, of_manifests, num_jobs)
+    first = {"num_jobs": 1, "device": "cpu"} | (Shard(feats_dir, 1).stamp() or {})
+    num_jobs = first["num_jobs"]
+    stamp = shard_stamp(extractor, of_manifests, num_jobs, first["device"])
     places, frames = {}, {}
     for job in range(1, num_jobs + 1):
         shard = Shard(feats_dir, job)

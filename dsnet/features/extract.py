@@ -24,13 +24,21 @@ from dsnet.files import locked
 INDEX_FILES = ("feats.json", "feats.scp", "utt2num_frames", "cuts.jsonl.gz", "frames.bin")
 
 
-def shard_stamp(extractor: Extractor, digest: str, num_jobs: int) -> dict[str, Any]:
-    """Return what a job's archive depends on; `digest` is that of the manifests."""
+def shard_stamp(extractor: Extractor, digest: str, num_jobs: int, device: str) -> dict[str, Any]:
+    """Return what a job's archive depends on.
+
+    Args:
+        extractor: of the features.
+        digest: of the manifests.
+        num_jobs: how many share the work.
+        device: where it is computed; a job goes on where it began.
+    """
     return {
         "config": dataclasses.asdict(extractor.config),
         "identity": extractor.identity(),
         "manifests_digest": digest,
         "num_jobs": num_jobs,
+        "device": device,
     }
 
 
@@ -65,7 +73,8 @@ def compute_shard(
     mine = [segments[i] for i in share(len(segments), job, num_jobs)]
     shard = Shard(feats_dir, job)
     with locked(shard.folder):
-        stamp = shard_stamp(extractor, manifests_digest(manifest_dir), num_jobs)
+        manifests = manifests_digest(manifest_dir)
+        stamp = shard_stamp(extractor, manifests, num_jobs, extractor.device)
         there = shard.entries() if shard.stamp() == stamp else {}
         if not all(segment.id in there for segment in mine):
             # the lists over all jobs go before the archive that they point into

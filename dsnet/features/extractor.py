@@ -55,6 +55,15 @@ class Extractor(ABC):
         """Compute there, if it makes a difference; returns itself."""
         return self
 
+    @property
+    def device(self) -> str:
+        """Return where it computes: cpu or cuda."""
+        return "cpu"
+
+    def files(self) -> dict[str, str]:
+        """Return what tells whether the files that it is made of were replaced, by name."""
+        return {}
+
     def identity(self) -> dict[str, str]:
         """Return what else changes the values, such as the version of the library."""
         return {}

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from pickle import UnpicklingError
@@ -77,6 +78,8 @@ class PretrainedConfig:
                 raise ValueError(f"{name} is '{found}'; allowed: {', '.join(values)}")
         if self.layers != sorted(set(self.layers)) or min(self.layers, default=0) < 0:
             raise ValueError(f"layers must be numbers from 0, rising, found {self.layers}")
+        if self.pooling == "statistics" and self.combine == "mean":
+            raise ValueError("pooling statistics keeps every layer: set combine to concat")
         if self.compression_method not in range(0, 8):
             raise ValueError(f"compression_method must be 0 to 7, found {self.compression_method}")
 
@@ -215,12 +218,29 @@ class Pretrained(Extractor):
                 model.encoder.layer_norm = nn.Identity()
         return model
 
+    def files(self) -> dict[str, str]:
+        stats = {path.name: path.stat() for path in sorted(self._folder.iterdir())}
+        wanted = [*SETTINGS, *(pattern for group in WEIGHTS for pattern in group)]
+        return {
+            name: f"{stat.st_size} bytes of {stat.st_mtime_ns}"
+            for name, stat in stats.items()
+            if any(fnmatch(name, pattern) for pattern in wanted)
+        }
+
     def identity(self) -> dict[str, str]:
-        return {"weights": self._weights_digest}
+        return {
+            "weights": self._weights_digest,
+            "settings": digest((self._folder / name).read_bytes() for name in SETTINGS),
+            "transformers": self._transformers.__version__,
+        }
 
     def to(self, device: torch.device) -> "Pretrained":
         self._device = device
         return self
+
+    @property
+    def device(self) -> str:
+        return self._device.type
 
     def num_frames(self, num_samples: int) -> int:
         return 1 if self.frame_shift_ms is None else self._num_frames(num_samples)
@@ -290,7 +310,10 @@ class Pretrained(Extractor):
         model = self._model.to(self._device)
         bf16 = self.config.precision == "bfloat16"
         heard = self._log_mels(samples) if self._is_whisper else samples[None]
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=bf16):
+        with (
+            torch.autocast(self._device.type, torch.bfloat16, enabled=bf16),
+            torch.backends.cudnn.flags(allow_tf32=False),  # float32 means it on a GPU, too
+        ):
             if self._is_whisper:
                 states = _whisper_states(model, heard)
             else:

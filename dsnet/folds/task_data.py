@@ -26,7 +26,7 @@ class TaskData:
             They need not be utterances of the task.
         reference_utterances: the neutral utterances that serve some utterance as reference.
         neutral2spk: speaker of every neutral utterance to choose from, in file order.
-        digest: identifies classes, utterances, folds and references as the files are now.
+        digest: identifies classes, utterances, folds, neutrals and references as they are now.
     """
 
     task_dir: Path
@@ -76,7 +76,7 @@ class TaskData:
         )
 
     @cached_property
-    def _neutrals(self) -> dict[str, list[str]]:
+    def spk2neutral(self) -> dict[str, list[str]]:
         """Every neutral utterance of each speaker, in file order."""
         return _by_value(self.neutral2spk)
 
@@ -88,34 +88,6 @@ class TaskData:
     def speaker(self, utt: str) -> str:
         """Return the speaker of an utterance of the task, or of a neutral one outside of it."""
         return self.utt2spk.get(utt) or self.neutral2spk[utt]
-
-    def neutrals(self, utt: str) -> list[str]:
-        """Return neutral utterances of an utterance's speaker: its references, then the others.
-
-        Never the utterance itself. It may be a neutral one that is not of the task.
-        """
-        own = self._neutrals.get(self.speaker(utt), [])
-        both = dict.fromkeys([*self.references.get(utt, []), *own])
-        return [neutral for neutral in both if neutral != utt]
-
-    def speaker_neutrals(self, speaker: str) -> list[str]:
-        """Return the neutral utterances of a speaker: those first that are references, best first.
-
-        Best is whose place among the references of the speaker's utterances is best on average.
-        """
-        places: dict[str, list[int]] = {}
-        for utt in self.spk2utt.get(speaker, []):
-            for place, reference in enumerate(self.references.get(utt, [])):
-                places.setdefault(reference, []).append(place)
-        ranked = sorted(places, key=lambda utt: sum(places[utt]) / len(places[utt]))
-        return list(dict.fromkeys([*ranked, *self._neutrals.get(speaker, [])]))
-
-    def drawn(self, speaker: str) -> list[str]:
-        """Return a speaker's utterances of the task in an order that depends on their ids alone.
-
-        So every system is given the same ones, and a few of them are the first of many.
-        """
-        return sorted(self.spk2utt[speaker], key=lambda utt: digest(["drawn", utt]))
 
     def fold(self, name: str) -> Fold:
         """Read the train, dev and test utterances of a fold.
@@ -165,8 +137,8 @@ def read_task_json(task_dir: Path) -> dict:
 
 
 def task_digest(task_dir: Path, classes: Sequence[str]) -> str:
-    """Return 16 hex digits that identify classes, utterances, folds and references of a folder."""
-    names = ["utt2emo", "utt2spk", "folds"]
+    """Return 16 hex digits that identify what the lists of a task folder say, and the classes."""
+    names = ["utt2emo", "utt2spk", "neutral2spk", "folds"]
     names += [name for name in (SPK2NEUTRAL, UTT2NEUTRAL) if (task_dir / name).is_file()]
     names += [f"fold_{fold}/{part}" for fold in _read_fold_names(task_dir) for part in PARTS]
     contents = [part for name in names for part in (name, (task_dir / name).read_bytes())]

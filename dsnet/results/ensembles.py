@@ -14,7 +14,9 @@ _TINY = 1e-300  # of a posterior that was rounded to zero
 
 
 def combine(
-    members: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]], dev_labels: np.ndarray
+    members: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]],
+    dev_labels: np.ndarray,
+    judged: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the posteriors of an ensemble on validation and test utterances.
 
@@ -25,12 +27,13 @@ def combine(
     Args:
         members: for each system its runs, each with (N_dev, K) and (N_test, K) posteriors.
         dev_labels: (N_dev,) class indices.
+        judged: (N_dev,) bool, false for what some member was given.
     """
     systems = []
     for runs in members.values():
         logs = []
         for dev, test in runs:
-            temperature = fit_temperature(dev, dev_labels)
+            temperature = fit_temperature(dev[judged], dev_labels[judged])
             logs.append([_log(apply_temperature(part, temperature)) for part in (dev, test)])
         systems.append([np.mean(part, axis=0) for part in zip(*logs, strict=True)])
     dev, test = (np.mean(part, axis=0) for part in zip(*systems, strict=True))

@@ -210,13 +210,14 @@ def _line(identity: Line, stored: StoredRun, date: str, test_sets: Mapping[str, 
     labels = np.array([tested.labels[utt] for utt in utts], dtype=int)
     given = set(info["given"])
     kept = np.array([utt not in given for utt in utts], dtype=bool)
+    dev_kept = np.array([utt not in given for utt in dev_utts], dtype=bool)
     uar, calibration = None, None
     if kept.any():
         decisions = posteriors[kept].argmax(1)
         confusion = metrics.confusion_matrix(labels[kept], decisions, len(tested.classes))
         uar = round(float(metrics.uar(confusion)), 6)
-    if kept.any() and dev_utts:
-        calibration = measure(dev, dev_labels, posteriors[kept], labels[kept])
+    if kept.any() and dev_kept.any():
+        calibration = measure(dev[dev_kept], dev_labels[dev_kept], posteriors[kept], labels[kept])
     return identity | {
         "date": date,
         "uar": uar,  # for people; tables take `predictions`

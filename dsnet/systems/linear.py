@@ -56,8 +56,8 @@ class Linear(System):
             self.register_buffer(name, torch.zeros(shape, dtype=torch.double))
 
     @abstractmethod
-    def new_classifier(self, c: float, shape: tuple[int, int], seed: int) -> Any:
-        """Return scikit-learn's classifier for (N, F) values."""
+    def new_classifier(self, c: float, wide: bool, seed: int) -> Any:
+        """Return scikit-learn's classifier; `wide` says whether F is above N, before a rotation."""
 
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Output:
         """Classify (B, 1, F) vectors."""
@@ -97,7 +97,6 @@ class Linear(System):
                 "speakers in validation and test"
             )
         # here, since every start of a recipe imports this module, and scikit-learn takes seconds
-        from sklearn.decomposition import PCA
         from sklearn.metrics import recall_score
         from sklearn.model_selection import GroupKFold, cross_val_predict
         from sklearn.preprocessing import StandardScaler
@@ -106,25 +105,12 @@ class Linear(System):
         scaler = StandardScaler().fit(values)
         standardised = scaler.transform(values)
         log: list[dict[str, Any]] = []
-        rotations: dict[tuple[int, ...], tuple[PCA, np.ndarray]] = {}
 
-        def rotated(layers: tuple[int, ...]) -> tuple[PCA, np.ndarray]:
-            # A rotation to as many axes as there are utterances: the same classifier in a tenth of
-            # the time, since its coefficients lie in the space that the utterances span.
-            if layers not in rotations:
-                own = standardised[:, self.columns(layers)]
-                rotation = PCA().fit(own)
-                rotations[layers] = rotation, rotation.transform(own)
-            return rotations[layers]
-
-        def attempt(layers: tuple[int, ...], c: float) -> None:
+        def attempt(layers: tuple[int, ...], c: float, own: np.ndarray) -> None:
             begin = time.perf_counter()
-            own = rotated(layers)[1]
-            # the form that an SVM is solved in depends on the number of dimensions before
-            shape = len(values), len(self.columns(layers))
-            guesses = cross_val_predict(
-                self.new_classifier(c, shape, seed), own, labels, groups=speakers, cv=groups
-            )
+            wide = len(values) < len(self.columns(layers))
+            classifier = self.new_classifier(c, wide, seed)
+            guesses = cross_val_predict(classifier, own, labels, groups=speakers, cv=groups)
             uar = recall_score(labels, guesses, average="macro")
             seconds = round(time.perf_counter() - begin, 3)
             entry = {"layers": list(layers), "C": c, "uar": float(uar), "seconds": seconds}
@@ -132,33 +118,30 @@ class Linear(System):
 
         runs = layer_runs(self.num_layers)
         middle = self.c_values[len(self.c_values) // 2]
-        if len(runs) > 1:
-            for layers in runs:
-                attempt(layers, middle)
+        for layers in runs if len(runs) > 1 else ():
+            attempt(layers, middle, rotated(standardised[:, self.columns(layers)])[0])
         layers = tuple(_best(log)["layers"]) if log else runs[0]
+        columns = self.columns(layers)
+        own, axes = rotated(standardised[:, columns])
         for c in self.c_values:
             if not any(entry["layers"] == list(layers) and entry["C"] == c for entry in log):
-                attempt(layers, c)
+                attempt(layers, c, own)
         chosen = _best([entry for entry in log if entry["layers"] == list(layers)])
         chosen["chosen"] = True
-        columns = self.columns(layers)
-        rotation, own = rotated(layers)
-        fitted = self.new_classifier(chosen["C"], (len(values), len(columns)), seed)
+        fitted = self.new_classifier(chosen["C"], len(values) < len(columns), seed)
         fitted.fit(own, labels)
         coefficients, intercepts = fitted.coef_, fitted.intercept_
         if len(fitted.classes_) == 2:  # two classes share one hyperplane
             coefficients = np.concatenate([-coefficients, coefficients])
             intercepts = np.concatenate([-intercepts, intercepts])
-        coefficients = coefficients @ rotation.components_
+        whole = np.zeros((len(coefficients), values.shape[1]))
+        whole[:, columns] = coefficients if axes is None else coefficients @ axes
         self.mean.copy_(torch.from_numpy(scaler.mean_))
         self.scale.copy_(torch.from_numpy(scaler.scale_))
         self.intercepts.fill_(-torch.inf)  # of a class without a training utterance
         places = torch.from_numpy(fitted.classes_)
-        whole = np.zeros((len(coefficients), values.shape[1]))
-        whole[:, columns] = coefficients
         self.coefficients[places] = torch.from_numpy(whole)
-        # the rotation's mean is 0 up to rounding, since the values are standardised
-        self.intercepts[places] = torch.from_numpy(intercepts - coefficients @ rotation.mean_)
+        self.intercepts[places] = torch.from_numpy(intercepts)
         return log
 
     def columns(self, layers: tuple[int, ...]) -> np.ndarray:
@@ -170,20 +153,37 @@ class Linear(System):
 class SVM(Linear):
     """Its logits are decision values: their order is all that UAR, WAR and F1 ask for."""
 
-    def new_classifier(self, c: float, shape: tuple[int, int], seed: int) -> Any:
+    def new_classifier(self, c: float, wide: bool, seed: int) -> Any:
         from sklearn.svm import LinearSVC
 
-        wide = shape[0] < shape[1]
+        # which of its two forms is solved faster
         return LinearSVC(C=c, dual=wide, max_iter=MAX_ITERATIONS, random_state=seed)
 
 
 class Logistic(Linear):
     """Its logits are those of probabilities."""
 
-    def new_classifier(self, c: float, shape: tuple[int, int], seed: int) -> Any:
+    def new_classifier(self, c: float, wide: bool, seed: int) -> Any:
         from sklearn.linear_model import LogisticRegression
 
         return LogisticRegression(C=c, class_weight="balanced", max_iter=MAX_ITERATIONS)
+
+
+def rotated(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Turn (N, F) standardised values with F above N to N axes; else they stay.
+
+    The same classifier in a tenth of the time, since its coefficients lie in the space that the
+    utterances span.
+
+    Returns:
+        The values, and the axes (N, F) or None.
+    """
+    from sklearn.decomposition import PCA
+
+    if values.shape[1] <= len(values):
+        return values, None
+    rotation = PCA().fit(values)  # the mean is 0 already
+    return values @ rotation.components_.T, rotation.components_
 
 
 def layer_runs(num_layers: int) -> list[tuple[int, ...]]:

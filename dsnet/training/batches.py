@@ -1,6 +1,7 @@
 """Which utterances meet in a batch, and the batches that a system trains on."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
@@ -14,6 +15,18 @@ from dsnet.systems.system import Batch, System
 from dsnet.training.data import FoldData, in_frames, max_frames
 
 BUCKET = 8  # batches that are sorted by length together
+
+
+@dataclass(frozen=True)
+class Speakers:
+    """What an utterance and its reference share, of each of B pairs.
+
+    voice: that both are changed to.
+    heard: of the speaker, by which both are normalised; None: the input is not.
+    """
+
+    voice: VoiceChange
+    heard: tuple[Tensor, Tensor] | None
 
 
 class TrainingSet:
@@ -54,23 +67,26 @@ class TrainingSet:
         """Yield every batch once, with what `system` needs.
 
         `generator` draws order, references, unlabelled utterances and augmentation. An utterance
-        and its reference are changed to one voice, else they would not be of the same speaker;
-        tempo, cut and masks are drawn for each of the two. Mixup leaves the references as they
-        are: those of the utterance that has the larger share.
+        and its reference are changed to one voice, and normalised by the same utterances, else
+        they would not be of the same speaker; tempo, cut and masks are drawn for each of the two.
+        Mixup leaves the references as they are: those of the utterance that has the larger share.
         """
         for chosen in self._order(generator):
-            voice = self.front_end.draw_voice(len(chosen), generator)
-            feats, lengths = self._feats(self.positions[chosen], voice, generator)
+            positions, references = self.positions[chosen], None
+            if system.needs_neutral:
+                count = self.num_references[chosen]
+                draw = (torch.rand(len(chosen), generator=generator) * count).long()
+                references = self.references[chosen, draw]
+            speakers = self._speakers(positions, generator, references)
+            feats, lengths = self._feats(positions, speakers, generator)
             targets = self.targets[chosen.to(self.frames.device)]
             if self.config.augment.mixup:
                 feats, targets = augment.mix(feats, targets, self.config.augment.mixup, generator)
             targets, speaker_targets = targets.tensor_split([self.num_classes], dim=1)
             batch = Batch(feats, lengths, targets, speaker_targets=speaker_targets)
-            if system.needs_neutral:
-                count = self.num_references[chosen]
-                draw = (torch.rand(len(chosen), generator=generator) * count).long()
+            if references is not None:
                 batch.neutral_feats, batch.neutral_lengths = self._feats(
-                    self.references[chosen, draw], voice, generator
+                    references, speakers, generator
                 )
                 batch.has_neutral = (count > 0).to(self.frames.device)
             if system.needs_unlabelled:
@@ -82,12 +98,21 @@ class TrainingSet:
     def _unlabelled(self, count: int, generator: Generator) -> tuple[Tensor, Tensor | None]:
         """Draw unlabelled utterances and change them as the labelled ones are, mixup included."""
         draw = torch.randint(len(self.unlabelled), (count,), generator=generator)
-        voice = self.front_end.draw_voice(count, generator)
-        feats, lengths = self._feats(self.unlabelled[draw], voice, generator)
+        positions = self.unlabelled[draw]
+        feats, lengths = self._feats(positions, self._speakers(positions, generator), generator)
         if self.config.augment.mixup:  # else mixed and unmixed audio would be told apart
             alpha = self.config.augment.mixup
             feats, _ = augment.mix(feats, feats.new_zeros(count, 1), alpha, generator)
         return feats, lengths
+
+    def _speakers(
+        self, positions: Tensor, generator: Generator, references: Tensor | None = None
+    ) -> Speakers:
+        """Draw what utterances and their references, (B,) positions in the store, share."""
+        voice = self.front_end.draw_voice(len(positions), generator)
+        if self.normalisation is None:
+            return Speakers(voice, None)
+        return Speakers(voice, self.normalisation.hear(positions, generator, references))
 
     def _order(self, generator: Generator) -> list[Tensor]:
         size = self.config.train.batch_size
@@ -102,13 +127,13 @@ class TrainingSet:
         return [batches[i] for i in torch.randperm(len(batches), generator=generator)]
 
     def _feats(
-        self, positions: Tensor, voice: VoiceChange, generator: Generator
+        self, positions: Tensor, speakers: Speakers, generator: Generator
     ) -> tuple[Tensor, Tensor | None]:
         """Read and augment utterances: (B, T, F), and (B,) lengths if there may be padding.
 
         Args:
             positions: (B,) in the store.
-            voice: that each is changed to.
+            speakers: of each.
             generator: draws all the rest.
         """
         mode, rates = self.config.input.mode, None
@@ -118,21 +143,16 @@ class TrainingSet:
             feats, lengths = self.frames.variable(
                 positions, MIN_FRAMES, self.max_frames, rates, generator
             )
-            return self._change(feats, lengths, positions, voice, generator), lengths
+            return self._change(feats, lengths, speakers, generator), lengths
         place = generator if mode == "crop" else None
         feats = self.frames.fixed(positions, self.max_frames, rates, place)
         whole = torch.full((len(positions),), self.max_frames, device=feats.device)
-        return self._change(feats, whole, positions, voice, generator), None
+        return self._change(feats, whole, speakers, generator), None
 
     def _change(
-        self,
-        feats: Tensor,
-        lengths: Tensor,
-        positions: Tensor,
-        voice: VoiceChange,
-        generator: Generator,
+        self, feats: Tensor, lengths: Tensor, speakers: Speakers, generator: Generator
     ) -> Tensor:
         if self.normalisation is not None:
-            feats = self.normalisation(feats, positions, generator)
-        feats = self.front_end.change_voice(feats, voice)
+            feats = self.normalisation(feats, speakers.heard)
+        feats = self.front_end.change_voice(feats, speakers.voice)
         return augment.mask(feats, lengths, self.config.augment, self.max_masked, generator)

@@ -1,26 +1,28 @@
 """From the files of stages 1 and 2 to what training needs of a fold."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
+from dsnet.errors import TrainingError
 from dsnet.features.store import FeatureStore
 from dsnet.folds.task_data import TaskData
 from dsnet.models.encoder import MIN_FRAMES
 from dsnet.models.front_end import FrontEnd, build_front_end
 from dsnet.recipe import Recipe
 from dsnet.systems import find_system
-from dsnet.systems.config import EnrolmentConfig, SystemConfig
+from dsnet.systems.config import SystemConfig
 from dsnet.training.enrolment import (
-    enrolment_of,
+    enrolled_pools,
     first_references,
     given,
+    heard_of,
+    scales,
+    shrinks,
     training_pools,
 )
 from dsnet.training.frames import Frames
-from dsnet.training.normalisation import Normalisation, voice_of
+from dsnet.training.normalisation import Normalisation, Pools, voice_of
 
 
 @dataclass
@@ -56,7 +58,8 @@ def load_training_data(
 
     Raises:
         FoldError, FeatureError: stage 1 or 2 is missing, or its files do not fit together.
-        TrainingError: utterances of any part lack the neutral one that the system needs.
+        TrainingError: speakers of any part lack the utterances that the system needs of them, or
+            none is left to validate.
     """
     task = TaskData.load(recipe.task(task_name))
     store = FeatureStore.open(recipe.features(config.features))
@@ -76,21 +79,29 @@ def load_training_data(
         firsts = first_references(speakers, task)
         dev_references = {utt: firsts[task.utt2spk[utt]] for utt in fold.dev}
         wanted |= set(dev_references.values())
-    pools: dict[str, Sequence[str]] = {}
-    if config.enrolment.source != "none":
-        enrolments = {spk: enrolment_of(config.enrolment, spk, task) for spk in speakers}
-        unseen = {utt for utt in wanted if task.speaker(utt) in speakers}
-        pools = training_pools(config.enrolment, sorted(wanted - unseen), heard, task)
-        pools |= {utt: enrolments[task.speaker(utt)] for utt in sorted(unseen)}
-        wanted |= {utt for pool in pools.values() for utt in pool}
     unscored = {*dev_references.values(), *given(config.enrolment, speakers, task)}
+    parts: list[Pools] = []
+    if config.enrolment.source != "none":
+        unseen = {utt for utt in wanted if task.speaker(utt) in speakers}
+        parts = [
+            training_pools(config.enrolment, sorted(wanted - unseen), fold.train, task),
+            enrolled_pools(config.enrolment, sorted(unseen), task),
+        ]
+        wanted |= {utt for part in parts for pool in part.pools.values() for utt in pool}
     store.require(wanted)
     frames = Frames(store, device)
     front_end = build_front_end(config.augment, store.info, store.info.config)
     normalisation = None
-    if pools:
-        normalisation = normalise_by(config.enrolment, frames, pools, front_end, fold.train, task)
+    if parts:
+        trained = heard_of(config.enrolment, fold.train, task)
+        voice = voice_of(frames, list(trained.values()), front_end, shrinks(config.enrolment))
+        normalisation = Normalisation(frames, parts, voice, front_end, scales(config.enrolment))
     dev = [utt for utt in fold.dev if utt not in unscored]
+    if not dev:
+        raise TrainingError(
+            f"fold {fold_name}: the system is given all {len(fold.dev)} validation utterances, so "
+            "that none is left to be judged. Choose a smaller enrolment.count"
+        )
     index = {name: i for i, name in enumerate(task.classes)}
     return FoldData(
         name=fold_name,
@@ -107,47 +118,6 @@ def load_training_data(
         classes=task.classes,
         task_digest=task.digest,
     )
-
-
-def normalise_by(
-    config: EnrolmentConfig,
-    frames: Frames,
-    pools: Mapping[str, Sequence[str]],
-    front_end: FrontEnd,
-    train: Sequence[str],
-    task: TaskData,
-) -> Normalisation:
-    """Return the normalisation of a training part, with the voice of its speakers.
-
-    Args:
-        config: neutral: the voice is that of their neutral utterances; any, all: of all.
-        frames: with all of these utterances.
-        pools: of each utterance that will be read.
-        front_end: of the features.
-        train: the training part.
-        task: that it is of.
-    """
-    heard = set(train)
-    speakers: dict[str, list[str]] = {}
-    if config.source == "neutral":
-        for speaker in sorted({task.utt2spk[utt] for utt in train}):
-            neutrals = task.speaker_neutrals(speaker)
-            own = [n for n in neutrals if n in heard or n not in task.utt2spk]
-            if own:
-                speakers[speaker] = own
-    else:
-        for utt in train:
-            speakers.setdefault(task.utt2spk[utt], []).append(utt)
-    voice = voice_of(frames, list(speakers.values()), front_end, config.shrink)
-    return Normalisation(frames, pools, voice, front_end, **how(config))
-
-
-def how(config: EnrolmentConfig) -> dict[str, Any]:
-    """Return what a normalisation must know of an enrolment, beside its pools."""
-    return {
-        "scale": config.normalise == "shift_and_scale",
-        "count": config.count if config.source == "neutral" else None,
-    }
 
 
 def max_frames(config: SystemConfig, frames: Frames) -> int:

@@ -14,8 +14,10 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from dsnet.errors import ConfigError, TrainingError
+from dsnet.files import digest
 from dsnet.folds.task_data import TaskData
 from dsnet.systems.config import EnrolmentConfig
+from dsnet.training.normalisation import Pools
 
 ALIKE = ({"neutral"}, {"any", "all"})  # sources
 
@@ -59,6 +61,16 @@ def parse_enrolment(text: str, config: EnrolmentConfig) -> EnrolmentConfig:
     return dataclasses.replace(config, source=source, count=count or config.count)
 
 
+def scales(config: EnrolmentConfig) -> bool:
+    """Say whether deviations are made equal, too."""
+    return config.normalise == "shift_and_scale"
+
+
+def shrinks(config: EnrolmentConfig) -> bool:
+    """Say whether what is heard is believed in part; all of a speaker is the speaker's voice."""
+    return config.shrink and config.source != "all"
+
+
 def in_words(config: EnrolmentConfig) -> str:
     """Return an enrolment as part of a folder's name: neutral_1."""
     return "all" if config.source == "all" else f"{config.source}_{config.count}"
@@ -85,8 +97,8 @@ def enrolment_of(config: EnrolmentConfig, speaker: str, task: TaskData) -> Seque
                 "utterances in the task, so that none would be left to be scored. Choose a smaller "
                 "enrolment.count"
             )
-        return task.drawn(speaker)[: config.count]
-    neutrals = task.speaker_neutrals(speaker)
+        return drawn(speaker, task)[: config.count]
+    neutrals = speaker_neutrals(speaker, task)
     if not neutrals:
         raise TrainingError(
             f"enrolment neutral: speaker '{speaker}' has no neutral utterance. Set "
@@ -96,14 +108,24 @@ def enrolment_of(config: EnrolmentConfig, speaker: str, task: TaskData) -> Seque
     return neutrals[: config.count]
 
 
+def enrolled_pools(config: EnrolmentConfig, utt_ids: Iterable[str], task: TaskData) -> Pools:
+    """Return what utterances of validation and test speakers are normalised by.
+
+    Raises:
+        TrainingError: see `enrolment_of`.
+    """
+    speaker_of = {utt: task.speaker(utt) for utt in utt_ids}
+    speakers = sorted(set(speaker_of.values()))
+    return Pools({spk: enrolment_of(config, spk, task) for spk in speakers}, speaker_of)
+
+
 def training_pools(
     config: EnrolmentConfig, utt_ids: Iterable[str], train: Collection[str], task: TaskData
-) -> dict[str, Sequence[str]]:
-    """Return what utterances of training speakers may be normalised by, best first.
+) -> Pools:
+    """Return what utterances of training speakers may be normalised by.
 
     Args:
-        config: neutral: neutral utterances of the speaker, others than the utterance itself if
-            there are any; any, all: everything of the speaker.
+        config: neutral, any: others than the utterance itself, if there are any; all: all.
         utt_ids: of training speakers; utterances of the task, or neutral ones outside of it.
         train: the training part, beyond which no utterance of the task is heard.
         task: with the neutral utterances of every speaker.
@@ -111,22 +133,58 @@ def training_pools(
     Raises:
         TrainingError: some have nothing.
     """
-    pools = {}
-    for utt in utt_ids:
-        if config.source == "neutral":
-            others = [n for n in task.neutrals(utt) if n in train or n not in task.utt2spk]
-            pools[utt] = others or [utt] * (utt in task.neutral2spk)
-        else:
-            pools[utt] = [own for own in task.spk2utt[task.speaker(utt)] if own in train]
-    without = [utt for utt, pool in pools.items() if not pool]
+    speaker_of = {utt: task.speaker(utt) for utt in utt_ids}
+    pools = heard_of(config, train, task)
+    without = sorted(utt for utt, speaker in speaker_of.items() if speaker not in pools)
     if without:
         raise TrainingError(
-            f"{len(without)} of {len(pools)} training utterances have no neutral utterance of "
+            f"{len(without)} of {len(speaker_of)} training utterances have no neutral utterance of "
             f"their speaker, by which enrolment.source neutral goes; first: "
             f"{', '.join(without[:10])}. Set references.if_missing to all_utterances in the "
             "task's config (stage 2), or enrolment.source to any or none"
         )
-    return pools
+    if config.source == "all":
+        return Pools(pools, speaker_of)
+    count = config.count if config.source == "neutral" else None
+    return Pools(pools, speaker_of, count, others=True, draws=config.count)
+
+
+def heard_of(
+    config: EnrolmentConfig, train: Collection[str], task: TaskData
+) -> dict[str, list[str]]:
+    """Return the utterances of each training speaker that such an enrolment is made of."""
+    own: dict[str, list[str]] = {}
+    for utt in train:
+        own.setdefault(task.utt2spk[utt], []).append(utt)
+    if config.source != "neutral":
+        return own
+    heard = set(train)
+    neutrals = {
+        speaker: [n for n in speaker_neutrals(speaker, task) if n in heard or n not in task.utt2spk]
+        for speaker in own
+    }
+    return {speaker: pool for speaker, pool in neutrals.items() if pool}
+
+
+def speaker_neutrals(speaker: str, task: TaskData) -> list[str]:
+    """Return the neutral utterances of a speaker: those first that are references, best first.
+
+    Best is whose place among the references of the speaker's utterances is best on average.
+    """
+    places: dict[str, list[int]] = {}
+    for utt in task.spk2utt.get(speaker, []):
+        for place, reference in enumerate(task.references.get(utt, [])):
+            places.setdefault(reference, []).append(place)
+    ranked = sorted(places, key=lambda utt: sum(places[utt]) / len(places[utt]))
+    return list(dict.fromkeys([*ranked, *task.spk2neutral.get(speaker, [])]))
+
+
+def drawn(speaker: str, task: TaskData) -> list[str]:
+    """Return a speaker's utterances of the task in an order that depends on their ids alone.
+
+    So every system is given the same ones, and a few of them are the first of many.
+    """
+    return sorted(task.spk2utt[speaker], key=lambda utt: digest(["drawn", utt]))
 
 
 def given(config: EnrolmentConfig, speakers: Iterable[str], task: TaskData) -> set[str]:
@@ -146,7 +204,7 @@ def first_references(speakers: Iterable[str], task: TaskData) -> dict[str, str]:
         TrainingError: a speaker has none.
     """
     speakers = sorted(set(speakers))
-    neutrals = {speaker: task.speaker_neutrals(speaker) for speaker in speakers}
+    neutrals = {speaker: speaker_neutrals(speaker, task) for speaker in speakers}
     without = [speaker for speaker, own in neutrals.items() if not own]
     if without:
         raise TrainingError(

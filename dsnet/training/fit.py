@@ -44,7 +44,9 @@ def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[s
     found = predict(system, data.frames, data.dev, {}, config, data.normalisation).logits.argmax(1)
     dev_labels = [data.labels[utt] for utt in data.dev]
     chosen = next(entry for entry in log if entry["chosen"])
-    of_layers = f", layers {chosen['layers']}" if data.frames.info.num_layers > 1 else ""
+    info = data.frames.info
+    layers = info.config.get("layers") or list(range(info.num_layers))
+    of_layers = f", layers {[layers[place] for place in chosen['layers']]}" * (info.num_layers > 1)
     print(
         f"C = {chosen['C']:g}{of_layers}: UAR {100 * chosen['uar']:.1f} on training speakers left "
         "out"
@@ -54,7 +56,7 @@ def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[s
         "inference_parameters": system.inference_parameters(),
         "selection": "cross-validation over training speakers",
         "C": chosen["C"],
-        "layers": chosen["layers"],
+        "layers": [layers[place] for place in chosen["layers"]],
         "cross_validation_uar": chosen["uar"],
         "dev_uar": float(
             recall_score(dev_labels, found, labels=sorted(set(dev_labels)), average="macro")
@@ -70,6 +72,6 @@ def vectors(data: FoldData, utt_ids: list[str]) -> Tensor:
     for chosen in positions.split(64):
         feats = data.frames.fixed(chosen, 1)
         if data.normalisation is not None:
-            feats = data.normalisation(feats, chosen)
+            feats = data.normalisation(feats, data.normalisation.hear(chosen))
         read.append(feats[:, 0])
     return torch.cat(read).double().cpu()

@@ -85,7 +85,9 @@ def _whole(
         feats, lengths = frames.fixed(positions, max_frames(config, frames)), None
     else:
         feats, lengths = frames.variable(positions, MIN_FRAMES)
-    return feats if normalisation is None else normalisation(feats, positions), lengths
+    if normalisation is not None:
+        feats = normalisation(feats, normalisation.hear(positions))
+    return feats, lengths
 
 
 def write_embeddings(folder: Path, utt_ids: Sequence[str], predictions: Predictions) -> None:

@@ -1,8 +1,8 @@
 """Normalisation of the input: features as an average voice would have them.
 
 Each dimension of an utterance is shifted, and scaled, so that what was heard of its speaker has the
-mean (and deviation) of an average voice: what is left of a speaker's level, microphone and timbre
-is what that does not explain.
+mean (and deviation over time) of an average voice: what is left of a speaker's level, microphone
+and timbre is what that does not explain.
 
 A few utterances say little about a voice: their mean is as much that of what is said, and how. So
 they are believed as far as they can be: of their distance to the average voice, K utterances get
@@ -11,8 +11,10 @@ utterances of one speaker, both of the training speakers. This is the best linea
 speaker's mean, and likewise of the logarithm of the deviation.
 Source: Efron and Morris 1973, doi 10.1080/01621459.1973.10481350.
 
-A pool is the utterances that are heard of a speaker for an utterance, best first.
-Axes: B utterances of a batch, T frames, F dimensions, U utterances of the store, P pools.
+What is known of an utterance is mean and log deviation of each dimension over its frames, and
+utterances of a pool count alike. Of one vector an utterance the deviation is that of the pool.
+Axes: B utterances of a batch, T frames, F dimensions, U utterances of the store, N of them in a
+pool, P pools of at most M utterances.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,168 +26,196 @@ from torch import Generator, Tensor
 from dsnet.models.front_end import FrontEnd
 from dsnet.training.frames import Frames
 
-MOST_DRAWN = 5  # utterances of a pool, in training
-Pool = Sequence[str]
-
 
 @dataclass(frozen=True)
 class Voice:
     """An average voice, (F,) each, and how much utterances say about another.
 
-    mean, deviation: of each dimension over time.
+    mean: of each dimension.
+    log_deviation: natural logarithm of its deviation.
     mean_noise, deviation_noise: W / B: the number of utterances that are believed by half; 0: what
     is heard is believed.
     """
 
     mean: Tensor
-    deviation: Tensor
+    log_deviation: Tensor
     mean_noise: Tensor
     deviation_noise: Tensor
+
+
+@dataclass(frozen=True)
+class Pools:
+    """What may be heard for some utterances.
+
+    pools: utterances, best first, of each speaker (or of whom they stand for).
+    pool_of: the pool of each utterance that will be read.
+    count: how many of its pool an utterance is normalised by; None: all.
+    others: by others than itself, if there are any.
+    draws: training draws 1 to 2 `draws` - 1 of them; 0: it draws none.
+    """
+
+    pools: Mapping[str, Sequence[str]]
+    pool_of: Mapping[str, str]
+    count: int | None = None
+    others: bool = False
+    draws: int = 0
 
 
 class Normalisation:
     """What the pools of a store are like, and utterances in their light."""
 
     def __init__(
-        self,
-        frames: Frames,
-        pools: Mapping[str, Pool],
-        voice: Voice,
-        front_end: FrontEnd,
-        scale: bool,
-        count: int | None = None,
+        self, frames: Frames, parts: Sequence[Pools], voice: Voice, front_end: FrontEnd, scale: bool
     ):
         """Measure the pools.
 
         Args:
             frames: with all utterances.
-            pools: for each utterance that will be read, not empty.
+            parts: pools of different utterances, such as those that train and that validate.
             voice: that normalised features shall have.
             front_end: knows the floor of these features.
             scale: whether deviations are made equal, too.
-            count: how many of a pool count outside of training, where 1 to 5 of them are drawn;
-                None: always all of them.
         """
-        self.voice, self.front_end, self.scale, self.count = voice, front_end, scale, count
-        distinct = list(dict.fromkeys(tuple(pool) for pool in pools.values()))
-        place = {pool: i for i, pool in enumerate(distinct)}
-        self.pool_of = torch.zeros(len(frames.index), dtype=torch.long)  # (U,)
-        for utt, pool in pools.items():
-            self.pool_of[frames.index[utt]] = place[tuple(pool)]
-        names = sorted({utt for pool in distinct for utt in pool})
+        self.voice, self.front_end, self.scale = voice, front_end, scale
+        self.vectors = frames.info.frame_shift_ms is None
+        names = sorted({utt for part in parts for pool in part.pools.values() for utt in pool})
         row = {utt: i for i, utt in enumerate(names)}
-        sums = torch.stack([_sums(frames, [name], front_end.floor) for name in names])
-        self.totals = torch.stack(
-            [sums[[row[utt] for utt in pool[:count]]].sum(0) for pool in distinct]
-        )  # (P, 2F + 2)
-        self.sizes = torch.tensor([len(pool) for pool in distinct])  # (P,)
-        if count is not None:
-            self.sums = sums
-            self.members = torch.zeros(len(distinct), int(self.sizes.max()), dtype=torch.long)
-            for i, pool in enumerate(distinct):
-                self.members[i, : len(pool)] = torch.tensor([row[utt] for utt in pool])
+        self.known = torch.stack([_known(frames, utt, front_end) for utt in names])  # (N, 2F)
+        pools = [(part, name) for part in parts for name in part.pools]
+        place = {(id(part), name): i for i, (part, name) in enumerate(pools)}
+        self.sizes = torch.tensor([len(part.pools[name]) for part, name in pools])  # (P,)
+        width = int(self.sizes.max())
+        self.members = torch.zeros(len(pools), width, dtype=torch.long)  # (P, M)
+        for i, (part, name) in enumerate(pools):
+            self.members[i, : len(part.pools[name])] = torch.tensor(
+                [row[utt] for utt in part.pools[name]]
+            )
+        self.counts = torch.tensor([part.count or width for part, _ in pools])  # (P,)
+        self.others = torch.tensor([part.others for part, _ in pools])  # (P,)
+        self.draws = torch.tensor([part.draws for part, _ in pools])  # (P,)
+        self.pool_of = torch.zeros(len(frames.index), dtype=torch.long)  # (U,)
+        self.row = torch.full((len(frames.index),), -1)  # (U,) of `known`; -1: in no pool
+        for part in parts:
+            for utt, name in part.pool_of.items():
+                self.pool_of[frames.index[utt]] = place[id(part), name]
+        for utt, i in row.items():
+            self.row[frames.index[utt]] = i
 
-    def __call__(
-        self, feats: Tensor, positions: Tensor, generator: Generator | None = None
-    ) -> Tensor:
+    def hear(
+        self,
+        positions: Tensor,
+        generator: Generator | None = None,
+        references: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return mean and log deviation of what is heard for utterances, as far as believed.
+
+        Args:
+            positions: (B,) in the store, on the CPU.
+            generator: draws from the pools, in training.
+            references: (B,) positions of utterances that share what is heard; neither they are
+                heard, if there are others.
+
+        Returns:
+            (B, F) each.
+        """
+        pools = self.pool_of[positions]
+        members, others = self.members[pools], self.others[pools, None]  # (B, M), (B, 1)
+        places = torch.arange(members.shape[1])
+        there = places < self.sizes[pools, None]
+        unheard = members == self.row[positions, None]
+        if references is not None:
+            unheard |= members == self.row[references, None]
+        unheard &= there & others
+        order = places.double().expand(len(pools), -1).clone()
+        wanted = self.counts[pools]
+        if generator is not None:
+            draws = self.draws[pools]
+            random = torch.rand(order.shape, generator=generator, dtype=torch.double)
+            order = torch.where(draws[:, None] > 0, random, order)
+            share = torch.rand(len(pools), generator=generator, dtype=torch.double)
+        order[unheard] += len(places)
+        order[~there] = torch.inf
+        available = (there & ~unheard).sum(1)
+        available = torch.where(available > 0, available, self.sizes[pools])  # there is no other
+        wanted = torch.minimum(wanted, available)
+        if generator is not None:
+            most = torch.minimum(2 * draws - 1, available)
+            wanted = torch.where(draws > 0, 1 + (share * most).long(), wanted)
+        first = order.topk(int(wanted.max()), largest=False).indices  # (B, K)
+        chosen = torch.arange(first.shape[1]) < wanted[:, None]
+        known = self.known[members.gather(1, first)] * chosen[:, :, None]  # (B, K, 2F)
+        number = wanted[:, None].double()
+        mean, log_deviation = (known.sum(1) / number).chunk(2, dim=1)
+        if self.vectors and self.scale:
+            spread = known.chunk(2, dim=2)[0].square().sum(1) / number - mean.square()
+            log_deviation = spread.clamp(min=self.front_end.least_deviation**2).log() / 2
+        goal = self.voice
+        return (
+            torch.lerp(goal.mean.expand_as(mean), mean, number / (number + goal.mean_noise)),
+            torch.lerp(
+                goal.log_deviation.expand_as(mean),
+                log_deviation,
+                number / (number + goal.deviation_noise),
+            ),
+        )
+
+    def __call__(self, feats: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
         """Return normalised features, (B, T, F).
 
         Args:
             feats: (B, T, F).
-            positions: (B,) of their utterances in the store, on the CPU.
-            generator: draws from the pools, in training.
+            heard: mean and log deviation, (B, F) each, that `hear` returned for them.
         """
-        pools = self.pool_of[positions]  # (B,)
-        if generator is None or self.count is None:
-            totals = self.totals[pools]
-        else:
-            totals = self._drawn(pools, generator)
-        mean, deviation = self._heard(totals)
+        mean, log_deviation = heard
         goal = self.voice
         centred = feats.clamp(min=self.front_end.floor) - _batch(mean, feats)
         if self.scale:
-            centred = centred * _batch(goal.deviation / deviation, feats)
+            centred = centred * _batch((goal.log_deviation - log_deviation).exp(), feats)
         return _batch(goal.mean[None], feats) + centred
 
-    def _drawn(self, pools: Tensor, generator: Generator) -> Tensor:
-        """Return the sums of 1 to 5 utterances of each pool: (B,) -> (B, 2F + 2)."""
-        available = self.sizes[pools]  # (B,)
-        places = torch.arange(self.members.shape[1])
-        most = available.clamp(max=MOST_DRAWN)
-        wanted = 1 + (torch.rand(len(pools), generator=generator) * most).long()
-        order = torch.rand(len(pools), len(places), generator=generator)
-        order[places >= available[:, None]] = 2.0  # behind all that are there
-        chosen = order.argsort(1).argsort(1) < wanted[:, None]
-        return (self.sums[self.members[pools]] * chosen[:, :, None]).sum(1)
 
-    def _heard(self, totals: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and deviation as far as they are believed: (B, 2F + 2) -> (B, F) twice."""
-        goal, count = self.voice, totals[:, -1:]
-        mean, deviation = _moments(totals, self.front_end.least_deviation)
-        mean = torch.lerp(goal.mean.expand_as(mean), mean, count / (count + goal.mean_noise))
-        logs = goal.deviation.log().expand_as(deviation)
-        share = count / (count + goal.deviation_noise)
-        return mean, torch.lerp(logs, deviation.log(), share).exp()
-
-
-def voice_of(frames: Frames, speakers: Sequence[Pool], front_end: FrontEnd, shrink: bool) -> Voice:
-    """Return the average voice of some speakers.
+def voice_of(
+    frames: Frames, speakers: Sequence[Sequence[str]], front_end: FrontEnd, shrink: bool
+) -> Voice:
+    """Return the average voice of some speakers, who count alike.
 
     Args:
         frames: with their utterances.
         speakers: the utterances of each.
         front_end: knows the floor of these features.
-        shrink: measure how much an utterance says; with one speaker, or one utterance of each,
-            nothing is known of that, and what is heard is believed.
+        shrink: measure how much an utterance says (a one-way analysis of variance with random
+            effects); with one speaker, or one utterance of each, nothing is known of that, and what
+            is heard is believed.
     """
-    floor, least = front_end.floor, front_end.least_deviation
-    of_speakers = torch.stack([_sums(frames, pool, floor) for pool in speakers])
-    mean, deviation = _moments(of_speakers, least)
-    zero = torch.zeros_like(mean[0])
-    noise = [zero, zero]
-    if shrink and len(speakers) > 1 and any(len(pool) > 1 for pool in speakers):
-        clips = [
-            torch.stack([_sums(frames, [utt], floor) for utt in dict.fromkeys(pool)])
-            for pool in speakers
-        ]
-        of_clips = [_moments(own, least) for own in clips]
-        noise[0] = _noise([mean for mean, _ in of_clips])
-        if frames.info.frame_shift_ms is not None:  # one vector has no deviation
-            noise[1] = _noise([deviation.log() for _, deviation in of_clips])
-    return Voice(mean.mean(0), deviation.log().mean(0).exp(), *noise)
+    vectors = frames.info.frame_shift_ms is None
+    means, within, inverse_counts, total = [], 0.0, 0.0, 0
+    for pool in speakers:
+        known = torch.stack([_known(frames, utt, front_end) for utt in pool])  # (n, 2F)
+        means.append(known.mean(0))
+        if vectors:
+            dim = known.shape[1] // 2
+            deviation = known[:, :dim].std(0, correction=0)
+            means[-1][dim:] = deviation.clamp(min=front_end.least_deviation).log()
+        within = within + (known - known.mean(0)).square().sum(0)
+        inverse_counts, total = inverse_counts + 1 / len(pool), total + len(pool)
+    of_speakers = torch.stack(means)  # (S, 2F)
+    noise = torch.zeros_like(of_speakers[0])
+    if shrink and len(speakers) > 1 and total > len(speakers):
+        within = within / (total - len(speakers))
+        between = of_speakers.var(0) - within * inverse_counts / len(speakers)
+        noise = torch.where(within > 0, within / between.clamp(min=0), noise)
+    mean_noise, deviation_noise = noise.chunk(2)
+    if vectors:
+        deviation_noise = torch.zeros_like(mean_noise)
+    return Voice(*of_speakers.mean(0).chunk(2), mean_noise, deviation_noise)
 
 
-def _noise(speakers: Sequence[Tensor]) -> Tensor:
-    """Return W / B of (utterances, F) values of each speaker: (F,), infinite where B is 0.
-
-    The estimates are those of a one-way analysis of variance with random effects.
-    """
-    counts = torch.tensor([float(len(own)) for own in speakers], dtype=torch.double)
-    within = sum((own - own.mean(0)).square().sum(0) for own in speakers)
-    within = within / (counts.sum() - len(speakers))
-    between = torch.stack([own.mean(0) for own in speakers]).var(0)
-    between = (between - within * (1 / counts).mean()).clamp(min=0)
-    return torch.where(within > 0, within / between, torch.zeros_like(within))
+def _known(frames: Frames, utt: str, front_end: FrontEnd) -> Tensor:
+    """Return mean and log deviation of each dimension over an utterance's frames: (2F,)."""
+    own = frames.whole(utt).float().clamp(min=front_end.floor).double().cpu()
+    deviation = own.std(0, correction=0).clamp(min=front_end.least_deviation)
+    return torch.cat([own.mean(0), deviation.log()])
 
 
 def _batch(x: Tensor, feats: Tensor) -> Tensor:
     return x.float()[:, None].to(feats.device)
-
-
-def _sums(frames: Frames, pool: Pool, floor: float) -> Tensor:
-    """Return sums of a pool's frames and of their squares, how many, of utterances: (2F + 2,)."""
-    total = None
-    for utt in pool:
-        own = frames.whole(utt).float().clamp(min=floor).double()
-        numbers = own.new_tensor([len(own), 1])
-        sums = torch.cat([own.sum(0), own.square().sum(0), numbers]).cpu()
-        total = sums if total is None else total + sums
-    return total
-
-
-def _moments(sums: Tensor, least_deviation: float) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation of each dimension: (B, 2F + 2) -> (B, F) twice."""
-    dim = (sums.shape[1] - 2) // 2
-    mean = sums[:, :dim] / sums[:, -2:-1]
-    variance = sums[:, dim:-2] / sums[:, -2:-1] - mean.square()
-    return mean, variance.clamp(min=least_deviation**2).sqrt()

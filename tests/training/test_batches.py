@@ -11,7 +11,7 @@ from dsnet.models.encoder import MIN_FRAMES
 from dsnet.models.front_end import SILENCE, build_front_end
 from dsnet.systems import SYSTEMS
 from dsnet.training.batches import TrainingSet
-from dsnet.training.normalisation import Normalisation, Voice
+from dsnet.training.normalisation import Normalisation, Pools, Voice
 
 NUM_BINS = 20
 VOICE = {"vocal_tract": 0.12, "gain": 3.0, "tilt": 1.0, "equaliser": 0.25}
@@ -111,10 +111,10 @@ def test_the_input_is_normalised_before_it_is_augmented(fold, make_config):
     """By a pool whose frames are all alike, all is shifted by the same; then comes a gain."""
     fold.frames.frames[: int(fold.frames.lengths[0])] = 10.0
     plain = an_epoch(fold, make_config(kind="base", mode="fixed"))
-    pools = {utt: [fold.train[0]] for utt in fold.train}
+    parts = [Pools({"all": [fold.train[0]]}, dict.fromkeys(fold.train, "all"))]
     zero = torch.zeros(fold.frames.info.dim, dtype=torch.double)
-    voice = Voice(zero + 17, zero + 1, zero, zero)
-    fold.normalisation = Normalisation(fold.frames, pools, voice, fold.front_end, scale=False)
+    voice = Voice(zero + 17, zero, zero, zero)
+    fold.normalisation = Normalisation(fold.frames, parts, voice, fold.front_end, scale=False)
     config = make_config(kind="base", mode="fixed", augment={"gain": 3.0})
     fold.front_end = build_front_end(config.augment, fold.frames.info, fold.frames.info.config)
     for before, after in zip(plain, an_epoch(fold, config), strict=True):

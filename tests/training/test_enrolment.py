@@ -9,6 +9,7 @@ from dsnet.errors import ConfigError, TrainingError
 from dsnet.folds.task_data import TaskData
 from dsnet.systems.config import EnrolmentConfig
 from dsnet.training.enrolment import (
+    drawn,
     enrolment_of,
     first_references,
     given,
@@ -93,12 +94,12 @@ def test_a_speaker_is_enrolled_by_the_references_first(task):
 
 
 def test_few_drawn_utterances_are_the_first_of_many_and_depend_on_ids_alone(task):
-    drawn = [enrolment_of(EnrolmentConfig("any", n), "a", task) for n in (1, 2, 3)]
-    assert drawn[2][:1] == drawn[0] and drawn[2][:2] == drawn[1]
-    assert set(drawn[2]) < {"aN1", "aN2", "aN4", "aH"}
+    found = [enrolment_of(EnrolmentConfig("any", n), "a", task) for n in (1, 2, 3)]
+    assert found[2][:1] == found[0] and found[2][:2] == found[1]
+    assert set(found[2]) < {"aN1", "aN2", "aN4", "aH"}
     turned = dict(reversed(task.utt2spk.items()))
     other = dataclasses.replace(task, utt2spk=turned, digest="other")
-    assert enrolment_of(EnrolmentConfig("any", 3), "a", other) == drawn[2]
+    assert enrolment_of(EnrolmentConfig("any", 3), "a", other) == found[2]
 
 
 def test_something_must_be_left_to_be_scored(task):
@@ -106,24 +107,27 @@ def test_something_must_be_left_to_be_scored(task):
         enrolment_of(EnrolmentConfig("any", 4), "a", task)
 
 
-def test_training_hears_neutral_ones_but_itself_or_everything(task):
-    train = {"aN1", "aN4", "aH", "bN1"}  # a fold may leave out some
-    assert training_pools(NEUTRAL, ["aN1", "aN4", "aH", "aN9", "bN1"], train, task) == {
-        "aN1": ["aN4", "aN9"],
-        "aN4": ["aN1", "aN9"],
-        "aH": ["aN4", "aN1", "aN9"],
-        "aN9": ["aN1", "aN4"],
-        "bN1": ["bN1"],  # has no other
-    }
-    for source in ("any", "all"):
-        pools = training_pools(EnrolmentConfig(source), ["aH", "aN9"], train, task)
-        assert pools == {utt: ["aN1", "aN4", "aH"] for utt in ("aH", "aN9")}
+@pytest.mark.parametrize(
+    "config, of_a, count, others, draws",
+    [
+        (NEUTRAL, ["aN4", "aN1", "aN9"], 3, True, 3),
+        (EnrolmentConfig("any", 10), ["aN1", "aN4", "aH"], None, True, 10),
+        (EnrolmentConfig("all"), ["aN1", "aN4", "aH"], None, False, 0),
+    ],
+)
+def test_what_training_hears(task, config, of_a, count, others, draws):
+    """A fold may leave out utterances, here aN2; aN9 is not of the task, and nobody's to learn."""
+    train = ["aN1", "aN4", "aH", "bN1"]
+    pools = training_pools(config, ["aN1", "aH", "aN9", "bN1"], train, task)
+    assert pools.pools == {"a": of_a, "b": ["bN1"]}
+    assert pools.pool_of == {"aN1": "a", "aH": "a", "aN9": "a", "bN1": "b"}
+    assert (pools.count, pools.others, pools.draws) == (count, others, draws)
 
 
 def test_what_a_system_is_given_is_not_scored(task):
     assert given(EnrolmentConfig("neutral", 1), "ab", task) == {"aN4", "bN1"}
     assert given(EnrolmentConfig("neutral", 5), "a", task) == {"aN1", "aN2", "aN4", "aN9"}
-    assert given(ANY, "a", task) == set(task.drawn("a")[:3])
+    assert given(ANY, "a", task) == set(drawn("a", task)[:3])
     assert given(EnrolmentConfig("all"), "ab", task) == set()  # all are scored, and marked
 
 
@@ -133,7 +137,7 @@ def test_a_speaker_without_a_neutral_utterance_is_named(task):
     with pytest.raises(TrainingError, match="speaker 'c' has no neutral utterance. Set references"):
         enrolment_of(NEUTRAL, "c", task)
     with pytest.raises(TrainingError, match="1 of 2 training utterances .* first: cH. Set"):
-        training_pools(NEUTRAL, ["aH", "cH"], {"aH", "aN1", "cH"}, task)
+        training_pools(NEUTRAL, ["aH", "cH"], ["aH", "aN1", "cH"], task)
 
 
 def test_the_first_reference_goes_with_a_speaker(task):

@@ -12,8 +12,8 @@ from dsnet.files import digest
 from dsnet.folds.task_data import TaskData
 from dsnet.systems.config import EnrolmentConfig
 from dsnet.training.checkpoint import load_model
-from dsnet.training.data import how, load_training_data
-from dsnet.training.enrolment import enrolment_of
+from dsnet.training.data import load_training_data
+from dsnet.training.enrolment import enrolled_pools
 from dsnet.training.fit import LOG, fit, vectors
 from dsnet.training.inference import predict
 from dsnet.training.loop import MODEL
@@ -41,10 +41,9 @@ def run_fold(tmp_path, write_stages, make_config):
         task = TaskData.load(recipe.task("task"))
         tested, normalisation = task.fold(fold).test, None
         if enrolment != "none":
-            pools = {u: enrolment_of(config.enrolment, task.utt2spk[u], task) for u in tested}
-            voice = data.normalisation.voice
-            settings = how(config.enrolment)
-            normalisation = Normalisation(data.frames, pools, voice, data.front_end, **settings)
+            parts = [enrolled_pools(config.enrolment, tested, task)]
+            own = data.normalisation
+            normalisation = Normalisation(data.frames, parts, own.voice, data.front_end, own.scale)
         asked = (system, data.frames, tested, {}, config, normalisation)
         labels = [task.classes.index(task.utt2emo[utt]) for utt in tested]
         found = predict(*asked).logits.argmax(1).numpy()

@@ -8,7 +8,7 @@ import torch
 
 from dsnet.models.augment import AugmentConfig
 from dsnet.models.front_end import SILENCE, build_front_end
-from dsnet.training.normalisation import Normalisation, Voice, voice_of
+from dsnet.training.normalisation import Normalisation, Pools, Voice, voice_of
 
 MEAN, DEVIATION = 17.0, 3.5
 BINS = 4
@@ -29,19 +29,28 @@ def front_end_of(frames):
 def plain(dim, mean=MEAN, deviation=DEVIATION):
     """Return a voice that believes what it hears."""
     zero = torch.zeros(dim, dtype=torch.double)
-    return Voice(zero + mean, zero + deviation, zero, zero)
+    return Voice(zero + mean, zero + np.log(deviation), zero, zero)
 
 
-def by_hand(x, pools):
-    frames = np.concatenate(pools)
-    return MEAN + DEVIATION * (x - frames.mean(0)) / frames.std(0)
+def by_hand(x, pool):
+    """Utterances of a pool count alike, however long."""
+    mean = np.mean([m.mean(0) for m in pool], 0)
+    deviation = np.exp(np.mean([np.log(m.std(0)) for m in pool], 0))
+    return MEAN + DEVIATION * (x - mean) / deviation
 
 
-def normalised(frames, pools, count, utt, scale=True, voice=None):
-    """Return the features of an utterance, (T, F)."""
+def normaliser(frames, pools, voice=None, scale=True, **how):
+    """Return what normalises each utterance by its pool."""
+    parts = [Pools(pools, {utt: utt for utt in pools}, **how)]
     voice = voice or plain(frames.info.dim)
-    normalise = Normalisation(frames, pools, voice, front_end_of(frames), scale, count)
-    return normalise(frames.whole(utt)[None], frames.positions([utt]))[0].numpy()
+    return Normalisation(frames, parts, voice, front_end_of(frames), scale)
+
+
+def normalised(frames, pools, count, utt, scale=True, voice=None, others=False):
+    """Return the features of an utterance, (T, F)."""
+    normalise = normaliser(frames, pools, voice, scale, count=count, others=others)
+    feats, positions = frames.whole(utt)[None], frames.positions([utt])
+    return normalise(feats, normalise.hear(positions))[0].numpy()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
@@ -52,14 +61,23 @@ def test_the_first_pools_count(make_frames, matrices, count):
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
-def test_without_a_count_all_of_a_pool_counts(make_frames, matrices):
-    frames = make_frames(**matrices)
-    names = ["n1", "n2", "n3"]
+def test_without_a_count_all_of_a_pool_counts_and_nothing_is_drawn(make_frames, matrices):
+    frames, names = make_frames(**matrices), ["n1", "n2", "n3"]
     found = normalised(frames, {"x": names}, None, "x")
-    np.testing.assert_allclose(found, normalised(frames, {"x": names}, 3, "x"), rtol=1e-6)
-    normalise = Normalisation(frames, {"x": names}, plain(BINS), front_end_of(frames), scale=True)
-    again = normalise(frames.whole("x")[None], frames.positions(["x"]), torch.Generator())
-    np.testing.assert_array_equal(again[0], found)  # nothing is drawn
+    np.testing.assert_array_equal(found, normalised(frames, {"x": names}, 3, "x"))
+    normalise = normaliser(frames, {"x": names})
+    heard = normalise.hear(frames.positions(["x"]), torch.Generator())
+    np.testing.assert_array_equal(normalise(frames.whole("x")[None], heard)[0], found)
+
+
+def test_others_are_heard_if_there_are_any(make_frames, matrices):
+    frames = make_frames(**matrices)
+    pools = {"n1": ["n1", "n2", "n3"], "n2": ["n2"]}
+    found = {utt: normalised(frames, pools, 1, utt, others=True) for utt in pools}
+    np.testing.assert_allclose(found["n1"], by_hand(matrices["n1"], [matrices["n2"]]), rtol=1e-4)
+    np.testing.assert_allclose(found["n2"], by_hand(matrices["n2"], [matrices["n2"]]), rtol=1e-4)
+    itself = normalised(frames, pools, 1, "n1")
+    np.testing.assert_allclose(itself, by_hand(matrices["n1"], [matrices["n1"]]), rtol=1e-4)
 
 
 def test_level_and_range_of_a_voice_do_not_matter(make_frames, matrices):
@@ -88,39 +106,50 @@ def test_only_shifted_it_keeps_its_range(make_frames, matrices):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_training_draws_one_to_five_of_the_own_pools(make_frames, matrices):
-    """Every result is that of some subset, and all seven subsets of three pools occur."""
-    frames = make_frames(**matrices)
-    names = ["n1", "n2", "n3"]
-    pools = {"x": list(names), "n1": ["n2"]}
-    normalise = Normalisation(frames, pools, plain(BINS), front_end_of(frames), scale=True, count=3)
+def test_training_draws_from_the_own_pool(make_frames, matrices):
+    """Every result is that of some subset, and all seven subsets of three utterances occur."""
+    frames, names = make_frames(**matrices), ["n1", "n2", "n3"]
+    normalise = normaliser(frames, {"x": names, "n1": ["n2"]}, count=3, others=True, draws=3)
     subsets = [[n for i, n in enumerate(names) if number >> i & 1] for number in range(1, 8)]
     expected = [by_hand(matrices["x"], [matrices[n] for n in subset]) for subset in subsets]
-    positions = frames.positions(["x"] * 200 + ["n1"])
     feats = torch.from_numpy(np.stack([matrices["x"]] * 201))
-    drawn = normalise(feats, positions, torch.Generator().manual_seed(0)).numpy()
+    positions = frames.positions(["x"] * 200 + ["n1"])
+    drawn = normalise(feats, normalise.hear(positions, torch.Generator().manual_seed(0))).numpy()
     which = [[np.allclose(d, e, rtol=1e-4) for e in expected].index(True) for d in drawn]
     assert set(which[:200]) == set(range(7)) and which[200] == 1
 
 
-def test_of_many_pools_training_draws_five_at_most(make_frames):
-    """Every subset of the pools has another mean, which tells how many were drawn."""
+def test_neither_of_a_pair_is_drawn_for_it(make_frames, matrices):
+    """Of x, n1, n2 and n3, with n1 as reference of x, only n2 and n3 are left; else all but x."""
+    frames, pool = make_frames(**matrices), ["x", "n1", "n2", "n3"]
+    normalise = normaliser(frames, {"x": pool}, others=True, draws=3)
+    positions = frames.positions(["x"] * 100)
+    for references, left in ((frames.positions(["n1"] * 100), pool[2:]), (None, pool[1:])):
+        generator = torch.Generator().manual_seed(0)
+        mean, _ = normalise.hear(positions, generator, references)
+        subsets = [c for size in (1, 2, 3) for c in combinations(left, size)]
+        means = [np.mean([matrices[n].mean(0) for n in subset], 0) for subset in subsets]
+        found = {[np.allclose(one, m, rtol=1e-4) for m in means].index(True) for one in mean}
+        assert found == set(range(len(subsets)))
+
+
+@pytest.mark.parametrize("draws", [1, 3, 10])
+def test_training_draws_one_to_twice_the_usual_number(make_frames, draws):
+    """Every subset of the pool has another mean, which tells how many were drawn."""
     values = np.random.default_rng(0).uniform(10, 1000, 8)
     sizes = {
         values[list(subset)].mean(): size
         for size in range(1, 9)
         for subset in combinations(range(8), size)
     }
-    pools = {f"n{i}": [[value] * BINS] for i, value in enumerate(values)}
-    frames = make_frames(x=[[SILENCE] * BINS], **pools)
-    normalise = Normalisation(
-        frames, {"x": list(pools)}, plain(BINS), front_end_of(frames), scale=False, count=3
-    )
-    feats = frames.whole("x")[None].repeat(200, 1, 1)
-    drawn = normalise(feats, frames.positions(["x"] * 200), torch.Generator().manual_seed(0))
-    means = (MEAN + SILENCE - drawn[:, 0, 0]).tolist()
-    found = [sizes[min(sizes, key=lambda mean: abs(mean - wanted))] for wanted in means]
-    assert {size: found.count(size) > 20 for size in found} == dict.fromkeys(range(1, 6), True)
+    pool = {f"n{i}": [[value] * BINS] for i, value in enumerate(values)}
+    frames = make_frames(x=[[SILENCE] * BINS], **pool)
+    normalise = normaliser(frames, {"x": list(pool)}, others=True, draws=draws)
+    mean, _ = normalise.hear(frames.positions(["x"] * 400), torch.Generator().manual_seed(0))
+    found = [sizes[min(sizes, key=lambda one: abs(one - float(m)))] for m in mean[:, 0]]
+    most = min(2 * draws - 1, 8)
+    assert set(found) == set(range(1, most + 1))
+    assert all(found.count(size) > 200 / most for size in set(found))
 
 
 VECTORS = {
@@ -163,22 +192,23 @@ def test_the_mean_of_the_neutral_utterances_goes(speakers):
 
 
 def test_a_voice_by_hand(make_frames, matrices):
+    """Utterances of a speaker count alike, and so do speakers."""
     frames = make_frames(**matrices)
-    voice = voice_of(frames, [["n1", "x"]], front_end_of(frames), shrink=True)
-    both = np.concatenate([matrices["n1"], matrices["x"]])
-    np.testing.assert_allclose(voice.mean, both.mean(0), rtol=1e-5)
-    np.testing.assert_allclose(voice.deviation, both.std(0), rtol=1e-5)
-    assert not voice.mean_noise.any()  # one speaker says nothing of how speakers differ
-    two = voice_of(frames, [["n1"], ["x"]], front_end_of(frames), shrink=False)
-    wanted = np.exp(np.mean([np.log(matrices[utt].std(0)) for utt in ("n1", "x")], 0))
-    np.testing.assert_allclose(two.deviation, wanted, rtol=1e-5)  # speakers count alike
+    voice = voice_of(frames, [["n1", "x"], ["n2"]], front_end_of(frames), shrink=False)
+    n1, x, n2 = (matrices[utt] for utt in ("n1", "x", "n2"))
+    wanted = ((n1.mean(0) + x.mean(0)) / 2 + n2.mean(0)) / 2
+    np.testing.assert_allclose(voice.mean, wanted, rtol=1e-5)
+    wanted = (np.log(n1.std(0) * x.std(0)) / 2 + np.log(n2.std(0))) / 2
+    np.testing.assert_allclose(voice.log_deviation, wanted, rtol=1e-4)
+    one = voice_of(frames, [["n1", "x"]], front_end_of(frames), shrink=True)
+    assert not one.mean_noise.any()  # one speaker says nothing of how speakers differ
 
 
 def test_another_voice_may_be_the_goal(make_frames, matrices):
     goal = plain(BINS, torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0.5, 1.0, 2.0, 3.0]))
     found = normalised(make_frames(**matrices), {"x": ["x"]}, None, "x", voice=goal)
     np.testing.assert_allclose(found.mean(0), goal.mean, rtol=1e-4)
-    np.testing.assert_allclose(found.std(0), goal.deviation, rtol=1e-4)
+    np.testing.assert_allclose(found.std(0), goal.log_deviation.exp(), rtol=1e-4)
 
 
 def test_noise_is_the_ratio_of_variances_by_hand(speakers):
@@ -199,7 +229,7 @@ def test_noise_is_the_ratio_of_variances_by_hand(speakers):
 def test_the_more_is_heard_the_more_of_it_is_believed(speakers, count):
     """With a noise of 2, one utterance is believed by a third, two by a half."""
     zero = torch.zeros(3, dtype=torch.double)
-    voice = Voice(zero + 4, zero + 1, zero + 2, zero)
+    voice = Voice(zero + 4, zero, zero + 2, zero)
     frames, pool = speakers(), ["a1", "a2", "a3"]
     found = normalised(frames, {"b1": pool}, count, "b1", scale=False, voice=voice)[0]
     mean = np.mean([VECTORS[utt] for utt in pool[:count]], 0)
@@ -241,7 +271,7 @@ def test_shrinkage_is_nearer_to_the_speaker_than_all_or_nothing(make_frames):
 def test_log_deviations_are_shrunk_too(make_frames, matrices):
     frames = make_frames(**matrices)
     zero = torch.zeros(BINS, dtype=torch.double)
-    voice = Voice(zero + MEAN, zero + DEVIATION, zero, zero + 1)
+    voice = Voice(zero + MEAN, zero + np.log(DEVIATION), zero, zero + 1)
     found = normalised(frames, {"x": ["n1"]}, 1, "x", voice=voice)
     deviation = np.sqrt(matrices["n1"].std(0) * DEVIATION)  # half way in the logarithm
     wanted = MEAN + DEVIATION * (matrices["x"] - matrices["n1"].mean(0)) / deviation
