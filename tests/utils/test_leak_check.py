@@ -1,0 +1,54 @@
+"""Leak check: what is dealt anew stays whole, and the rest stays."""
+
+import importlib.util
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from lhotse import SupervisionSegment
+
+PATH = Path(__file__).parents[2] / "utils" / "leak_check.py"
+
+
+@pytest.fixture
+def leak_check():
+    spec = importlib.util.spec_from_file_location("leak_check", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def segments():
+    """Thirty utterances of three speakers in three sessions, with two fields of labels."""
+    return [
+        SupervisionSegment(
+            id=f"u{i:02}",
+            recording_id="r",
+            start=0.0,
+            duration=1.0,
+            speaker="abc"[i % 3],
+            gender="fmf"[i % 3],
+            custom={"emotion": "xyz"[i // 10], "vote": "xxyyz"[i // 6], "session": str(i % 3)},
+        )
+        for i in range(30)
+    ]
+
+
+def test_labels_are_those_of_the_task_and_each_is_dealt_once(leak_check, segments):
+    altered = leak_check.permuted(segments, "labels", "vote", seed=1)
+    votes = [s.custom["vote"] for s in altered]
+    assert votes != [s.custom["vote"] for s in segments]
+    assert Counter(votes) == Counter(s.custom["vote"] for s in segments)
+    for before, after in zip(segments, altered, strict=True):
+        assert (after.id, after.speaker) == (before.id, before.speaker)
+        assert after.custom["emotion"] == before.custom["emotion"]
+
+
+def test_speakers_are_dealt_with_sex_and_session_and_labels_stay(leak_check, segments):
+    altered = leak_check.permuted(segments, "speakers", "emotion", seed=1)
+    assert [s.speaker for s in altered] != [s.speaker for s in segments]
+    assert [s.custom["emotion"] for s in altered] == [s.custom["emotion"] for s in segments]
+    people = {(s.speaker, s.gender, s.custom["session"]) for s in altered}
+    assert people == {("a", "f", "0"), ("b", "m", "1"), ("c", "f", "2")}
+    assert Counter(s.speaker for s in altered) == Counter("abc" * 10)
