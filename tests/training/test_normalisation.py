@@ -29,7 +29,8 @@ def front_end_of(frames):
 def plain(dim, mean=MEAN, deviation=DEVIATION):
     """Return a voice that believes what it hears."""
     zero = torch.zeros(dim, dtype=torch.double)
-    return Voice(zero + mean, zero + np.log(deviation), zero, zero)
+    logs = torch.as_tensor(deviation, dtype=torch.double).log()
+    return Voice(zero + mean, zero + logs, zero, zero)
 
 
 def by_hand(x, pool):
