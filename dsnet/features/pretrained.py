@@ -12,11 +12,8 @@ Axes: T frames, L layers, D hidden size, F dimensions.
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from functools import cached_property
-from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
@@ -26,18 +23,13 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from dsnet.errors import FeatureError
+from dsnet.features.encoder_files import SETTINGS, find_model, first_line, stamps
 from dsnet.features.extractor import Extractor
 from dsnet.files import digest
 
 KINDS = ("whisper", "wav2vec2", "hubert", "wavlm", "data2vec-audio")  # `model_type` in config.json
 WINDOW_SECONDS, OVERLAP_SECONDS = 30, 5
 SAMPLING_RATE = 16000  # of all of them
-SETTINGS = ("config.json", "preprocessor_config.json")
-HUB_SECONDS = 10  # to wait for an answer of the hub
-WEIGHTS = (  # in one file, or in several and a list of them
-    ["model.safetensors", "model-*.safetensors", "model.safetensors.index.json"],
-    ["pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"],
-)
 
 
 @dataclass
@@ -97,7 +89,7 @@ class Pretrained(Extractor):
     def __init__(self, name: str, config: PretrainedConfig):
         self.name, self.config = name, config
         self._transformers = _import_transformers()
-        self._folder = find_model(config, os.environ.get("DSNET_MODELS"))
+        self._folder = find_model(config.model, config.revision, os.environ.get("DSNET_MODELS"))
         self._settings = self._load_settings()
         self._device = torch.device("cpu")
         depth = self._settings.num_hidden_layers
@@ -137,7 +129,7 @@ class Pretrained(Extractor):
         try:
             return cls.from_pretrained(self._folder, trust_remote_code=False)
         except (OSError, ValueError) as error:
-            raise FeatureError(f"{self._folder / SETTINGS[1]}: {_first_line(error)}") from error
+            raise FeatureError(f"{self._folder / SETTINGS[1]}: {first_line(error)}") from error
 
     @cached_property
     def _stride(self) -> int:
@@ -181,7 +173,7 @@ class Pretrained(Extractor):
             ) from error
         except unreadable as error:
             raise FeatureError(
-                f"{self._folder}: weights that cannot be read: {_first_line(error)}"
+                f"{self._folder}: weights that cannot be read: {first_line(error)}"
             ) from error
         finally:
             quietly.set_verbosity(before)
@@ -219,13 +211,7 @@ class Pretrained(Extractor):
         return model
 
     def files(self) -> dict[str, str]:
-        stats = {path.name: path.stat() for path in sorted(self._folder.iterdir())}
-        wanted = [*SETTINGS, *(pattern for group in WEIGHTS for pattern in group)]
-        return {
-            name: f"{stat.st_size} bytes of {stat.st_mtime_ns}"
-            for name, stat in stats.items()
-            if any(fnmatch(name, pattern) for pattern in wanted)
-        }
+        return stamps(self._folder)
 
     def identity(self) -> dict[str, str]:
         return {
@@ -346,87 +332,6 @@ def _whisper_states(encoder: nn.Module, mels: Tensor) -> list[Tensor]:
         states.append(x[0] if isinstance(x, tuple) else x)  # by version of transformers
     states[-1] = encoder.layer_norm(states[-1])
     return states
-
-
-def find_model(config: PretrainedConfig, models_dir: str | None) -> Path:
-    """Return the folder of an encoder's files; those that the hub has are fetched.
-
-    Args:
-        config: names the encoder.
-        models_dir: folder of folders that are looked at first: OWNER/NAME, NAME or NAME-encoder.
-
-    Raises:
-        FeatureError: says which files go where.
-    """
-    owner_and_name, name = config.model, config.model.rpartition("/")[2]
-    places = [Path(config.model)]
-    if models_dir:
-        top = Path(models_dir)
-        places += [top / owner_and_name, top / name, top / f"{name}-encoder"]
-    for place in places:
-        if (place / SETTINGS[0]).is_file():
-            return _checked(place)
-    try:
-        return _fetched(config)
-    except Exception as error:  # the hub's client raises those of several libraries
-        raise FeatureError(
-            f"no files of {config.model}: looked at {', '.join(map(str, places))} and at the "
-            f"Hugging Face hub ({_first_line(error)}). Without access to the hub, put "
-            f"{', '.join(SETTINGS)} and model.safetensors (or pytorch_model.bin) of "
-            f"https://huggingface.co/{config.model}/tree/{config.revision} into FOLDER/{name} and "
-            "give --models-dir FOLDER, or set DSNET_MODELS"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return ": ".join([type(error).__name__, *lines[:1]])
-
-
-def _checked(folder: Path) -> Path:
-    missing = [name for name in SETTINGS if not (folder / name).is_file()]
-    if not any(_has_weights(folder, files) for files in WEIGHTS):
-        missing.append("model.safetensors (or pytorch_model.bin)")
-    if missing:
-        raise FeatureError(f"{folder}: {' and '.join(missing)} is missing; copy it there")
-    return folder
-
-
-def _has_weights(folder: Path, files: list[str]) -> bool:
-    whole, index = folder / files[0], folder / files[-1]
-    if whole.is_file() or not index.is_file():
-        return whole.is_file()
-    parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-    return all((folder / part).is_file() for part in parts)
-
-
-def _fetched(config: PretrainedConfig) -> Path:
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    with suppress(LocalEntryNotFoundError, FeatureError):  # not, or not all, in the hub's cache
-        return _snapshot(config, local_files_only=True)
-    # a single request, since snapshot_download tries for long before it says that there is no hub
-    url = hf_hub_url(config.model, SETTINGS[0], revision=config.revision)
-    get_hf_file_metadata(url, timeout=HUB_SECONDS)
-    return _snapshot(config, local_files_only=False)
-
-
-def _snapshot(config: PretrainedConfig, local_files_only: bool) -> Path:
-    from huggingface_hub import snapshot_download
-
-    for weights in WEIGHTS:  # the second form only where there is none of the first
-        folder = Path(
-            snapshot_download(
-                config.model,
-                revision=config.revision,
-                allow_patterns=[*SETTINGS, *weights],
-                local_files_only=local_files_only,
-            )
-        )
-        if _has_weights(folder, weights):
-            break
-    return _checked(folder)
 
 
 def _import_transformers() -> ModuleType:

@@ -24,8 +24,9 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from dsnet.errors import FeatureError
 from dsnet.features.combine import combine
+from dsnet.features.encoder_files import find_model
 from dsnet.features.extract import compute_shard
-from dsnet.features.pretrained import Pretrained, PretrainedConfig, find_model
+from dsnet.features.pretrained import Pretrained, PretrainedConfig
 from dsnet.features.store import FeatureStore
 
 transformers = pytest.importorskip("transformers")
@@ -680,13 +681,13 @@ def test_one_form_of_the_weights_is_fetched_once(fake_hub, encoders, form):
     folder = fake_hub.cache / "owner" / "toy" / "main"
     folder.mkdir(parents=True)
     shutil.copy(source / "config.json", folder)  # as a download that was stopped leaves it
-    assert find_model(toy, None) == folder
+    assert find_model(toy.model, toy.revision, None) == folder
     assert "request" in fake_hub.calls and "download" in fake_hub.calls
     assert {path.name for path in folder.iterdir()} == {
         "config.json", "preprocessor_config.json", form
     }  # fmt: skip
     fake_hub.calls.clear()
-    assert find_model(toy, None) == folder
+    assert find_model(toy.model, toy.revision, None) == folder
     assert {*fake_hub.calls} == {"look"}
 
 
@@ -697,7 +698,7 @@ def test_a_hub_that_lacks_a_file(fake_hub, encoders):
     with pytest.raises(
         FeatureError, match="no files of owner/toy.*preprocessor_config.json is mis"
     ):
-        find_model(PretrainedConfig(model="owner/toy"), None)
+        find_model("owner/toy", "main", None)
 
 
 @pytest.mark.parametrize("revision", ["main", 40 * "a"])
