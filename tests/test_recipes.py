@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dsnet.config import load
-from dsnet.features import build_extractor
+from dsnet.features import build_extractor, load_features
 from dsnet.results.classes import SharedClasses
 from dsnet.systems import build_system, find_system
 from dsnet.systems.catalog import resolve
@@ -87,6 +87,8 @@ def test_folds_of_the_defaults_are_enough_for_a_small_p():
 def test_every_network_takes_a_step(recipe, system):
     torch.manual_seed(0)
     config = resolve(system, recipe).config
+    if load_features(config.features, recipe).kind == "pretrained":
+        pytest.importorskip("transformers")
     features = build_extractor(config.features, recipe)
     system = build_system(config, features, 4, 5)
     feats, neutral, unlabelled = torch.randn(3, 3, 64, features.dim)
