@@ -143,21 +143,23 @@ class Normalisation:
             wanted = torch.where(draws > 0, 1 + (share * most).long(), wanted)
         first = order.topk(int(wanted.max()), largest=False).indices  # (B, K)
         chosen = torch.arange(first.shape[1]) < wanted[:, None]
-        known = self.known[members.gather(1, first)] * chosen[:, :, None]  # (B, K, 2F)
-        number = wanted[:, None].double()
+        # rows that hear the same share one sum
+        heard = torch.cat([wanted[:, None], members.gather(1, first).where(chosen, 0)], 1)
+        heard, back = torch.unique(heard, dim=0, return_inverse=True)  # (H, 1 + K), (B,)
+        number, chosen = heard[:, :1].double(), torch.arange(first.shape[1]) < heard[:, :1]
+        known = self.known[heard[:, 1:]] * chosen[:, :, None]  # (H, K, 2F)
         mean, log_deviation = (known.sum(1) / number).chunk(2, dim=1)
         if self.vectors and self.scale:
             spread = known.chunk(2, dim=2)[0].square().sum(1) / number - mean.square()
             log_deviation = spread.clamp(min=self.front_end.least_deviation**2).log() / 2
         goal = self.voice
-        return (
-            torch.lerp(goal.mean.expand_as(mean), mean, number / (number + goal.mean_noise)),
-            torch.lerp(
-                goal.log_deviation.expand_as(mean),
-                log_deviation,
-                number / (number + goal.deviation_noise),
-            ),
+        mean = torch.lerp(goal.mean.expand_as(mean), mean, number / (number + goal.mean_noise))
+        log_deviation = torch.lerp(
+            goal.log_deviation.expand_as(mean),
+            log_deviation,
+            number / (number + goal.deviation_noise),
         )
+        return mean[back], log_deviation[back]
 
     def __call__(self, feats: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
         """Return normalised features, (B, T, F).

@@ -71,6 +71,17 @@ def test_without_a_count_all_of_a_pool_counts_and_nothing_is_drawn(make_frames, 
     np.testing.assert_array_equal(normalise(frames.whole("x")[None], heard)[0], found)
 
 
+def test_each_of_a_batch_hears_its_own(make_frames, matrices):
+    """However many rows of a batch hear the same, in whatever order."""
+    pools = {"x": ["n1", "n2"], "n1": ["n1", "n2"], "n2": ["n3"], "n3": ["n3", "x", "n1"]}
+    normalise = normaliser(frames := make_frames(**matrices), pools, others=True)
+    batch = ["n3", "x", "x", "n2", "n1", "n3"]
+    together = normalise.hear(frames.positions(batch))
+    alone = [normalise.hear(frames.positions([utt])) for utt in batch]
+    for found, one in zip(together, zip(*alone, strict=True), strict=True):
+        assert torch.equal(found, torch.cat(one))
+
+
 def test_others_are_heard_if_there_are_any(make_frames, matrices):
     frames = make_frames(**matrices)
     pools = {"n1": ["n1", "n2", "n3"], "n2": ["n2"]}
