@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 PROTOCOLS = ("leave_one_speaker_out", "speaker_groups", "leave_one_session_out")
-VALIDATIONS = ("next_speaker", "paired_speaker", "next_group", "next_session")
+VALIDATIONS = ("next_speaker", "paired_speaker", "next_group", "next_session", "none")
 POLICIES = ("first", "random", "longest", "same_text")
 IF_MISSING = ("error", "all_utterances", "drop_speaker")
 REPEATED_TEXT = ("keep", "leave_out")
@@ -29,7 +29,8 @@ class FoldConfig:
 
     `validation` says who validates the fold that tests speaker, group or session k:
     next_speaker (k + 1 in sorted order), paired_speaker (the other speaker of the same session),
-    next_group, next_session.
+    next_group, next_session; none: nobody does, so more speakers train. That is for systems that
+    choose nothing on validation speakers, and leaves their probabilities without a temperature.
 
     `repeated_text` says what happens to utterances whose text a part nearer to the test has too,
     letter case and punctuation aside: keep them (the audit counts them), or leave_out, so that
@@ -50,8 +51,8 @@ class FoldConfig:
             "speaker_groups": "_group",
             "leave_one_session_out": "_session",
         }[self.protocol]
-        if not self.validation.endswith(unit):
-            fitting = [v for v in VALIDATIONS if v.endswith(unit)]
+        if not self.validation.endswith((unit, "none")):
+            fitting = [v for v in VALIDATIONS if v.endswith((unit, "none"))]
             raise ValueError(
                 f"folds.validation '{self.validation}' does not fit protocol '{self.protocol}'; "
                 f"choose {' or '.join(fitting)}"

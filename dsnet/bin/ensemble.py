@@ -51,7 +51,8 @@ def main() -> None:
         with locked(folder):
             uar = write_run(folder, spec, members, task)
         sizes = ", ".join(f"{len(runs)} of {runs[0].info['system']}" for runs in members)
-        print(f"fold {fold}: {sizes}; validation UAR {100 * uar:.1f}", flush=True)
+        validated = "" if uar is None else f"; validation UAR {100 * uar:.1f}"
+        print(f"fold {fold}: {sizes}{validated}", flush=True)
 
 
 def find_member(folder: Path, task: TaskData) -> StoredRun:
@@ -71,8 +72,8 @@ def find_member(folder: Path, task: TaskData) -> StoredRun:
 
 def write_run(
     folder: Path, spec: SystemSpec, members: list[list[StoredRun]], task: TaskData
-) -> float:
-    """Write an ensemble's run folder; return its UAR on validation.
+) -> float | None:
+    """Write an ensemble's run folder; return its UAR on validation, None if nobody validates.
 
     Args:
         folder: to write.
@@ -95,7 +96,7 @@ def write_run(
                     f"{runs[0].folder}/{part}; rerun stage 4 of both"
                 )
         posteriors[part] = {one.folder: table for one, (_, table) in zip(runs, tables, strict=True)}
-    labels = np.array([task.classes.index(task.utt2emo[utt]) for utt in utts["dev"]])
+    labels = np.array([task.classes.index(task.utt2emo[utt]) for utt in utts["dev"]], dtype=int)
     grouped = {
         own[0].info["system"]: [
             (posteriors["dev"][one.folder], posteriors["test"][one.folder]) for one in own
@@ -103,19 +104,20 @@ def write_run(
         for own in members
     }
     given = {utt for one in runs for utt in one.info["given"]}
-    judged = np.array([utt not in given for utt in utts["dev"]])
+    judged = np.array([utt not in given for utt in utts["dev"]], dtype=bool)
     for part, combined in zip(PARTS, combine(grouped, labels, judged), strict=True):
         write_posteriors(folder / part / "posteriors.tsv", utts[part], task.classes, combined)
         if part == "dev":
             decisions = combined[judged].argmax(1)
-    labels = labels[judged]
-    uar = float(recall_score(labels, decisions, labels=np.unique(labels), average="macro"))
-    about = describe(spec, runs, task, uar)
+    about = describe(spec, runs, task)
     write_text(folder / RUN, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
-    return uar
+    labels = labels[judged]
+    if not labels.size:
+        return None
+    return float(recall_score(labels, decisions, labels=np.unique(labels), average="macro"))
 
 
-def describe(spec: SystemSpec, runs: list[StoredRun], task: TaskData, uar: float) -> dict[str, Any]:
+def describe(spec: SystemSpec, runs: list[StoredRun], task: TaskData) -> dict[str, Any]:
     """Return run.json of an ensemble.
 
     Raises:

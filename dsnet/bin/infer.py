@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dsnet.bin import run
 from dsnet.bin.job import Job, job_parser, make_job
 from dsnet.errors import ConfigError
@@ -45,6 +47,7 @@ from dsnet.training.inference import Predictions, predict, write_embeddings
 from dsnet.training.loop import MODEL
 from dsnet.training.normalisation import Normalisation, Pools, Voice, voice_of
 
+NONE = np.empty((0, 0))
 MATCHES = ("none", "corpus", "speaker")
 FACTS = (  # what run.json repeats of train.json, if it is there
     "num_parameters", "inference_parameters", "epochs", "selection", "selected_epoch", "seconds",
@@ -216,6 +219,9 @@ def test(
         del parts["train"]
     all_given: set[str] = set()
     for part, utts in parts.items():
+        if not utts:  # nobody validates
+            write_posteriors(folder / part / "posteriors.tsv", [], own.task.classes, NONE)
+            continue
         side = tested if part == "test" else own
         matched = match if part == "test" else "none"
         found, heard = model.predict(side, utts, enrolment, matched, seen=part == "train")

@@ -32,6 +32,7 @@ from dsnet.systems import build_system, check_enrolment, code_digest, find_syste
 from dsnet.systems.catalog import SystemSpec, resolve
 from dsnet.task import TaskConfig
 from dsnet.training.checkpoint import config_values
+from dsnet.training.data import require_no_validation
 from dsnet.training.enrolment import parse_enrolment
 
 
@@ -51,7 +52,7 @@ def main() -> None:
     specs = all_specs(args.systems.split())
     trained = [spec for spec in specs if spec.config is not None]
     for spec in trained:
-        check_system(spec)
+        check_system(spec, task)
     check_enrolments(args.enrolments.split(), trained)
     for spec in trained:
         announce(spec, recipe.exp(args.task) / spec.name, args.seeds.split(), args.folds.split())
@@ -94,8 +95,10 @@ def all_specs(names: list[str], recipe: Path = Path()) -> list[SystemSpec]:
     return list(specs.values())
 
 
-def check_system(spec: SystemSpec) -> None:
+def check_system(spec: SystemSpec, task: TaskConfig) -> None:
     """Build a system for the features that it is to read; its control must be there too.
+
+    One that is chosen by validation speakers needs a task that has some.
 
     Raises:
         DsnetError: says what does not fit, or which package is missing.
@@ -106,6 +109,8 @@ def check_system(spec: SystemSpec) -> None:
         extractor = build_extractor(config.features)
         build_front_end(config.augment, extractor, vars(extractor.config))
         build_system(config, extractor, num_classes=2, num_speakers=2)
+        if task.folds.validation == "none":
+            require_no_validation(config)
         if spec.control is not None:
             resolve(spec.control)
     except DsnetError as error:

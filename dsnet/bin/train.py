@@ -95,22 +95,21 @@ def train_network(job: Job, data: FoldData) -> dict[str, Any]:
         def report(entry: dict) -> None:
             curves.write(entry)
             bar.update()
-            loss, uar = entry["train"]["loss"], entry["dev"]["uar"]
-            bar.set_postfix(loss=f"{loss:.3f}", dev_uar=f"{100 * uar:.1f}")
+            loss, dev = f"{entry['train']['loss']:.3f}", in_words(entry["dev"])
+            bar.set_postfix_str(f"loss {loss}{dev}")
             if bar.disable:
                 print(
-                    f"epoch {entry['epoch']}/{bar.total}  loss {loss:.3f}  "
-                    f"validation UAR {100 * uar:.1f}  {entry['seconds']:.1f} s",
+                    f"epoch {entry['epoch']}/{bar.total}  loss {loss}{dev}  "
+                    f"{entry['seconds']:.1f} s",
                     flush=True,
                 )
 
         progress = trainer.run(report)
     selected = progress.history[trainer.selected_epoch - 1]
     seconds = sum(entry["seconds"] for entry in progress.history)  # those before a kill too
-    uar = selected["dev"]["uar"]
     print(
-        f"fold {job.fold}: {progress.epoch} epochs; epoch {trainer.selected_epoch} is kept, "
-        f"validation UAR {100 * uar:.1f}"
+        f"fold {job.fold}: {progress.epoch} epochs; epoch {trainer.selected_epoch} is kept"
+        f"{in_words(selected['dev'])}"
     )
     return {
         "num_parameters": trainer.num_parameters,
@@ -118,10 +117,15 @@ def train_network(job: Job, data: FoldData) -> dict[str, Any]:
         "epochs": progress.epoch,
         "selection": job.config.train.select,
         "selected_epoch": trainer.selected_epoch,
-        "dev_uar": uar,
+        "dev_uar": selected["dev"].get("uar"),
         "seconds": seconds,
         "seconds_per_epoch": seconds / progress.epoch,
     }
+
+
+def in_words(dev: dict[str, float]) -> str:
+    """Return how well validation speakers are told, to go on with; nothing if there are none."""
+    return f"  validation UAR {100 * dev['uar']:.1f}" if dev else ""
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References)
                 "choose a protocol that trains on more speakers, or leave the class out of the task"
             )
         for part in ("dev", "test"):
-            if absent[part]:
+            if absent[part] and fold.parts()[part]:
                 warnings.append(f"fold {name}: {part} has no {', '.join(absent[part])}")
     _check_tested_once(folds, tables.utt2emo)
     groups = same_audio(tables.utt2hash)

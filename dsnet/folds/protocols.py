@@ -18,6 +18,7 @@ _VALIDATED = {
     "paired_speaker": "the other speaker of the same session validates",
     "next_group": "the next group validates",
     "next_session": "the next session in sorted order validates",
+    "none": "nobody validates",
 }
 
 
@@ -72,16 +73,21 @@ def make_folds(
     else:
         units = {speaker: [speaker] for speaker in speakers}
     names = list(units)
-    if len(names) < 3:
+    least, why = 3, "test, validate and train"
+    if config.validation == "none":
+        least, why = 2, "test and train"
+    if len(names) < least:
         raise FoldError(
-            f"protocol {config.protocol} needs 3 or more to test, validate and train; "
+            f"protocol {config.protocol} needs {least} or more to {why}; "
             f"the task has {len(names)}: {', '.join(names)}"
         )
+    dev: dict[str, list[str]] = dict.fromkeys(names, [])
     if config.validation == "paired_speaker":
         partner = _partners(_sessions(speakers, spk2sessions))
-    else:
-        partner = dict(zip(names, names[1:] + names[:1], strict=True))
-    return {name: _fold(utt2spk, units[name], units[partner[name]]) for name in names}
+        dev = {name: units[partner[name]] for name in names}
+    elif config.validation != "none":
+        dev = {name: units[after] for name, after in zip(names, names[1:] + names[:1], strict=True)}
+    return {name: _fold(utt2spk, units[name], dev[name]) for name in names}
 
 
 def _fold(utt2spk: Mapping[str, str], test: list[str], dev: list[str]) -> Fold:

@@ -26,6 +26,7 @@ class TaskData:
             They need not be utterances of the task.
         reference_utterances: the neutral utterances that serve some utterance as reference.
         neutral2spk: speaker of every neutral utterance to choose from, in file order.
+        is_validated: whether anybody validates.
         digest: identifies classes, utterances, folds, neutrals and references as they are now.
     """
 
@@ -37,6 +38,7 @@ class TaskData:
     references: dict[str, list[str]]
     reference_utterances: set[str]
     neutral2spk: dict[str, str]
+    is_validated: bool
     digest: str
 
     @classmethod
@@ -72,6 +74,7 @@ class TaskData:
             references=references,
             reference_utterances=reference_utterances,
             neutral2spk=neutral2spk,
+            is_validated=task["protocol"]["validation"] != "none",
             digest=task_digest(task_dir, task["classes"]),
         )
 
@@ -115,9 +118,12 @@ class TaskData:
                         "a speaker belongs to one part"
                     )
             parts[part] = [fields[0] for _, fields in rows]
-            if not parts[part] or len(set(parts[part])) < len(parts[part]):
+            wanted = part != "dev" or self.is_validated
+            if bool(rows) != wanted or len(set(parts[part])) < len(parts[part]):
+                found = "empty" if wanted else "not empty, though nobody validates"
                 raise FoldError(
-                    f"{self.task_dir}/fold_{name}/{part}: empty, or an utterance stands there twice"
+                    f"{self.task_dir}/fold_{name}/{part}: {found}, or an utterance stands there "
+                    "twice"
                 )
         return Fold(**parts)
 

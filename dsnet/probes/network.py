@@ -82,13 +82,18 @@ def probe_network(
         ScoringError: files of stage 4 that are missing or do not fit the fold.
     """
     fold = task.fold(fold_name)
-    train, dev, test = (
-        read_embeddings(fold_dir / part / "embeddings.npz", utts)
+    sides = {
+        part: read_embeddings(fold_dir / part / "embeddings.npz", utts)
         for part, utts in fold.parts().items()
-    )
+        if utts  # perhaps nobody validates
+    }
+    train = sides.pop("train")
     held_out = Embeddings(
-        dev.utt_ids + test.utt_ids,
-        {part: np.concatenate([dev.arrays[part], test.arrays[part]]) for part in test.arrays},
+        [utt for side in sides.values() for utt in side.utt_ids],
+        {
+            part: np.concatenate([side.arrays[part] for side in sides.values()])
+            for part in train.arrays
+        },
     )
     rows = _in_pairs(len(held_out.utt_ids))
     pairs = pair_up([held_out.utt_ids[row] for row in rows], labels)
@@ -107,10 +112,9 @@ def probe_network(
         s, e = held_out.arrays["s"], held_out.arrays["e"]
         similarity = compare(s, e, rng)
         if recombine is not None:
-            sides = (("dev", dev), ("test", test))
             decisions = [
                 _decisions(fold_dir / name / "posteriors.tsv", side.utt_ids, task.classes)
-                for name, side in sides
+                for name, side in sides.items()
             ]
             swap = swap_test(recombine, s[rows], e[rows], np.concatenate(decisions)[rows], rng)
     return {

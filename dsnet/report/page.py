@@ -310,7 +310,7 @@ def _folds(summary: dict[str, Any]) -> list[str]:
         [
             name,
             ", ".join(fold["test_speakers"]),
-            ", ".join(fold["dev_speakers"]),
+            ", ".join(fold["dev_speakers"]) or DASH,
             str(fold["num_scored"]),
             *(percent(scores["uar_by_fold"].get(name)) for scores in systems.values()),
         ]

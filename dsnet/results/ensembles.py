@@ -20,9 +20,10 @@ def combine(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the posteriors of an ensemble on validation and test utterances.
 
-    Every run is first brought to its own validation temperature, so that systems which are sure of
-    themselves do not outvote the others; then log posteriors are averaged, over the runs of a
-    system and over systems. There is nothing to choose, and test labels are not seen.
+    Every run is first brought to its own validation temperature (if anybody validates), so that
+    systems which are sure of themselves do not outvote the others; then log posteriors are
+    averaged, over the runs of a system and over systems. There is nothing to choose, and test
+    labels are not seen.
 
     Args:
         members: for each system its runs, each with (N_dev, K) and (N_test, K) posteriors.
@@ -33,7 +34,9 @@ def combine(
     for runs in members.values():
         logs = []
         for dev, test in runs:
-            temperature = fit_temperature(dev[judged], dev_labels[judged])
+            temperature = 1.0
+            if judged.any():
+                temperature = fit_temperature(dev[judged], dev_labels[judged])
             logs.append([_log(apply_temperature(part, temperature)) for part in (dev, test)])
         systems.append([np.mean(part, axis=0) for part in zip(*logs, strict=True)])
     dev, test = (np.mean(part, axis=0) for part in zip(*systems, strict=True))

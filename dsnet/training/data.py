@@ -64,6 +64,8 @@ def load_training_data(
     task = TaskData.load(recipe.task(task_name))
     store = FeatureStore.open(recipe.features(config.features))
     fold, system = task.fold(fold_name), find_system(config)
+    if not fold.dev:
+        require_no_validation(config)
     heard = set(fold.train)  # a fold may leave utterances of its training speakers out
     references = {
         utt: [ref for ref in task.references[utt] if ref in heard or ref not in task.utt2spk]
@@ -97,7 +99,7 @@ def load_training_data(
         voice = voice_of(frames, list(trained.values()), front_end, shrinks(config.enrolment))
         normalisation = Normalisation(frames, parts, voice, front_end, scales(config.enrolment))
     dev = [utt for utt in fold.dev if utt not in unscored]
-    if not dev:
+    if fold.dev and not dev:
         raise TrainingError(
             f"fold {fold_name}: the system is given all {len(fold.dev)} validation utterances, so "
             "that none is left to be judged. Choose a smaller enrolment.count"
@@ -118,6 +120,20 @@ def load_training_data(
         classes=task.classes,
         task_digest=task.digest,
     )
+
+
+def require_no_validation(config: SystemConfig) -> None:
+    """Raise TrainingError for a network whose training looks at validation speakers."""
+    train = config.train
+    wanted = {"select": "last", "stop_after": 0}
+    wrong = [f"{key} {getattr(train, key)}" for key in wanted if getattr(train, key) != wanted[key]]
+    wrong += ["schedule plateau"] * (train.schedule == "plateau")
+    if find_system(config).is_network and wrong:
+        raise TrainingError(
+            "nobody validates in this task (folds.validation none), but the system's config has "
+            f"train.{', train.'.join(wrong)}, which look at validation speakers. Set select last, "
+            "stop_after 0 and schedule one_cycle or constant, or choose another folds.validation"
+        )
 
 
 def max_frames(config: SystemConfig, frames: Frames) -> int:

@@ -41,8 +41,15 @@ def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[s
     log = system.fit(values, labels, speakers, seed)
     checkpoint.save(folder / MODEL, {**about, "model": system.state_dict()})
     write_text(folder / LOG, "".join(json.dumps(entry) + "\n" for entry in log))
-    found = predict(system, data.frames, data.dev, {}, config, data.normalisation).logits.argmax(1)
-    dev_labels = [data.labels[utt] for utt in data.dev]
+    dev_uar = None
+    if data.dev:
+        found = predict(system, data.frames, data.dev, {}, config, data.normalisation).logits
+        dev_labels = [data.labels[utt] for utt in data.dev]
+        dev_uar = float(
+            recall_score(
+                dev_labels, found.argmax(1), labels=sorted(set(dev_labels)), average="macro"
+            )
+        )
     chosen = next(entry for entry in log if entry["chosen"])
     info = data.frames.info
     layers = info.config.get("layers") or list(range(info.num_layers))
@@ -58,9 +65,7 @@ def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[s
         "C": chosen["C"],
         "layers": [layers[place] for place in chosen["layers"]],
         "cross_validation_uar": chosen["uar"],
-        "dev_uar": float(
-            recall_score(dev_labels, found, labels=sorted(set(dev_labels)), average="macro")
-        ),
+        "dev_uar": dev_uar,
         "seconds": time.perf_counter() - begin,
     }
 

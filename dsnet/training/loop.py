@@ -132,7 +132,7 @@ class Trainer:
             for schedule in self.schedules.values():
                 if isinstance(schedule, ReduceLROnPlateau):
                     schedule.step(dev["uar"])
-            if dev["uar"] > progress.best_uar:
+            if dev and dev["uar"] > progress.best_uar:
                 progress.best_uar, progress.best_epoch = dev["uar"], progress.epoch
             entry = {
                 "epoch": progress.epoch,
@@ -207,7 +207,10 @@ class Trainer:
             )
 
     def _validate(self) -> dict[str, float]:
+        """Return loss, UAR and WAR of the validation speakers; nothing if nobody validates."""
         data = self.data
+        if not data.dev:
+            return {}
         labels = torch.tensor([data.labels[u] for u in data.dev])
         with self._precision():
             logits = predict(

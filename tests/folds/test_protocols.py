@@ -28,6 +28,26 @@ def test_leave_one_speaker_out_by_hand():
     assert folds["d"].dev == ["a-1", "a-2"]  # after the last comes the first
 
 
+@pytest.mark.parametrize(
+    ("protocol", "groups", "tested"),
+    [
+        ("leave_one_speaker_out", 0, ["a", "b", "c", "d"]),
+        ("speaker_groups", 3, ["ad", "b", "c"]),
+        ("leave_one_session_out", 0, ["ab", "cd"]),  # two are enough
+    ],
+)
+def test_where_nobody_validates_all_others_train(protocol, groups, tested):
+    config = FoldConfig(protocol, "none", groups)
+    config.check()
+    sessions = {"a": ["1"], "b": ["1"], "c": ["2"], "d": ["2"]}
+    folds = make_folds(config, TWO_EACH, sessions, {})
+    assert [speakers(fold.test) for fold in folds.values()] == tested
+    for fold in folds.values():
+        assert fold.dev == []
+        assert sorted([*fold.train, *fold.test]) == sorted(TWO_EACH)
+    assert "nobody validates" in in_words(config)
+
+
 def test_paired_speaker_validates_within_the_session():
     config = FoldConfig(validation="paired_speaker")
     sessions = {"a": ["2"], "c": ["2", "2"], "b": ["1"], "d": ["1"]}

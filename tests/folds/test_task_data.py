@@ -22,7 +22,13 @@ FILES = {
     "fold_b/train": "a1\na2\n",
     "fold_b/dev": "c1\n",
     "fold_b/test": "b1\n",
-    "task.json": json.dumps({"classes": ["y", "x"], "references": {"fallback_speakers": []}}),
+    "task.json": json.dumps(
+        {
+            "classes": ["y", "x"],
+            "protocol": {"validation": "next_speaker"},
+            "references": {"fallback_speakers": []},
+        }
+    ),
 }
 
 
@@ -128,3 +134,12 @@ def test_broken_fold_is_named(task_dir, part, text, message):
 def test_unknown_fold(task_dir):
     with pytest.raises(FoldError, match="no fold 'c'; folds are a b"):
         TaskData.load(task_dir).fold("c")
+
+
+def test_a_part_that_should_be_empty_is(task_dir):
+    path = task_dir / "task.json"
+    path.write_text(path.read_text().replace("next_speaker", "none"))
+    with pytest.raises(FoldError, match="fold_a/dev: not empty, though nobody validates"):
+        TaskData.load(task_dir).fold("a")
+    (task_dir / "fold_a" / "dev").write_text("")
+    assert TaskData.load(task_dir).fold("a").dev == []

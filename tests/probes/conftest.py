@@ -47,7 +47,11 @@ def write_task(task_dir: Path) -> TaskData:
         path = task_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{key} {value}".strip() + "\n" for key, value in table.items()))
-    task = {"classes": CLASSES, "references": {"fallback_speakers": []}}
+    task = {
+        "classes": CLASSES,
+        "protocol": {"validation": "next_speaker"},
+        "references": {"fallback_speakers": []},
+    }
     (task_dir / "task.json").write_text(json.dumps(task))
     return TaskData.load(task_dir)
 

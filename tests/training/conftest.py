@@ -117,7 +117,14 @@ def write_stages():
     """
 
     def write(
-        folder, repeated_text="keep", count=2, speakers="abc", takes=2, spread=0.0, noise=0.1
+        folder,
+        repeated_text="keep",
+        count=2,
+        speakers="abc",
+        takes=2,
+        spread=0.0,
+        noise=0.1,
+        validation="next_speaker",
     ):
         corpus = [
             SupervisionSegment(
@@ -137,7 +144,7 @@ def write_stages():
         task = TaskConfig(
             classes=["neutral", "happy"],
             label_map={"N": "neutral", "H": "happy"},
-            folds=FoldConfig(repeated_text=repeated_text),
+            folds=FoldConfig(repeated_text=repeated_text, validation=validation),
             references=ReferenceConfig("N", count=count),
         )
         recipe = Recipe(folder)

@@ -35,6 +35,7 @@ def task():
         references={utt: ["aN4"] if utt[0] == "a" and utt != "aN4" else [] for utt in utt2emo},
         reference_utterances={"aN4"},
         neutral2spk={utt: utt[0] for utt in ("aN1", "aN2", "aN4", "aN9", "bN1")},
+        is_validated=True,
         digest="",
     )
 

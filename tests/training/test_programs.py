@@ -93,6 +93,36 @@ def test_a_fold_is_trained_and_inferred(recipe, run, kind):
             assert utterances(posteriors) == utt_ids
 
 
+@pytest.mark.parametrize("kind", SYSTEMS)
+def test_where_nobody_validates_all_others_train(recipe, run, write_stages, kind):
+    write_stages(recipe.folder, speakers="abcd", validation="none")
+    last = "train.select=last,train.stop_after=0,train.schedule=constant"
+    name = f"{kind}@{last}"
+    folder = run(train.main, name)
+    trained = said_in(folder / "train.json")
+    assert (trained["num_train"], trained["num_dev"], trained["dev_uar"]) == (12, 0, None)
+    run(infer.main, name)
+    assert utterances(folder / "dev" / "posteriors.tsv") == []
+    assert {utt[0] for utt in utterances(folder / "test" / "posteriors.tsv")} == {"a"}
+    if SYSTEMS[kind].is_network:
+        assert len(np.load(folder / "train" / "embeddings.npz")["utt_ids"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ("train.select=last,train.stop_after=0", "train.schedule plateau"),
+        ("train.schedule=constant", "train.select best, train.stop_after 20"),
+    ],
+)
+def test_what_is_chosen_by_validation_speakers_needs_some(
+    recipe, run, write_stages, changes, named
+):
+    write_stages(recipe.folder, speakers="abcd", validation="none")
+    with pytest.raises(TrainingError, match=named):
+        run(train.main, f"base@{changes}")
+
+
 def test_run_json_says_what_was_tested_on_what(recipe, run):
     name = f"base@{NEUTRAL},train.max_epochs=1"
     folder = run(train.main, name)

@@ -39,8 +39,7 @@ def draw_figures(results: Results, summary: dict[str, Any], folder: Path) -> lis
     ]
     figures += [draw_speakers(panel, summary, folder) for panel in find_panels(summary)]
     figures += [draw_sweep(sweep, summary, folder) for sweep in find_sweeps(summary)]
-    if any("e" in probed["parts"] for probed in summary["probes"].values()):
-        figures.append(draw_probes(summary, folder))
+    figures += [figure for figure in [draw_probes(summary, folder)] if figure]
     if summary["calibration"]:
         figures.append(draw_reliability(summary, folder))
     figures.append(draw_confusions(summary, folder))

@@ -32,28 +32,23 @@ def draw_curves(systems: Sequence[SystemResults], num_classes: int, folder: Path
     logs = {name: pairs for name, pairs in logs.items() if pairs}
     if not logs:
         return None
+    validated = any(log[0]["dev"] for pairs in logs.values() for _, log in pairs)
     canvas = new_canvas(WIDTH, 1.55 * len(logs) + 0.9)
-    grid = canvas.subplots(len(logs), 2, squeeze=False, sharex="row")
-    for (left, right), (name, pairs) in zip(grid, logs.items(), strict=True):
+    grid = canvas.subplots(len(logs), 2 if validated else 1, squeeze=False, sharex="row")
+    for row, (name, pairs) in zip(grid, logs.items(), strict=True):
         losses = [[entry["train"]["loss"] for entry in log] for _, log in pairs]
-        uars = [[100 * entry["dev"]["uar"] for entry in log] for _, log in pairs]
-        _draw_lines(left, losses)
-        _draw_lines(right, uars)
-        for uar, (run, _) in zip(uars, pairs, strict=True):
-            epoch = run.info["training"]["selected_epoch"]
-            if run.info["training"]["selection"] == "best":  # the last epoch needs no mark
-                dot = dict(color="black", markersize=3, label="epoch that was tested")
-                right.plot(epoch, uar[epoch - 1], "o", **dot)
-        draw_chance(right, num_classes)
-        left.set_ylabel(name, fontsize=8)
+        _draw_lines(row[0], losses)
+        row[0].set_ylabel(name, fontsize=8)
         if min(map(min, losses)) >= 0:
-            left.set_ylim(bottom=0)
-        right.set_ylim(0, 100)
-        for axes in (left, right):
+            row[0].set_ylim(bottom=0)
+        if validated:
+            _draw_validation(row[1], pairs, num_classes)
+        for axes in row:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             tidy(axes)
-    grid[0][0].set_title("Training loss (sum of all terms)", fontsize=10)
-    grid[0][1].set_title("UAR of the validation speakers in percent", fontsize=10)
+    titles = ["Training loss (sum of all terms)", "UAR of the validation speakers in percent"]
+    for axes, title in zip(grid[0], titles, strict=False):
+        axes.set_title(title, fontsize=10)
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
     legend_below(canvas)
@@ -65,6 +60,18 @@ def draw_curves(systems: Sequence[SystemResults], num_classes: int, folder: Path
         "mean of those still in training, as long as half of them are; a falling loss under a flat "
         "validation UAR is overfitting. Losses of different systems have different terms.",
     )
+
+
+def _draw_validation(axes: Axes, pairs: list[tuple[Run, Log]], num_classes: int) -> None:
+    uars = [[100 * entry["dev"]["uar"] for entry in log] for _, log in pairs]
+    _draw_lines(axes, uars)
+    for uar, (run, _) in zip(uars, pairs, strict=True):
+        epoch = run.info["training"]["selected_epoch"]
+        if run.info["training"]["selection"] == "best":  # the last epoch needs no mark
+            dot = dict(color="black", markersize=3, label="epoch that was tested")
+            axes.plot(epoch, uar[epoch - 1], "o", **dot)
+    draw_chance(axes, num_classes)
+    axes.set_ylim(0, 100)
 
 
 def _read_logs(system: SystemResults) -> list[tuple[Run, Log]]:

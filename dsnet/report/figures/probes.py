@@ -10,16 +10,24 @@ from dsnet.report.system_tables import label
 SHOWN = "speaker_same_emotion"  # of VERIFICATIONS: other pairs differ in emotion more than in voice
 
 
-def draw_probes(summary: dict[str, Any], folder: Path) -> Figure:
-    """Draw UAR over the error of telling by e who speaks, a mark a system."""
+def draw_probes(summary: dict[str, Any], folder: Path) -> Figure | None:
+    """Draw UAR over the error of telling by e who speaks, a mark a system; None if there is none.
+
+    One speaker alone cannot be told from others, as where a fold tests one and nobody validates.
+    """
+    probed = {n: found for n, found in summary["probes"].items() if "e" in found["parts"]}
+    marks = {
+        name: (found["parts"]["e"][SHOWN]["eer"], summary["systems"][name][HEADLINE]["uar"])
+        for name, found in probed.items()
+    }
+    marks = {
+        name: mark for name, mark in marks.items() if all(m["estimate"] is not None for m in mark)
+    }
+    if not marks:
+        return None
     canvas = new_canvas(0.75 * WIDTH, 3.9)
     axes = canvas.add_subplot()
-    probed = {n: found for n, found in summary["probes"].items() if "e" in found["parts"]}
-    for number, (name, found) in enumerate(probed.items()):
-        speaker = found["parts"]["e"][SHOWN]["eer"]
-        uar = summary["systems"][name][HEADLINE]["uar"]
-        if speaker["estimate"] is None or uar["estimate"] is None:
-            continue
+    for number, (name, (speaker, uar)) in enumerate(marks.items()):
         x, y = 100 * speaker["estimate"], 100 * uar["estimate"]
         colour = COLOURS[number % len(COLOURS)]
         if speaker["low"] is not None:
