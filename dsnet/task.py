@@ -58,12 +58,22 @@ class FoldConfig:
                 f"choose {' or '.join(fitting)}"
             )
         grouped = self.protocol == "speaker_groups"
-        if (grouped and self.num_groups < 3) or (not grouped and self.num_groups):
+        if (grouped and self.num_groups < self.least) or (not grouped and self.num_groups):
             raise ValueError(
-                "folds.num_groups must be 3 or more (test, validation, training) for protocol "
+                f"folds.num_groups must be {self.least} or more ({self.sides}) for protocol "
                 f"speaker_groups and left out otherwise; found {self.num_groups} with "
                 f"{self.protocol}"
             )
+
+    @property
+    def sides(self) -> str:
+        """Say what speakers are for."""
+        return "test, training" if self.validation == "none" else "test, validation, training"
+
+    @property
+    def least(self) -> int:
+        """Return how many speakers, groups or sessions there must be: one for each side."""
+        return len(self.sides.split(", "))
 
 
 @dataclass

@@ -47,7 +47,6 @@ from dsnet.training.inference import Predictions, predict, write_embeddings
 from dsnet.training.loop import MODEL
 from dsnet.training.normalisation import Normalisation, Pools, Voice, voice_of
 
-NONE = np.empty((0, 0))
 MATCHES = ("none", "corpus", "speaker")
 FACTS = (  # what run.json repeats of train.json, if it is there
     "num_parameters", "inference_parameters", "epochs", "selection", "selected_epoch", "seconds",
@@ -220,7 +219,8 @@ def test(
     all_given: set[str] = set()
     for part, utts in parts.items():
         if not utts:  # nobody validates
-            write_posteriors(folder / part / "posteriors.tsv", [], own.task.classes, NONE)
+            table = folder / part / "posteriors.tsv"
+            write_posteriors(table, [], own.task.classes, np.empty((0, 0)))
             continue
         side = tested if part == "test" else own
         matched = match if part == "test" else "none"

@@ -73,12 +73,9 @@ def make_folds(
     else:
         units = {speaker: [speaker] for speaker in speakers}
     names = list(units)
-    least, why = 3, "test, validate and train"
-    if config.validation == "none":
-        least, why = 2, "test and train"
-    if len(names) < least:
+    if len(names) < config.least:
         raise FoldError(
-            f"protocol {config.protocol} needs {least} or more to {why}; "
+            f"protocol {config.protocol} needs {config.least} or more ({config.sides}); "
             f"the task has {len(names)}: {', '.join(names)}"
         )
     dev: dict[str, list[str]] = dict.fromkeys(names, [])

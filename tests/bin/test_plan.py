@@ -161,3 +161,11 @@ def test_a_missing_package_is_said_before_the_stages(make_plan, monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
     with pytest.raises(ConfigError, match=r"system vectors: openSMILE.*pip install -e '.\[opens"):
         make_plan("vectors")
+
+
+def test_a_system_that_needs_validation_speakers_is_named_where_there_are_none(make_plan):
+    options = "--task", "2class@folds.validation=none"
+    with pytest.raises(ConfigError, match="system two: nobody validates .*train.select best"):
+        make_plan("two", *options)
+    fitting = "two@train.select=last,train.stop_after=0,train.schedule=one_cycle"
+    assert make_plan(f"{fitting} vectors", *options)[0][0].startswith("network two@")

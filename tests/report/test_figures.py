@@ -1,5 +1,6 @@
 """Figures: which are drawn, how large they are, and what a map does with odd embeddings."""
 
+import json
 import re
 import shutil
 
@@ -14,6 +15,7 @@ from dsnet.report.figures.curves import draw_curves
 from dsnet.report.figures.embeddings import embedding_map, layout
 from dsnet.report.figures.matrices import draw_matrices
 from dsnet.report.figures.plotting import file_stem
+from dsnet.report.figures.probes import draw_probes
 from dsnet.report.figures.speakers import LABEL_HEIGHT, _spread, find_panels
 from dsnet.report.figures.systems import find_sweeps
 from dsnet.report.summary import summarise
@@ -148,6 +150,33 @@ def test_curves_of_different_lengths_and_of_svms(results, tmp_path):
     for run in system.runs:
         (run.folder / "log.jsonl").unlink()
     assert draw_curves([system], 4, tmp_path) is None
+
+
+def test_curves_have_one_panel_where_nobody_validates(results, tmp_path):
+    system = results.systems[0]
+
+    def panels(folder):
+        """Count the vertical axes: columns of pixels that are nearly all dark."""
+        draw_curves([system], 4, folder)
+        dark = (imread(folder / "learning.png")[:, :, :3] < 0.3).all(2)
+        tall = dark.sum(0) > 0.3 * len(dark)
+        return int((tall[1:] & ~tall[:-1]).sum())
+
+    assert panels(tmp_path / "two") == 2
+    for run in system.runs:
+        path = run.folder / "log.jsonl"
+        entries = [json.loads(line) | {"dev": {}} for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    assert panels(tmp_path / "one") == 1
+
+
+def test_no_mark_no_figure_of_probes(results, tmp_path):
+    """One held-out speaker cannot be told from others."""
+    eer = dict.fromkeys(EER["eer"])
+    unknown = PROBED | {"parts": {"e": {"speaker_same_emotion": {"eer": eer}}}}
+    summary = summarise(results, 0) | {"probes": {"dsnet": unknown}}
+    assert draw_probes(summary, tmp_path) is None
+    assert draw_probes(summary | {"probes": {"dsnet": PROBED}}, tmp_path) is not None
 
 
 def test_a_broken_log_is_named(results, tmp_path):

@@ -57,3 +57,13 @@ def test_what_a_member_was_given_does_not_count_for_its_temperature():
     found = combine({"a": [(a, a)]}, wrong, judged)[1]
     assert found == pytest.approx(combine({"a": [(a, a)]}, labels, judged)[1], abs=1e-12)
     assert found != pytest.approx(combine({"a": [(a, a)]}, wrong, labels >= 0)[1], abs=1e-3)
+
+
+def test_where_nobody_validates_members_are_as_they_are():
+    """Log posteriors are averaged: (0.9 * 0.4)^(1/2) = 0.6, (0.1 * 0.6)^(1/2) = 0.245."""
+    none = np.empty((0, 2))
+    a, b = np.array([[0.9, 0.1]]), np.array([[0.4, 0.6]])
+    empty = np.array([], dtype=int)
+    dev, test = combine({"a": [(none, a)], "b": [(none, b)]}, empty, empty.astype(bool))
+    assert dev.shape == (0, 2)
+    assert test[0] == pytest.approx([0.6 / 0.84495, 0.24495 / 0.84495], abs=1e-5)

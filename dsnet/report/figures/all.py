@@ -39,7 +39,9 @@ def draw_figures(results: Results, summary: dict[str, Any], folder: Path) -> lis
     ]
     figures += [draw_speakers(panel, summary, folder) for panel in find_panels(summary)]
     figures += [draw_sweep(sweep, summary, folder) for sweep in find_sweeps(summary)]
-    figures += [figure for figure in [draw_probes(summary, folder)] if figure]
+    probes = draw_probes(summary, folder)
+    if probes is not None:
+        figures.append(probes)
     if summary["calibration"]:
         figures.append(draw_reliability(summary, folder))
     figures.append(draw_confusions(summary, folder))

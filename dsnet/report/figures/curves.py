@@ -38,7 +38,8 @@ def draw_curves(systems: Sequence[SystemResults], num_classes: int, folder: Path
     for row, (name, pairs) in zip(grid, logs.items(), strict=True):
         losses = [[entry["train"]["loss"] for entry in log] for _, log in pairs]
         _draw_lines(row[0], losses)
-        row[0].set_ylabel(name, fontsize=8)
+        row[0].set_title(name, fontsize=9, loc="left", fontweight="bold")
+        row[0].set_ylabel("training loss")
         if min(map(min, losses)) >= 0:
             row[0].set_ylim(bottom=0)
         if validated:
@@ -46,9 +47,6 @@ def draw_curves(systems: Sequence[SystemResults], num_classes: int, folder: Path
         for axes in row:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             tidy(axes)
-    titles = ["Training loss (sum of all terms)", "UAR of the validation speakers in percent"]
-    for axes, title in zip(grid[0], titles, strict=False):
-        axes.set_title(title, fontsize=10)
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
     legend_below(canvas)
@@ -58,7 +56,8 @@ def draw_curves(systems: Sequence[SystemResults], num_classes: int, folder: Path
         "Learning curves",
         "A row is a system, a thin line one network of it (a fold and seed), the thick line the "
         "mean of those still in training, as long as half of them are; a falling loss under a flat "
-        "validation UAR is overfitting. Losses of different systems have different terms.",
+        "validation UAR is overfitting. The loss is the sum of all terms, which differ from system "
+        "to system.",
     )
 
 
@@ -72,6 +71,7 @@ def _draw_validation(axes: Axes, pairs: list[tuple[Run, Log]], num_classes: int)
             axes.plot(epoch, uar[epoch - 1], "o", **dot)
     draw_chance(axes, num_classes)
     axes.set_ylim(0, 100)
+    axes.set_ylabel("validation UAR in %")
 
 
 def _read_logs(system: SystemResults) -> list[tuple[Run, Log]]:
