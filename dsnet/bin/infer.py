@@ -26,6 +26,7 @@ from dsnet.features.store import FeatureStore
 from dsnet.files import digest, locked, write_text
 from dsnet.folds.task_data import TaskData
 from dsnet.models.front_end import FrontEnd, build_front_end
+from dsnet.models.voice import Voice
 from dsnet.recipe import Recipe
 from dsnet.results.posteriors import write_posteriors
 from dsnet.systems import check_enrolment, code_digest
@@ -45,7 +46,7 @@ from dsnet.training.enrolment import (
 from dsnet.training.frames import Frames
 from dsnet.training.inference import Predictions, predict, write_embeddings
 from dsnet.training.loop import MODEL
-from dsnet.training.normalisation import Normalisation, Pools, Voice, voice_of
+from dsnet.training.normalisation import Normalisation, Pools, voice_of
 
 MATCHES = ("none", "corpus", "speaker")
 FACTS = (  # what run.json repeats of train.json, if it is there

@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor
-from torchaudio.functional import compute_deltas
 
-WINDOW = 5  # frames; Kaldi's default
+REACH = 2  # frames on both sides, a window of 5: Kaldi's default
 
 
 def with_deltas(feats: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -27,7 +26,20 @@ def with_deltas(feats: Tensor, lengths: Tensor | None = None) -> Tensor:
 
 
 def _delta(x: Tensor) -> Tensor:
-    return compute_deltas(x.transpose(1, 2), win_length=WINDOW, mode="replicate").transpose(1, 2)
+    """Return the slope of a line through each frame and its neighbours, in one unit a frame.
+
+    The same as torchaudio's compute_deltas, whose convolution with a group for each bin of each
+    utterance cannot be exported to ONNX for a batch of any size.
+    """
+    first, last = x[:, :1], x[:, -1:]
+    x = torch.cat([first.expand(-1, REACH, -1), x, last.expand(-1, REACH, -1)], 1)
+    frames = x.shape[1] - 2 * REACH
+    steps = range(1, REACH + 1)
+    rise = sum(
+        n * (x[:, REACH + n : REACH + n + frames] - x[:, REACH - n : REACH - n + frames])
+        for n in steps
+    )
+    return rise / (2 * sum(n * n for n in steps))
 
 
 def _replicate_last(x: Tensor, lengths: Tensor | None) -> Tensor:

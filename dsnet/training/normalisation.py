@@ -1,15 +1,4 @@
-"""Normalisation of the input: features as an average voice would have them.
-
-Each dimension of an utterance is shifted, and scaled, so that what was heard of its speaker has the
-mean (and deviation over time) of an average voice: what is left of a speaker's level, microphone
-and timbre is what that does not explain.
-
-A few utterances say little about a voice: their mean is as much that of what is said, and how. So
-they are believed as far as they can be: of their distance to the average voice, K utterances get
-the share K / (K + W / B), with B the variance of a dimension between speakers and W that between
-utterances of one speaker, both of the training speakers. This is the best linear estimate of a
-speaker's mean, and likewise of the logarithm of the deviation.
-Source: Efron and Morris 1973, doi 10.1080/01621459.1973.10481350.
+"""Normalisation of the input: whose voice is heard for which utterance; see models/voice.py.
 
 What is known of an utterance is mean and log deviation of each dimension over its frames, and
 utterances of a pool count alike. Of one vector an utterance the deviation is that of the pool.
@@ -24,23 +13,8 @@ import torch
 from torch import Generator, Tensor
 
 from dsnet.models.front_end import FrontEnd
+from dsnet.models.voice import Voice, measure
 from dsnet.training.frames import Frames
-
-
-@dataclass(frozen=True)
-class Voice:
-    """An average voice, (F,) each, and how much utterances say about another.
-
-    mean: of each dimension.
-    log_deviation: natural logarithm of its deviation.
-    mean_noise, deviation_noise: W / B: the number of utterances that are believed by half; 0: what
-    is heard is believed.
-    """
-
-    mean: Tensor
-    log_deviation: Tensor
-    mean_noise: Tensor
-    deviation_noise: Tensor
 
 
 @dataclass(frozen=True)
@@ -80,7 +54,9 @@ class Normalisation:
         self.vectors = frames.info.frame_shift_ms is None
         names = sorted({utt for part in parts for pool in part.pools.values() for utt in pool})
         row = {utt: i for i, utt in enumerate(names)}
-        self.known = torch.stack([_known(frames, utt, front_end) for utt in names])  # (N, 2F)
+        self.known = torch.stack(
+            [measure(frames.whole(utt), front_end) for utt in names]
+        )  # (N, 2F)
         pools = [(part, name) for part in parts for name in part.pools]
         place = {(id(part), name): i for i, (part, name) in enumerate(pools)}
         self.sizes = torch.tensor([len(part.pools[name]) for part, name in pools])  # (P,)
@@ -152,13 +128,7 @@ class Normalisation:
         if self.vectors and self.scale:
             spread = known.chunk(2, dim=2)[0].square().sum(1) / number - mean.square()
             log_deviation = spread.clamp(min=self.front_end.least_deviation**2).log() / 2
-        goal = self.voice
-        mean = torch.lerp(goal.mean.expand_as(mean), mean, number / (number + goal.mean_noise))
-        log_deviation = torch.lerp(
-            goal.log_deviation.expand_as(mean),
-            log_deviation,
-            number / (number + goal.deviation_noise),
-        )
+        mean, log_deviation = self.voice.believe(mean, log_deviation, number)
         return mean[back], log_deviation[back]
 
     def __call__(self, feats: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
@@ -168,12 +138,7 @@ class Normalisation:
             feats: (B, T, F).
             heard: mean and log deviation, (B, F) each, that `hear` returned for them.
         """
-        mean, log_deviation = heard
-        goal = self.voice
-        centred = feats.clamp(min=self.front_end.floor) - _batch(mean, feats)
-        if self.scale:
-            centred = centred * _batch((goal.log_deviation - log_deviation).exp(), feats)
-        return _batch(goal.mean[None], feats) + centred
+        return self.voice.normalise(feats, *heard, self.front_end.floor, self.scale)
 
 
 def voice_of(
@@ -192,7 +157,7 @@ def voice_of(
     vectors = frames.info.frame_shift_ms is None
     means, within, inverse_counts, total = [], 0.0, 0.0, 0
     for pool in speakers:
-        known = torch.stack([_known(frames, utt, front_end) for utt in pool])  # (n, 2F)
+        known = torch.stack([measure(frames.whole(utt), front_end) for utt in pool])  # (n, 2F)
         means.append(known.mean(0))
         if vectors:
             dim = known.shape[1] // 2
@@ -210,14 +175,3 @@ def voice_of(
     if vectors:
         deviation_noise = torch.zeros_like(mean_noise)
     return Voice(*of_speakers.mean(0).chunk(2), mean_noise, deviation_noise)
-
-
-def _known(frames: Frames, utt: str, front_end: FrontEnd) -> Tensor:
-    """Return mean and log deviation of each dimension over an utterance's frames: (2F,)."""
-    own = frames.whole(utt).float().clamp(min=front_end.floor).double().cpu()
-    deviation = own.std(0, correction=0).clamp(min=front_end.least_deviation)
-    return torch.cat([own.mean(0), deviation.log()])
-
-
-def _batch(x: Tensor, feats: Tensor) -> Tensor:
-    return x.float()[:, None].to(feats.device)

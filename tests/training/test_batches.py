@@ -9,9 +9,10 @@ import torch
 from dsnet.models.augment import AugmentConfig
 from dsnet.models.encoder import MIN_FRAMES
 from dsnet.models.front_end import SILENCE, build_front_end
+from dsnet.models.voice import Voice
 from dsnet.systems import SYSTEMS
 from dsnet.training.batches import TrainingSet
-from dsnet.training.normalisation import Normalisation, Pools, Voice
+from dsnet.training.normalisation import Normalisation, Pools
 
 NUM_BINS = 20
 VOICE = {"vocal_tract": 0.12, "gain": 3.0, "tilt": 1.0, "equaliser": 0.25}

@@ -8,7 +8,8 @@ import torch
 
 from dsnet.models.augment import AugmentConfig
 from dsnet.models.front_end import SILENCE, build_front_end
-from dsnet.training.normalisation import Normalisation, Pools, Voice, voice_of
+from dsnet.models.voice import Voice
+from dsnet.training.normalisation import Normalisation, Pools, voice_of
 
 MEAN, DEVIATION = 17.0, 3.5
 BINS = 4
