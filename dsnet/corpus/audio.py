@@ -1,27 +1,29 @@
 """Audio of utterances: read it, look for what would spoil training, hash what was decoded."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import soundfile
 from lhotse.utils import compute_num_samples
 
+from dsnet.corpus.sound import (
+    MIN_SECONDS,
+    BadAudio,
+    audio_hash,
+    check_length,
+    check_samples,
+    is_clipped,
+    mix,
+    read_from,
+    why_unreadable,
+)
 from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError
 
-MIN_SECONDS = 0.1
 OVERHANG_SECONDS = 1e-3  # a segment may end this far beyond its file: times are often rounded
-FULL_SCALE = 0.99  # of 1.0; the largest sample of 8-bit audio is 0.992
-MAX_CLIPPED = 0.01  # of the samples
 COARSE_SUBTYPES = {"PCM_S8", "PCM_U8", "DPCM_8", "ULAW", "ALAW"}
-
-
-class BadAudio(CorpusError):
-    """Audio that no system can learn from; `--drop-bad-audio true` leaves it out."""
 
 
 @dataclass(frozen=True)
@@ -53,66 +55,6 @@ class AudioFacts:
     channels_differ: bool = False
 
 
-def audio_hash(samples: np.ndarray) -> str:
-    """Return 16 hex digits that identify float32 samples: a file's wav and flac copies agree."""
-    return hashlib.sha256(np.ascontiguousarray(samples, dtype="<f4").tobytes()).hexdigest()[:16]
-
-
-def read_samples(
-    path: Path | str, channel: int | list[int] = 0, start_sample: int = 0, num_samples: int = -1
-) -> np.ndarray:
-    """Decode one channel of an audio file, or a part of it.
-
-    Args:
-        path: any file that libsndfile reads: wav, flac, ...
-        channel: from 0; several are averaged.
-        start_sample: first sample.
-        num_samples: how many; -1: to the end.
-
-    Returns:
-        (num_samples,) float32 in [-1, 1].
-
-    Raises:
-        BadAudio: missing, unreadable or shorter than asked for.
-    """
-    try:
-        with soundfile.SoundFile(path) as file:
-            return _mix(_read(file, start_sample, num_samples), channel)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise BadAudio(f"{path}: {_why_unreadable(Path(path), error)}") from error
-
-
-def _read(file: soundfile.SoundFile, start: int, num_samples: int) -> np.ndarray:
-    """Return (num_samples, channels of the file) float32."""
-    if start:
-        file.seek(start)
-    samples = file.read(num_samples, dtype="float32", always_2d=True)
-    expected = num_samples if num_samples >= 0 else file.frames - start
-    if len(samples) < expected:
-        raise BadAudio(
-            f"{file.name}: cut off: {len(samples)} of {expected} samples could be decoded"
-        )
-    return samples
-
-
-def _mix(samples: np.ndarray, channel: int | list[int]) -> np.ndarray:
-    if isinstance(channel, list):
-        # in float64, so that the order of the sum leaves no trace in the hash
-        return samples[:, channel].mean(axis=1, dtype="float64").astype("float32")
-    return np.ascontiguousarray(samples[:, channel])
-
-
-def _why_unreadable(path: Path, error: Exception) -> str:
-    if not path.exists():
-        return "no such file"
-    if path.is_dir():
-        return "is a folder"
-    if path.stat().st_size == 0:
-        return "0 bytes"
-    reason = str(error).replace(f"Error opening {str(path)!r}: ", "").rstrip(". ")
-    return f"not readable as audio ({reason})"
-
-
 def inspect(utterance: Utterance) -> AudioFacts:
     """Decode an utterance and say what its audio is like.
 
@@ -123,26 +65,19 @@ def inspect(utterance: Utterance) -> AudioFacts:
     path = Path(utterance.path)
     try:
         with soundfile.SoundFile(path) as file:
-            _check_length(path, file)
+            check_length(path, file)
             start, num_samples = _span(utterance, file)
             if num_samples < MIN_SECONDS * file.samplerate:
                 raise BadAudio(
                     f"{path}: {num_samples} samples ({num_samples / file.samplerate:.4f} s), "
                     f"shorter than {MIN_SECONDS} s"
                 )
-            channels = _read(file, start, num_samples)
+            channels = read_from(file, start, num_samples)
             channel = _channel(utterance, file.channels)
-            samples = _mix(channels, channel)
+            samples = mix(channels, channel)
     except (soundfile.SoundFileError, OSError) as error:
-        raise BadAudio(f"{path}: {_why_unreadable(path, error)}") from error
-    low, high = samples.min(), samples.max()
-    if not np.isfinite(low + high):
-        raise BadAudio(f"{path}: holds samples that are not finite (NaN or infinity)")
-    if low == high:
-        where = f" of channel {channel}" if channels.shape[1] > 1 else ""
-        raise BadAudio(f"{path}: no signal: every sample{where} is {low:g}")
-    peak = max(-low, high)
-    clipped = peak >= FULL_SCALE and (np.abs(samples) >= 0.999 * peak).mean() > MAX_CLIPPED
+        raise BadAudio(f"{path}: {why_unreadable(path, error)}") from error
+    check_samples(samples, path, f" of channel {channel}" if channels.shape[1] > 1 else "")
     return AudioFacts(
         sampling_rate=file.samplerate,
         num_channels=file.channels,
@@ -150,23 +85,11 @@ def inspect(utterance: Utterance) -> AudioFacts:
         start_sample=start,
         num_samples=num_samples,
         audio_hash=audio_hash(samples),
-        clipped=bool(clipped),
+        clipped=is_clipped(samples),
         coarse=file.subtype in COARSE_SUBTYPES,
         channel=channel,
         channels_differ=bool((channels != channels[:, :1]).any()),
     )
-
-
-def _check_length(path: Path, file: soundfile.SoundFile) -> None:
-    """Find a wav file that lost its end; libsndfile shortens such a file without a word."""
-    if file.format not in ("WAV", "WAVEX"):
-        return
-    with path.open("rb") as stream:
-        promised = int.from_bytes(stream.read(8)[4:], "little") + 8
-    there = path.stat().st_size
-    streamed = promised > 2**31 - 2**16 or promised == 8  # written to a pipe: length unknown
-    if not streamed and there < 0.99 * promised:
-        raise BadAudio(f"{path}: cut off: {there} of {promised} bytes are there")
 
 
 def _span(utterance: Utterance, file: soundfile.SoundFile) -> tuple[int, int]:

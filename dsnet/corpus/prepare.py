@@ -12,10 +12,11 @@ from lhotse import RecordingSet, SupervisionSet
 from tabulate import tabulate
 from tqdm import tqdm
 
-from dsnet.corpus.audio import MAX_CLIPPED, AudioFacts, BadAudio, inspect_all
+from dsnet.corpus.audio import AudioFacts, inspect_all
 from dsnet.corpus.manifests import make_manifests, write_manifests
 from dsnet.corpus.problems import Problems
 from dsnet.corpus.same_audio import in_words, same_audio, shared_by_speakers
+from dsnet.corpus.sound import MAX_CLIPPED, BadAudio
 from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError, DsnetError
 from dsnet.files import write_text

@@ -3,22 +3,21 @@
 import dataclasses
 import sys
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torchaudio
 from lhotse import Recording, SupervisionSegment
 from lhotse.utils import compute_num_samples
 from tqdm import tqdm
 
-from dsnet.corpus.audio import audio_hash, read_samples
 from dsnet.corpus.manifests import manifests_digest, read_manifests
+from dsnet.corpus.sound import audio_hash, read_samples
 from dsnet.errors import CorpusError, FeatureError
 from dsnet.features.archive import Shard
 from dsnet.features.extractor import Extractor
+from dsnet.features.resample import resample
 from dsnet.files import locked
 
 INDEX_FILES = ("feats.json", "feats.scp", "utt2num_frames", "cuts.jsonl.gz", "frames.bin")
@@ -143,29 +142,3 @@ def decode(segment: SupervisionSegment, recording: Recording) -> np.ndarray:
             "file replaced? Run --stage 0"
         )
     return samples
-
-
-@lru_cache
-def _resampler(source_rate: int, target_rate: int) -> torchaudio.transforms.Resample:
-    # torchaudio's settings for "kaiser best": 80 dB down beyond the new half sampling rate
-    return torchaudio.transforms.Resample(
-        source_rate,
-        target_rate,
-        resampling_method="sinc_interp_kaiser",
-        lowpass_filter_width=64,
-        rolloff=0.9475937167399596,
-        beta=14.769656459379492,
-    )
-
-
-def resample(
-    samples: torch.Tensor, source_rate: int, target_rate: int, num_samples: int
-) -> torch.Tensor:
-    """Return (num_samples,) samples at `target_rate`, low-passed so that nothing is folded back.
-
-    `num_samples` is the length rounded to the nearest sample, as Lhotse rounds it; the filter
-    itself rounds up.
-    """
-    if source_rate == target_rate:
-        return samples[:num_samples]
-    return _resampler(source_rate, target_rate)(samples)[:num_samples]

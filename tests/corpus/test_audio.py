@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from dsnet.corpus.audio import BadAudio, audio_hash, inspect, inspect_all, read_samples
+from dsnet.corpus.audio import inspect, inspect_all
+from dsnet.corpus.sound import BadAudio, audio_hash, read_samples
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dsnet.features.extract import resample
+from dsnet.features.resample import resample
 
 
 def tone(hertz, rate):

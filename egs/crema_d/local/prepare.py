@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from dsnet.corpus.audio import BadAudio, read_samples
 from dsnet.corpus.prepare import run_prepare
+from dsnet.corpus.sound import BadAudio, read_samples
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
 
