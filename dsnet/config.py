@@ -31,8 +31,17 @@ def load(path: Path | str, schema: type[T], folders: Sequence[Path] = ()) -> T:
     Raises:
         ConfigError: no such file, no valid YAML, unknown key, wrong type, missing or unfit value.
     """
-    where = str(path)
-    given = read(path, folders)
+    return from_values(read(path, folders), schema, str(path))
+
+
+def from_values(given: dict[str, Any], schema: type[T], where: str) -> T:
+    """Return a new `schema` of values as a YAML file has them; for errors see `load`.
+
+    Args:
+        given: nested values; keys that it leaves out keep their defaults.
+        schema: a dataclass.
+        where: they are from, for messages.
+    """
     _check_keys(given, schema, where, "")
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(given))

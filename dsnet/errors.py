@@ -27,3 +27,7 @@ class TrainingError(DsnetError):
 
 class ScoringError(DsnetError):
     """Posteriors and what is computed from them."""
+
+
+class BundleError(DsnetError):
+    """Bundles, profiles of speakers, and recordings that are judged with them."""

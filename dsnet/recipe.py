@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+FINAL = "final"  # what is called a fold, of which all speakers train
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -36,5 +38,7 @@ class Recipe:
         return self.folder / "exp" / task
 
     def run(self, task: str, system: str, seed: int, fold: str) -> Path:
-        """Return the folder of one network."""
+        """Return the folder of one network; that of all speakers is beside the folds'."""
+        if fold == FINAL:
+            return self.exp(f"{task}.{FINAL}") / system / f"seed_{seed}"
         return self.exp(task) / system / f"seed_{seed}" / f"fold_{fold}"

@@ -8,12 +8,13 @@
 #   3  train     folds, features    -> exp/<task>/<system>/seed_<s>/fold_<name>/model.pt
 #   4  infer     model.pt           -> .../fold_<name>/{dev,test}/posteriors.tsv, probes.json
 #   5  score     posteriors         -> <results-dir>/RESULTS.md, ledger.jsonl, figures/
+#   final        all speakers, runs -> <bundle-dir>: a model for `dsnet predict`, with its card
 #
 # What is done for the same command, configs, code and inputs is skipped, so the same command resumes.
 #
 # Options of every recipe (default):
 #   --stage (0)               first stage to run; earlier ones are only checked
-#   --stop-stage (5)          last stage to run
+#   --stop-stage (5)          last stage to run; --stage final runs that one alone
 #   --force (false)           redo what is done, from --stage on
 #   --systems (dsnet_small)   several in quotes: conf/systems/<system>.yaml of the recipe or of all;
 #                             dsnet@losses.alpha=1 is dsnet with a key changed; dsnet+compare_svm
@@ -32,6 +33,9 @@
 #   --models-dir ()           folder with pretrained encoders, each in a folder of its name; empty:
 #                             that of DSNET_MODELS, else those of the Hugging Face hub
 #   --results-dir ()          where stage 5 writes; empty: exp/results/<task>
+#   --bundle-dir ()           where stage final writes; empty: exp/<task>.final/<recipe>-<features>. Of the
+#                             first seed, and of the systems at most one for each of
+#                             enrolment.source none, neutral and any
 #   --channel ()              which of several: 0, 1, ... or mean; empty: 0, and counted
 #   --drop-bad-audio (false)  leave out unusable audio, counted, instead of stopping
 #   --allow-count-mismatch (false)   go on though the corpus has other counts than its gate
@@ -52,6 +56,7 @@ cmd=run.py
 cuda_cmd=run.py
 models_dir=${DSNET_MODELS:+$(realpath -m -- "$DSNET_MODELS")}
 results_dir=
+bundle_dir=
 channel=
 drop_bad_audio=false
 allow_count_mismatch=false

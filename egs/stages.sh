@@ -1,4 +1,4 @@
-# Stages 0 (counts) to 5 of every recipe of a corpus: run.sh goes on here after it has prepared.
+# Stages 0 (counts) to 5, and final, of every recipe of a corpus: run.sh goes on here after it has prepared.
 # shellcheck shell=bash disable=SC2154,SC2086,SC2046  # options of run.sh; a launcher may have its own
 
 manifests=(data/manifests/{recordings,supervisions}.jsonl.gz)
@@ -76,3 +76,28 @@ results_dir=${results_dir:-exp/results/$task}
 once "score.$task" --reads conf ../conf data/"$task" exp/"$task" \
   --writes "$results_dir"/RESULTS.md \
   -- python -m dsnet.bin.score --task "$task" --command "$command" --results-dir "$results_dir"
+
+stage final "a model of all speakers"
+seed=${seeds%% *}
+read -ra bundled <<< "$systems"
+models=()
+runs=()
+for name in "${bundled[@]}"; do
+  exp=exp/$task.final/$name/seed_$seed
+  feats=data/$(features_of "$name")/feats.json
+  once "final.$task.$name.$seed" --reads exp/"$task/$name"/system.json "$feats" data/"$task" \
+    --writes "$exp"/{train.json,model.pt} \
+    -- $cuda_cmd --num-threads "$num_threads" "$exp"/log/final.log \
+    python -m dsnet.bin.train --task "$task" --system "$name" --seed "$seed" --folds final \
+    --device "$device" --num-threads "$num_threads"
+  models+=("$exp"/model.pt)
+  for each in $seeds; do
+    fold_files "exp/$task/$name/seed_$each" run.json test/posteriors.tsv
+    runs+=("${files[@]}")
+  done
+done
+bundle_dir=${bundle_dir:-exp/$task.final/$recipe-$(features_of "${bundled[0]}")}
+once "bundle.$task.${bundle_dir//\//.}" --reads conf data/"$task" "${models[@]}" "${runs[@]}" \
+  --writes "$bundle_dir"/{manifest.json,config.yaml,model.safetensors,card.md} \
+  -- python -m dsnet.bin.bundle --task "$task" --systems "${bundled[*]}" --seeds "$seeds" \
+  --command "$command" "$bundle_dir"

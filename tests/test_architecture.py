@@ -14,6 +14,7 @@ LAYERS = {
     "probes": 9,
     "training": 8,
     "results": 7,
+    "recognizer": 7,
     "systems": 6,
     "models": 5,
     "losses": 5,

@@ -15,6 +15,7 @@ import shlex
 import sys
 
 INTEGER = r"-?(0|[1-9][0-9]*)"  # bash reads 08 as a bad octal number
+FINAL = "6"  # the number of the stage that is typed as final
 RECIPES = ("train", "test")  # options that name another recipe: its folder, beside this one's
 
 
@@ -35,6 +36,8 @@ def main() -> None:
         given = list(parse(sys.argv[end + 1 :], defaults))
         recipe = os.path.realpath(os.path.dirname(run_sh))
         values = {name: resolve(name, value, recipe) for name, value in given}
+        if values.get("stage") == FINAL and "bundle_dir" in defaults:
+            values.setdefault("stop_stage", FINAL)
         check_stages({**defaults, **values})
     except OptionError as error:
         sys.exit(f"{os.path.basename(run_sh)}: {error}")
@@ -81,6 +84,8 @@ def parse(args, defaults):
             if not given_value(args):
                 raise OptionError(f"option {typed} needs {wanted(name, defaults[name])[1]}")
             value = args.pop(0)
+        if name in ("stage", "stop_stage") and value == "final" and "bundle_dir" in defaults:
+            value = FINAL
         pattern, meaning = wanted(name, defaults[name])
         if not re.fullmatch(pattern, value, re.DOTALL):
             raise OptionError(f"option {typed} needs {meaning}, not '{value}'")

@@ -64,7 +64,8 @@ plan() {
   [[ $ablation == false ]] || ablation "$@"
   local lines
   lines=$(python -m dsnet.bin.plan --task "$task" --systems "$systems" --folds "$folds" \
-    --seeds "$seeds" --enrolments "$enrolments" --device "$device") || exit 1
+    --seeds "$seeds" --enrolments "$enrolments" --device "$device" \
+    --final "$(( stop_stage >= 6 ))") || exit 1
   read_plan "$lines"
 }
 
@@ -93,11 +94,13 @@ features_of() { echo "${_features_of[$1]}"; }
 
 enrolments_of() { [[ ${_enrolments_of[$1]} == - ]] || echo "${_enrolments_of[$1]}"; }
 
-# stage N TITLE: what follows is stage N; ends the run behind --stop-stage.
+# stage N TITLE: what follows is stage N, or final, behind the others; ends the run behind
+# --stop-stage.
 stage() {
-  (( $1 <= stop_stage )) || exit 0
-  _stage=$1 _title=$2
-  (( $1 < stage )) || log "stage $1: $2"
+  local number=${1/final/6}
+  (( number <= stop_stage )) || exit 0
+  _stage=$number _title=$2
+  (( number < stage )) || log "stage $1: $2"
 }
 
 # once NAME --reads PATH... --writes PATH... -- CMD...: run CMD unless it is done (see once.py);

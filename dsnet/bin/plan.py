@@ -22,7 +22,7 @@ from typing import Any
 from dsnet.bin import run
 from dsnet.config import differences, find, load, nearest
 from dsnet.environment import choose_device
-from dsnet.errors import ConfigError, DsnetError
+from dsnet.errors import ConfigError, DsnetError, TrainingError
 from dsnet.features import build_extractor
 from dsnet.files import write_text
 from dsnet.folds.protocols import known_fold_names
@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--folds", default="", help="such as '03 08'; empty: all")
     parser.add_argument("--enrolments", default="", help="such as 'neutral:1 any:3'")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (%(default)s)")
+    parser.add_argument("--final", type=int, default=0, help="1: a bundle will be made")
     args = parser.parse_args()
     recipe = Recipe()
     task = load(find(args.task, [recipe.conf[0]], "task"), TaskConfig)
@@ -54,6 +55,8 @@ def main() -> None:
     for spec in trained:
         check_system(spec, task)
     check_enrolments(args.enrolments.split(), trained)
+    if args.final:
+        check_bundle(trained)
     for spec in trained:
         announce(spec, recipe.exp(args.task) / spec.name, args.seeds.split(), args.folds.split())
         content = {"code": code_digest(spec.config.kind), "config": config_values(spec.config)}
@@ -115,6 +118,39 @@ def check_system(spec: SystemSpec, task: TaskConfig) -> None:
             resolve(spec.control)
     except DsnetError as error:
         raise ConfigError(f"system {spec.name}: {error}") from error
+
+
+def check_bundle(specs: list[SystemSpec]) -> None:
+    """Raise ConfigError for systems that cannot be in one bundle."""
+    features = sorted({spec.config.features for spec in specs})
+    if len(features) > 1:
+        raise ConfigError(
+            f"--stage final: a bundle has one type of features; the systems read "
+            f"{', '.join(features)}. Choose by --systems"
+        )
+    of_source: dict[str, str] = {}
+    for spec in specs:
+        source, kind = spec.config.enrolment.source, find_system(spec.config)
+        reason = ""
+        if kind.needs_unlabelled or source == "all":
+            reason = "it is transductive: it hears the audio that it is tested on"
+        elif kind.neutral_at_inference:
+            reason = "it hears a neutral utterance beside each one, which predict does not give it"
+        elif spec.config.kind == "svm":
+            reason = "its decision values are no probabilities"
+        elif source in of_source:
+            reason = f"{of_source[source]} has enrolment.source {source}, too; one is enough"
+        else:
+            of_source[source] = spec.name
+            try:
+                require_no_validation(spec.config)
+            except TrainingError:
+                reason = (
+                    "all speakers train, so that nobody validates; set train.select last, "
+                    "stop_after 0 and schedule one_cycle or constant"
+                )
+        if reason:
+            raise ConfigError(f"--stage final: {spec.name} cannot be in the bundle: {reason}")
 
 
 def check_folds(names: list[str], task: TaskConfig, task_dir: Path) -> None:

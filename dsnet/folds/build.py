@@ -18,6 +18,7 @@ from dsnet.folds.protocols import Fold, in_words, make_folds
 from dsnet.folds.references import SPK2NEUTRAL, UTT2NEUTRAL, References, choose_references
 from dsnet.folds.task_data import read_task_json, task_digest
 from dsnet.folds.texts import leave_out_repeated, text_key
+from dsnet.recipe import FINAL
 from dsnet.task import TaskConfig
 
 LISTS = ("utt2emo", "utt2spk", "utt2text", "spk2gender", "neutral2spk", SPK2NEUTRAL, UTT2NEUTRAL)
@@ -111,9 +112,10 @@ def _write(
         write_text(folder / name, "".join(f"{key} {value}\n" for key, value in table.items()))
     write_text(folder / "folds", "".join(f"{name}\n" for name in folds))
     for name, fold in folds.items():
-        if "/" in name or name.split() != [name]:
+        if "/" in name or name.split() != [name] or name == FINAL:
             raise FoldError(
-                f"fold '{name}': a speaker or session names its folder; no '/' or space"
+                f"fold '{name}': a speaker or session names its folder; no '/' or space, and not "
+                f"'{FINAL}', which is the model of all speakers"
             )
         for part, utts in fold.parts().items():
             write_text(folder / f"fold_{name}" / part, "".join(f"{utt}\n" for utt in utts))

@@ -10,6 +10,7 @@ from dsnet.errors import FoldError
 from dsnet.files import digest
 from dsnet.folds.protocols import PARTS, Fold
 from dsnet.folds.references import SPK2NEUTRAL, UTT2NEUTRAL, read_fields, read_references
+from dsnet.recipe import FINAL
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,13 @@ class TaskData:
         return self.utt2spk.get(utt) or self.neutral2spk[utt]
 
     def fold(self, name: str) -> Fold:
-        """Read the train, dev and test utterances of a fold.
+        """Read the train, dev and test utterances of a fold; all train in the fold "final".
 
         Raises:
             FoldError: no such fold, or its lists hold strangers, repetitions or a shared speaker.
         """
+        if name == FINAL:
+            return Fold(train=sorted(self.utt2emo), dev=[], test=[])
         if name not in self.fold_names:
             raise FoldError(
                 f"{self.task_dir}: no fold '{name}'; folds are {' '.join(self.fold_names)}"

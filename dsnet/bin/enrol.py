@@ -1,0 +1,94 @@
+"""Learn what a speaker sounds like, for `dsnet predict --speaker NAME`.
+
+Three neutral clips of some seconds do; with --any clips of whatever emotion, ten or more. Nothing
+but statistics of the clips is kept, in a small file that belongs to one model.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from dsnet.bin.predict import add_model_options, read_clips
+from dsnet.corpus.sound import BadAudio
+from dsnet.environment import limit_threads
+from dsnet.errors import BundleError
+from dsnet.recognizer.inputs import find_inputs
+from dsnet.recognizer.profile import Profile, farthest, profile_path, write_profile
+from dsnet.recognizer.recognizer import Recognizer
+
+SHORT_SECONDS = 1.0
+LEAST_DECIBELS = 15.0  # from the quiet to the loud tenth of a clip
+NEUTRAL = "neutral"
+
+
+def main(program: str, words: Sequence[str]) -> int:
+    """Enrol a speaker; doubts about the clips are said, and do not stop it."""
+    parser = argparse.ArgumentParser(program, description=__doc__, allow_abbrev=False)
+    parser.add_argument("name", help="of the speaker")
+    parser.add_argument("clips", nargs="+", help="sound files, or folders of such")
+    parser.add_argument("--any", action="store_true", help="clips of whatever emotion, unlabelled")
+    add_model_options(parser)
+    args = parser.parse_args(words)
+    limit_threads(args.num_threads)
+    recognizer = Recognizer.load(args.model, args.encoder, args.device)
+    path = profile_path(args.name, recognizer.bundle.id)
+    files = [str(item.path) for item in find_inputs(args.clips, sys.stdin.buffer).items]
+    clips = read_clips(files, args.channel)
+    kind = "any" if args.any else NEUTRAL
+    try:
+        profile = recognizer.enrol(args.name, clips, kind, files)
+    except BadAudio as error:
+        raise BundleError(f"a clip cannot be used: {error}") from error
+    for doubt in doubts(profile, clips, recognizer):
+        print(f"note: {doubt}", file=sys.stderr)
+    again = "again " if path.exists() else ""
+    write_profile(path, profile)
+    seconds = sum(clip.seconds for clip in profile.clips)
+    print(
+        f"{args.name}: enrolled {again}with {len(clips)} {kind} clips, {seconds:.0f} s, for "
+        f"{recognizer.name}\n{path}"
+    )
+    return 0
+
+
+def doubts(profile: Profile, clips: Sequence[tuple], recognizer: Recognizer) -> list[str]:
+    """Return what may be wrong with clips, in words."""
+    found = []
+    for clip, (samples, rate) in zip(profile.clips, clips, strict=True):
+        if clip.seconds < SHORT_SECONDS:
+            found.append(f"{clip.file}: {clip.seconds:.1f} s say little; a second or more is good")
+        if dynamic_range(samples, rate) < LEAST_DECIBELS:
+            found.append(
+                f"{clip.file}: loud and quiet parts differ by {dynamic_range(samples, rate):.0f} "
+                "dB only; is there noise behind the speech?"
+            )
+    if profile.kind == NEUTRAL and {"none"} <= recognizer.bundle.members.keys():
+        for clip, (samples, rate) in zip(profile.clips, clips, strict=True):
+            result = recognizer(samples, rate)
+            if NEUTRAL in recognizer.classes and result.label != NEUTRAL:
+                found.append(
+                    f"{clip.file}: sounds like {result.label} to the model "
+                    f"({result.confidence:.2f}; neutral {result.scores[NEUTRAL]:.2f})"
+                )
+    if len(clips) > 2:
+        measured = [np.array(clip.measured) for clip in profile.clips]
+        distances = farthest(measured, recognizer.bundle.within.numpy())
+        for clip, distance in zip(profile.clips, distances, strict=True):
+            if distance > recognizer.bundle.usual_distance:
+                found.append(
+                    f"{clip.file}: {distance:.1f} from the other clips, where "
+                    f"{recognizer.bundle.usual_distance:.1f} is the most that is usual; another "
+                    "speaker, room or microphone?"
+                )
+    return found
+
+
+def dynamic_range(samples: np.ndarray, sampling_rate: int) -> float:
+    """Return the decibels between the loud and the quiet tenth of (N,) samples, by 25 ms."""
+    size = max(1, sampling_rate // 40)
+    frames = samples[: len(samples) // size * size].reshape(-1, size).astype("float64")
+    power = np.square(frames).mean(1) + 1e-12
+    low, high = np.percentile(power, [10, 90])
+    return float(10 * np.log10(high / low))

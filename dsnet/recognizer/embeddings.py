@@ -1,0 +1,76 @@
+"""Embeddings of what was judged, in a file: NumPy's npz, or Kaldi's ark and scp."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from dsnet.errors import BundleError
+from dsnet.files import replacing
+from dsnet.recognizer.outputs import Row
+
+
+class EmbeddingStore:
+    """Collects embeddings, and writes them at the end of a `with` statement.
+
+    npz: `file`, `start`, `end`, and (U, D) for each name. ark: <stem>.<name>.ark and .scp; a key
+    is the name of the segment, or of the file without suffix and, of a window, its milliseconds.
+    """
+
+    def __init__(self, path: Path, names: Sequence[str]):
+        if path.suffix not in (".npz", ".ark"):
+            raise BundleError(f"--embeddings-file {path}: ends in .npz or .ark")
+        self.path, self.names = path, list(names)
+        self.rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Remember a row's embeddings.
+
+        Raises:
+            BundleError: the model has none of a name.
+        """
+        there = row.result.embeddings
+        for name in self.names:
+            if name not in there:
+                raise BundleError(
+                    f"--embeddings {name}: the model has {', '.join(there) or 'no embeddings'}"
+                )
+        self.rows.append(row)
+
+    def __enter__(self) -> "EmbeddingStore":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self.rows:
+            return
+        arrays = {
+            name: np.stack([row.result.embeddings[name] for row in self.rows])
+            for name in self.names
+        }
+        if self.path.suffix == ".npz":
+            where = {
+                key: np.array([getattr(row, key) for row in self.rows])
+                for key in ("file", "start", "end")
+            }
+            with replacing(self.path) as temporary:
+                np.savez(temporary, **where, **arrays)
+            return
+        import kaldiio
+
+        for name, values in arrays.items():
+            stem = self.path.with_suffix(f".{name}")
+            with kaldiio.WriteHelper(f"ark,scp:{stem}.ark,{stem}.scp") as write:
+                for row, value in zip(self.rows, values, strict=True):
+                    write(_key(row), value)
+
+
+def _key(row: Row) -> str:
+    """Return a key without white space."""
+    key = row.segment or f"{Path(row.file).stem}-{round(1000 * row.start):08d}"
+    return "_".join(key.split())

@@ -1,0 +1,156 @@
+"""Recordings: what libsndfile reads, or arrays, a stretch at a time, in one channel."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import soundfile
+
+from dsnet.corpus.sound import (
+    MIN_SECONDS,
+    BadAudio,
+    check_length,
+    check_samples,
+    mix,
+    read_from,
+    why_unreadable,
+)
+
+MIXED = "mix"  # in the place of a channel: the mean of all
+MOST = 16.0  # no float recording overshoots full scale so far; one of integers without scale does
+FORMATS = "wav, flac, ogg, opus, mp3, aiff and others that libsndfile knows"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a recording: start and end in seconds, samples (N,) float32 in [-1, 1]."""
+
+    start: float
+    end: float
+    samples: np.ndarray
+
+
+class Recording:
+    """A sound file that is open for reading; use it in a `with` statement.
+
+    Raises:
+        BadAudio: no file that can be read, cut off, or without the channel; says what to do.
+    """
+
+    def __init__(self, path: Path | str, channel: int | str = MIXED):
+        self.path = Path(path)
+        try:
+            streamed = self.path.is_fifo() or self.path.is_char_device()
+            source = io.BytesIO(self.path.read_bytes()) if streamed else self.path
+            self._file = soundfile.SoundFile(source)
+        except (soundfile.SoundFileError, OSError) as error:
+            why = why_unreadable(self.path, error)
+            hint = f"; {FORMATS} can be read" if "not readable" in why else ""
+            raise BadAudio(f"{why}{hint}") from error
+        if not streamed:
+            try:
+                check_length(self.path, self._file)
+            except BadAudio as error:
+                self._file.close()
+                raise BadAudio(str(error).removeprefix(f"{self.path}: ")) from error
+        self.sampling_rate: int = self._file.samplerate
+        self.num_channels: int = self._file.channels
+        self.seconds: float = self._file.frames / self._file.samplerate
+        if channel != MIXED and not 0 <= int(channel) < self.num_channels:
+            self._file.close()
+            raise BadAudio(
+                f"no channel {channel}: the file has {self.num_channels}, counted from 0"
+            )
+        self._channel = list(range(self.num_channels)) if channel == MIXED else int(channel)
+
+    def read(self, start: float = 0.0, end: float | None = None) -> Stretch:
+        """Decode a stretch; end None: to the end.
+
+        Raises:
+            BadAudio: cut off, too short, not finite, constant, or not in [-1, 1].
+        """
+        rate, frames = self.sampling_rate, self._file.frames
+        first = round(start * rate)
+        last = frames if end is None else min(round(end * rate), frames)
+        if (last - first) < MIN_SECONDS * rate:
+            raise BadAudio(
+                f"{max(0, last - first) / rate:.3f} s are too short, {MIN_SECONDS:g} s are needed"
+            )
+        try:
+            self._file.seek(first)
+            samples = mix(read_from(self._file, 0, last - first), self._channel)
+        except (soundfile.SoundFileError, OSError) as error:
+            raise BadAudio(why_unreadable(self.path, error)) from error
+        return Stretch(first / rate, last / rate, samples)
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def windows(seconds: float, length: float, hop: float) -> Iterator[tuple[float, float]]:
+    """Yield start and end of windows, one every `hop`, until the end is covered.
+
+    The last one ends with the recording and is as long as the others, if the recording is.
+    """
+    start = 0.0
+    while start + length < seconds:
+        yield start, start + length
+        start += hop
+    yield max(0.0, min(start, seconds - length)), seconds
+
+
+def as_samples(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """Return samples as (N,) float32 in [-1, 1].
+
+    Args:
+        samples: (N,), or (N, channels), which are averaged; integers are divided by their range.
+        sampling_rate: Hz.
+
+    Raises:
+        BadAudio: another shape or type, too short, or samples that no sound has.
+    """
+    samples = np.asarray(samples)
+    if np.issubdtype(samples.dtype, np.unsignedinteger) or samples.dtype.kind not in "if":
+        raise BadAudio(f"samples must be float or signed integers, found {samples.dtype}")
+    if samples.dtype.kind == "i":
+        samples = samples / -float(np.iinfo(samples.dtype).min)
+    if samples.ndim == 2:
+        if samples.shape[1] > samples.shape[0]:
+            raise BadAudio(
+                f"samples must be (N,) or (N, channels), found {samples.shape}; turn it with .T"
+            )
+        samples = samples.mean(1, dtype="float64")
+    if samples.ndim != 1:
+        raise BadAudio(f"samples must be (N,) or (N, channels), found {samples.shape}")
+    if sampling_rate < 1000:
+        raise BadAudio(f"sampling_rate must be in Hz, 1000 or more; found {sampling_rate}")
+    if len(samples) < MIN_SECONDS * sampling_rate:
+        raise BadAudio(
+            f"{len(samples) / sampling_rate:.3f} s are too short, {MIN_SECONDS:g} s are needed"
+        )
+    return samples.astype("float32")
+
+
+def check_sound(samples: np.ndarray) -> None:
+    """Raise BadAudio for (N,) samples that are not finite, all the same, or not in [-1, 1]."""
+    try:
+        check_samples(samples, "samples")
+    except BadAudio as error:
+        raise BadAudio(str(error).removeprefix("samples: ")) from error
+    peak = float(np.abs(samples).max())
+    if peak > MOST:
+        raise BadAudio(
+            f"samples reach {peak:g}; full scale is 1. Are they 16-bit integers stored as floats? "
+            "Divide them by 32768"
+        )

@@ -1,0 +1,178 @@
+"""What a system's folds say together of speakers that it was not trained on, for a bundle.
+
+A temperature and thresholds that are fitted to all held-out speakers go into the bundle; what they
+are worth is measured with those fitted to the other folds' speakers.
+Axes: N utterances, K classes, S seeds, P speakers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dsnet.errors import ScoringError
+from dsnet.folds.task_data import TaskData
+from dsnet.recipe import Recipe
+from dsnet.results.posteriors import read_posteriors
+from dsnet.results.store import StoredRun, open_run
+from dsnet.scoring import metrics
+from dsnet.scoring.probabilities import (
+    apply_temperature,
+    calibration_error,
+    fit_temperature,
+    reliability,
+)
+from dsnet.scoring.statistics import speaker_interval
+
+TARGETS = (0.2, 0.1, 0.05)  # error rates at which rejecting is measured
+MOST_POINTS = 200  # of a curve
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Posteriors of the utterances of left-out speakers, of all seeds; none that was given.
+
+    Args:
+        runs: of all folds and seeds.
+        posteriors: (N, K).
+        labels: (N,) class indices.
+        speakers: (N,) names.
+        folds: (N,) names.
+        seeds: (N,).
+    """
+
+    runs: list[StoredRun]
+    posteriors: np.ndarray
+    labels: np.ndarray
+    speakers: np.ndarray
+    folds: np.ndarray
+    seeds: np.ndarray
+
+    def require(self, digests: Mapping[str, str]) -> None:
+        """Raise ScoringError for runs of another config, code, features or task."""
+        for stored in self.runs:
+            found = stored.info["digests"]
+            differing = [key for key, value in digests.items() if found.get(key) != value]
+            if differing:
+                raise ScoringError(
+                    f"{stored.folder}: of other {', '.join(differing)} than the model of all "
+                    "speakers, whose probabilities it should calibrate; rerun from stage 3"
+                )
+
+    @cached_property
+    def temperature(self) -> float:
+        """The temperature that makes the labels most likely."""
+        return round(fit_temperature(self.posteriors, self.labels), 4)
+
+    @cached_property
+    def curve(self) -> dict[str, list[float]]:
+        """Confidence, from sure to unsure, and share of wrong answers among those so sure."""
+        scaled = apply_temperature(self.posteriors, self.temperature)
+        return risk_curve(scaled, self.labels)
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """What the card says: UAR and WAR with interval, calibration, and what rejecting gives."""
+        confusions = self._confusions()
+        scores = {}
+        for name in ("uar", "war"):
+            interval = speaker_interval(
+                confusions, getattr(metrics, name), np.random.default_rng(0)
+            )
+            scores[name] = {
+                end: None if np.isnan(value) else round(value, 4)
+                for end, value in vars(interval).items()
+            }
+        scaled = np.empty_like(self.posteriors)
+        accepted: dict[float, np.ndarray] = {t: np.zeros(len(scaled), bool) for t in TARGETS}
+        for fold in np.unique(self.folds):
+            own, others = self.folds == fold, self.folds != fold
+            temperature = fit_temperature(self.posteriors[others], self.labels[others])
+            scaled[own] = apply_temperature(self.posteriors[own], temperature)
+            fitted = apply_temperature(self.posteriors[others], temperature)
+            curve = risk_curve(fitted, self.labels[others])
+            for target in TARGETS:
+                limit = threshold(curve, target)
+                if limit is not None:
+                    accepted[target][own] = scaled[own].max(1) >= limit
+        wrong = scaled.argmax(1) != self.labels
+        return {
+            **scores,
+            "utterances": len(self.labels) // len(np.unique(self.seeds)),
+            "ece_raw": round(calibration_error(reliability(self.posteriors, self.labels)), 4),
+            "ece": round(calibration_error(reliability(scaled, self.labels)), 4),
+            "reject": [
+                {
+                    "target": target,
+                    "error": round(float(wrong[kept].mean()), 4) if kept.any() else None,
+                    "answered": round(float(kept.mean()), 4),
+                }
+                for target, kept in accepted.items()
+            ],
+        }
+
+    def _confusions(self) -> np.ndarray:
+        """Return (S, P, K, K) counts."""
+        seeds, speakers = np.unique(self.seeds), np.unique(self.speakers)
+        size = self.posteriors.shape[1]
+        decisions = self.posteriors.argmax(1)
+        counts = np.zeros((len(seeds), len(speakers), size, size), dtype=int)
+        for i, seed in enumerate(seeds):
+            for j, speaker in enumerate(speakers):
+                own = (self.seeds == seed) & (self.speakers == speaker)
+                counts[i, j] = metrics.confusion_matrix(self.labels[own], decisions[own], size)
+        return counts
+
+
+def risk_curve(posteriors: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
+    """Return `confidence`, falling, and `error`: the share of wrong answers that are as sure.
+
+    At most MOST_POINTS of each.
+    """
+    confidence = posteriors.max(1)
+    order = np.argsort(-confidence, kind="stable")
+    wrong = (posteriors.argmax(1) != labels)[order]
+    error = wrong.cumsum() / np.arange(1, len(wrong) + 1)
+    ends = np.unique(np.linspace(0, len(wrong), MOST_POINTS + 1).round().astype(int)[1:]) - 1
+    return {
+        "confidence": confidence[order][ends].round(6).tolist(),
+        "error": error[ends].round(6).tolist(),
+    }
+
+
+def threshold(curve: Mapping[str, Sequence[float]], error: float) -> float | None:
+    """Return the lowest confidence at which the share of wrong answers is `error` or less."""
+    able = [c for c, e in zip(curve["confidence"], curve["error"], strict=True) if e <= error]
+    return min(able) if able else None
+
+
+def read_held_out(recipe: Recipe, task: TaskData, system: str, seeds: Sequence[int]) -> HeldOut:
+    """Read what stage 4 left of a system: every fold of every seed.
+
+    Raises:
+        ScoringError: runs that are missing.
+    """
+    index = {name: i for i, name in enumerate(task.classes)}
+    runs, parts = [], []
+    for seed in seeds:
+        for fold in task.fold_names:
+            stored = open_run(recipe.run(task.task_dir.name, system, seed, fold))
+            given = set(stored.info["given"])
+            utts, posteriors = read_posteriors(stored.posteriors("test"), task.classes)
+            kept = [i for i, utt in enumerate(utts) if utt not in given]
+            runs.append(stored)
+            parts.append(
+                {
+                    "posteriors": posteriors[kept],
+                    "labels": np.array([index[task.utt2emo[utts[i]]] for i in kept], dtype=int),
+                    "speakers": np.array([task.utt2spk[utts[i]] for i in kept]),
+                    "folds": np.full(len(kept), fold),
+                    "seeds": np.full(len(kept), seed),
+                }
+            )
+    if not runs:
+        raise ScoringError(f"{system}: no seed, or no fold")
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return HeldOut(runs, **joined)
