@@ -12,6 +12,7 @@ import difflib
 import importlib
 import os
 import sys
+from importlib.metadata import version
 
 COMMANDS = {
     "predict": "dsnet.bin.predict",
@@ -31,9 +32,7 @@ def main() -> int:
         print(__doc__.strip())
         return 0 if words else USAGE
     if words[0] == "--version":
-        import dsnet
-
-        print(f"dsnet {dsnet.__version__}")
+        print(f"dsnet {version('dsnet')}")
         return 0
     if words[0] not in COMMANDS:
         close = difflib.get_close_matches(words[0], COMMANDS, n=1)

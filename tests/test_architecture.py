@@ -9,6 +9,7 @@ import dsnet
 
 ROOT = Path(dsnet.__file__).parent
 LAYERS = {
+    "__main__": 12,
     "bin": 11,
     "report": 10,
     "probes": 9,

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dsnet import __version__
 from dsnet.bin import run
 from dsnet.config import load
-from dsnet.environment import git_revision
+from dsnet.environment import git_revision, versions
 from dsnet.features.store import FeatureStore
 from dsnet.folds.task_data import TaskData, read_task_json
 from dsnet.models.front_end import build_front_end
@@ -63,7 +62,7 @@ def main() -> None:
     about = recipe.conf[0] / "card.yaml"
     corpus = load(about, CardConfig) if about.is_file() else CardConfig(corpus=recipe.name)
     facts = {
-        "dsnet": __version__,
+        "dsnet": versions()["dsnet"],
         "git_revision": git_revision(),
         "command": args.command,
         "trained_on": {

@@ -76,7 +76,7 @@ def why_unreadable(path: Path, error: Exception) -> str:
         return "is a folder"
     if path.stat().st_size == 0:
         return "0 bytes"
-    reason = str(error).replace(f"Error opening {str(path)!r}: ", "").rstrip(". ")
+    reason = getattr(error, "error_string", str(error)).rstrip(". ")  # without the path
     return f"not readable as audio ({reason})"
 
 

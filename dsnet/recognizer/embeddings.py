@@ -14,7 +14,7 @@ from dsnet.recognizer.outputs import Row
 class EmbeddingStore:
     """Collects embeddings, and writes them at the end of a `with` statement.
 
-    npz: `file`, `start`, `end`, and (U, D) for each name. ark: <stem>.<name>.ark and .scp; a key
+    npz: `files`, `start`, `end`, and (U, D) for each name. ark: <stem>.<name>.ark and .scp; a key
     is the name of the segment, or of the file without suffix and, of a window, its milliseconds.
     """
 
@@ -55,8 +55,9 @@ class EmbeddingStore:
         }
         if self.path.suffix == ".npz":
             where = {
-                key: np.array([getattr(row, key) for row in self.rows])
-                for key in ("file", "start", "end")
+                "files": np.array([row.file for row in self.rows]),
+                "start": np.array([row.start for row in self.rows]),
+                "end": np.array([row.end for row in self.rows]),
             }
             with replacing(self.path) as temporary:
                 np.savez(temporary, **where, **arrays)

@@ -1,6 +1,7 @@
 """Recordings: what libsndfile reads, or arrays, a stretch at a time, in one channel."""
 
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,8 @@ class Recording:
         self.path = Path(path)
         try:
             streamed = self.path.is_fifo() or self.path.is_char_device()
-            source = io.BytesIO(self.path.read_bytes()) if streamed else self.path
+            # as bytes: soundfile does not take a name that is not UTF-8 as text
+            source = io.BytesIO(self.path.read_bytes()) if streamed else os.fsencode(self.path)
             self._file = soundfile.SoundFile(source)
         except (soundfile.SoundFileError, OSError) as error:
             why = why_unreadable(self.path, error)
