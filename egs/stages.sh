@@ -100,4 +100,4 @@ bundle_dir=${bundle_dir:-exp/$task.final/$recipe-$(features_of "${bundled[0]}")}
 once "bundle.$task.${bundle_dir//\//.}" --reads conf data/"$task" "${models[@]}" "${runs[@]}" \
   --writes "$bundle_dir"/{manifest.json,config.yaml,model.safetensors,card.md} \
   -- python -m dsnet.bin.bundle --task "$task" --systems "${bundled[*]}" --seeds "$seeds" \
-  --command "$command" "$bundle_dir"
+  --folds "$folds" --command "$command" "$bundle_dir"

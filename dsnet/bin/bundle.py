@@ -41,15 +41,17 @@ def main() -> None:
     parser.add_argument("--task", required=True, help="such as 7class")
     parser.add_argument("--systems", required=True, help="one a kind of enrolment")
     parser.add_argument("--seeds", required=True, help="the first is bundled, all are scored")
+    parser.add_argument("--folds", required=True, help="whose test speakers calibrate it")
     parser.add_argument("--command", required=True, help="the command to print in the card")
     parser.add_argument("folder", type=Path, help="the bundle; its name is that of the folder")
     args = parser.parse_args()
     recipe = Recipe()
     task = TaskData.load(recipe.task(args.task))
     seeds = [int(seed) for seed in args.seeds.split()]
+    folds = args.folds.split()
     specs = [resolve(name) for name in args.systems.split()]
     found = {
-        spec.config.enrolment.source: read_held_out(recipe, task, spec.name, seeds)
+        spec.config.enrolment.source: read_held_out(recipe, task, spec.name, seeds, folds)
         for spec in specs
     }
     members, features = {}, None
@@ -75,6 +77,7 @@ def main() -> None:
         "protocol": read_task_json(task.task_dir)["protocol"]["in_words"],
         "systems": {spec.config.enrolment.source: spec.name for spec in specs},
         "seeds": seeds,
+        "folds": folds,
         "results": {given: held.results for given, held in found.items()},
     }
     name = args.folder.resolve().name

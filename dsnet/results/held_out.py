@@ -50,6 +50,13 @@ class HeldOut:
     folds: np.ndarray
     seeds: np.ndarray
 
+    def __post_init__(self) -> None:
+        if len(np.unique(self.folds)) < 2:
+            raise ScoringError(
+                "one fold alone: what is fitted to held-out speakers is measured on those of "
+                "others; run stages 3 and 4 of two folds or more"
+            )
+
     def require(self, digests: Mapping[str, str]) -> None:
         """Raise ScoringError for runs of another config, code, features or task."""
         for stored in self.runs:
@@ -135,7 +142,7 @@ def risk_curve(posteriors: np.ndarray, labels: np.ndarray) -> dict[str, list[flo
     order = np.argsort(-confidence, kind="stable")
     wrong = (posteriors.argmax(1) != labels)[order]
     error = wrong.cumsum() / np.arange(1, len(wrong) + 1)
-    ends = np.unique(np.linspace(0, len(wrong), MOST_POINTS + 1).round().astype(int)[1:]) - 1
+    ends = np.unique(np.ceil(np.linspace(0, len(wrong), MOST_POINTS + 1)[1:]).astype(int)) - 1
     return {
         "confidence": confidence[order][ends].round(6).tolist(),
         "error": error[ends].round(6).tolist(),
@@ -148,7 +155,9 @@ def threshold(curve: Mapping[str, Sequence[float]], error: float) -> float | Non
     return min(able) if able else None
 
 
-def read_held_out(recipe: Recipe, task: TaskData, system: str, seeds: Sequence[int]) -> HeldOut:
+def read_held_out(
+    recipe: Recipe, task: TaskData, system: str, seeds: Sequence[int], folds: Sequence[str]
+) -> HeldOut:
     """Read what stage 4 left of a system: every fold of every seed.
 
     Raises:
@@ -157,7 +166,7 @@ def read_held_out(recipe: Recipe, task: TaskData, system: str, seeds: Sequence[i
     index = {name: i for i, name in enumerate(task.classes)}
     runs, parts = [], []
     for seed in seeds:
-        for fold in task.fold_names:
+        for fold in folds:
             stored = open_run(recipe.run(task.task_dir.name, system, seed, fold))
             given = set(stored.info["given"])
             utts, posteriors = read_posteriors(stored.posteriors("test"), task.classes)
@@ -172,7 +181,5 @@ def read_held_out(recipe: Recipe, task: TaskData, system: str, seeds: Sequence[i
                     "seeds": np.full(len(kept), seed),
                 }
             )
-    if not runs:
-        raise ScoringError(f"{system}: no seed, or no fold")
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return HeldOut(runs, **joined)

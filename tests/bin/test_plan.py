@@ -14,6 +14,11 @@ SYSTEMS = {
     "one": "kind: base\ncontrol: two\nenrolment: {source: neutral}\n",
     "two": "kind: base\n",
     "tight": "kind: base\nfeatures: few\n",
+    "last": "kind: base\ntrain: {select: last, stop_after: 0, schedule: constant}\n",
+    "last_any": "inherit: last\nenrolment: {source: any}\n",
+    "heard": "inherit: last\nenrolment: {source: all}\n",
+    "pair": "inherit: last\nkind: dsc\n",
+    "adapted": "inherit: last\nkind: dat_transductive\n",
     "lost": "kind: base\ncontrol: tow\n",
     "vectors": "kind: svm\nfeatures: compare\n",
     "mismatched": "kind: svm\n",
@@ -169,3 +174,24 @@ def test_a_system_that_needs_validation_speakers_is_named_where_there_are_none(m
         make_plan("two", *options)
     fitting = "two@train.select=last,train.stop_after=0,train.schedule=one_cycle"
     assert make_plan(f"{fitting} vectors", *options)[0][0].startswith("network two@")
+
+
+def test_a_bundle_has_a_system_for_each_enrolment(make_plan):
+    make_plan("last last_any", "--final", "1")
+
+
+@pytest.mark.parametrize(
+    ("systems", "words"),
+    [
+        ("last last@train.batch_size=4", "last has enrolment.source none, too"),
+        ("last_any two", "two cannot be in the bundle: .*nobody validates"),
+        ("heard", "heard cannot be in the bundle: it is transductive"),
+        ("adapted", "adapted cannot be in the bundle: it is transductive"),
+        ("pair", "pair cannot be in the bundle: it hears a neutral utterance"),
+        ("last last_any@features=fbank@num_mel_bins=64", "a bundle has one type of features"),
+        ("vectors", "vectors cannot be in the bundle: its decision values"),
+    ],
+)
+def test_what_cannot_be_in_a_bundle_is_refused_before_stage_0(make_plan, systems, words):
+    with pytest.raises(ConfigError, match=f"--stage final: .*{words}"):
+        make_plan(systems, "--final", "1")
