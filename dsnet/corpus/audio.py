@@ -5,19 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
 from lhotse.utils import compute_num_samples
 
 from dsnet.corpus.sound import (
     MIN_SECONDS,
     BadAudio,
+    Sound,
     audio_hash,
-    check_length,
     check_samples,
     is_clipped,
     mix,
-    read_from,
-    why_unreadable,
 )
 from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError
@@ -64,44 +61,43 @@ def inspect(utterance: Utterance) -> AudioFacts:
     """
     path = Path(utterance.path)
     try:
-        with soundfile.SoundFile(path) as file:
-            check_length(path, file)
-            start, num_samples = _span(utterance, file)
-            if num_samples < MIN_SECONDS * file.samplerate:
+        with Sound(path) as sound:
+            start, num_samples = _span(utterance, sound)
+            if num_samples < MIN_SECONDS * sound.sampling_rate:
                 raise BadAudio(
-                    f"{path}: {num_samples} samples ({num_samples / file.samplerate:.4f} s), "
-                    f"shorter than {MIN_SECONDS} s"
+                    f"{num_samples} samples ({num_samples / sound.sampling_rate:.4f} s), shorter "
+                    f"than {MIN_SECONDS} s"
                 )
-            channels = read_from(file, start, num_samples)
-            channel = _channel(utterance, file.channels)
-            samples = mix(channels, channel)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise BadAudio(f"{path}: {why_unreadable(path, error)}") from error
+            channels = sound.read(start, num_samples)
+    except BadAudio as error:
+        raise BadAudio(f"{path}: {error}") from error
+    channel = _channel(utterance, sound.num_channels)
+    samples = mix(channels, channel)
     check_samples(samples, path, f" of channel {channel}" if channels.shape[1] > 1 else "")
     return AudioFacts(
-        sampling_rate=file.samplerate,
-        num_channels=file.channels,
-        file_samples=file.frames,
+        sampling_rate=sound.sampling_rate,
+        num_channels=sound.num_channels,
+        file_samples=sound.num_samples,
         start_sample=start,
         num_samples=num_samples,
         audio_hash=audio_hash(samples),
         clipped=is_clipped(samples),
-        coarse=file.subtype in COARSE_SUBTYPES,
+        coarse=sound.subtype in COARSE_SUBTYPES,
         channel=channel,
         channels_differ=bool((channels != channels[:, :1]).any()),
     )
 
 
-def _span(utterance: Utterance, file: soundfile.SoundFile) -> tuple[int, int]:
+def _span(utterance: Utterance, sound: Sound) -> tuple[int, int]:
     """Return the first sample of an utterance in its file, and how many it has."""
-    path, seconds = utterance.path, file.frames / file.samplerate
-    if utterance.channel not in (None, MEAN) and not 0 <= utterance.channel < file.channels:
+    path, seconds = utterance.path, sound.seconds
+    if utterance.channel not in (None, MEAN) and not 0 <= utterance.channel < sound.num_channels:
         raise CorpusError(
             f"{path}: utterance '{utterance.id}' is on channel {utterance.channel}, but the file "
-            f"has {file.channels} (counted from 0)"
+            f"has {sound.num_channels} (counted from 0)"
         )
     if utterance.start is None and utterance.end is None:
-        return 0, file.frames
+        return 0, sound.num_samples
     begin = 0.0 if utterance.start is None else utterance.start
     end = seconds if utterance.end is None else utterance.end
     if not 0 <= begin < end <= seconds + OVERHANG_SECONDS:
@@ -109,8 +105,8 @@ def _span(utterance: Utterance, file: soundfile.SoundFile) -> tuple[int, int]:
             f"{path}: utterance '{utterance.id}' spans {begin} to {end} s, but the file has "
             f"{seconds:.4f} s; are its times in seconds, and is this its file?"
         )
-    start = compute_num_samples(begin, file.samplerate)
-    stop = min(compute_num_samples(end, file.samplerate), file.frames)
+    start = compute_num_samples(begin, sound.sampling_rate)
+    stop = min(compute_num_samples(end, sound.sampling_rate), sound.num_samples)
     return start, max(stop - start, 0)
 
 

@@ -4,16 +4,23 @@ This file is light to import: whoever only wants samples waits for no Lhotse.
 """
 
 import hashlib
+import io
+import os
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 import soundfile
 
+from dsnet.corpus.containers import mp3_samples, why_damaged
 from dsnet.errors import CorpusError
 
 MIN_SECONDS = 0.1
 FULL_SCALE = 0.99  # of 1.0; the largest sample of 8-bit audio is 0.992
 MAX_CLIPPED = 0.01  # of the samples
+UNKNOWN = 2**40  # libsndfile gives more samples than that where it knows no number
+BLOCK = 1 << 16  # samples that are decoded at once to count them
+MP3_HEAD = 8192  # bytes in which a tag with the length stands, behind that of the title
 
 
 class BadAudio(CorpusError):
@@ -43,23 +50,98 @@ def read_samples(
         BadAudio: missing, unreadable or shorter than asked for.
     """
     try:
-        with soundfile.SoundFile(path) as file:
-            return mix(read_from(file, start_sample, num_samples), channel)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise BadAudio(f"{path}: {why_unreadable(Path(path), error)}") from error
+        with Sound(path) as sound:
+            return mix(sound.read(start_sample, num_samples), channel)
+    except BadAudio as error:
+        raise BadAudio(f"{path}: {error}") from error
 
 
-def read_from(file: soundfile.SoundFile, start: int, num_samples: int) -> np.ndarray:
-    """Return (num_samples, channels of the file) float32."""
-    if start:
-        file.seek(start)
-    samples = file.read(num_samples, dtype="float32", always_2d=True)
-    expected = num_samples if num_samples >= 0 else file.frames - start
-    if len(samples) < expected:
-        raise BadAudio(
-            f"{file.name}: cut off: {len(samples)} of {expected} samples could be decoded"
-        )
-    return samples
+class Sound:
+    """A sound file that is open for reading, and whole as far as its header tells.
+
+    libsndfile shortens a file that lost its end without a word; here it is refused.
+
+    Attributes:
+        sampling_rate: Hz.
+        num_channels: of the file.
+        num_samples: its length, a channel; counted by decoding where libsndfile only guesses.
+        subtype: as libsndfile names it, such as PCM_16.
+
+    Raises:
+        BadAudio: why it cannot be read, without its name.
+    """
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        try:
+            streamed = self.path.is_fifo() or self.path.is_char_device()
+            # as bytes: soundfile does not take a name that is not UTF-8 as text
+            source = io.BytesIO(self.path.read_bytes()) if streamed else os.fsencode(self.path)
+            fault = "" if streamed else why_damaged(self.path)
+            if fault:
+                raise BadAudio(fault)
+            self._file = soundfile.SoundFile(source)
+            self.num_samples = self._count() if self._is_estimate() else self._file.frames
+        except (soundfile.SoundFileError, OSError) as error:
+            raise BadAudio(_why_unreadable(self.path, error)) from error
+        if self.num_samples > UNKNOWN:
+            raise BadAudio(
+                "its header does not say how long it is, as of FLAC that was written to a pipe; "
+                "write it anew, such as with flac -d OLD.flac and flac OLD.wav"
+            )
+        self.sampling_rate: int = self._file.samplerate
+        self.num_channels: int = self._file.channels
+        self.subtype: str = self._file.subtype
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.num_samples / self.sampling_rate
+
+    def read(self, start: int = 0, num_samples: int = -1) -> np.ndarray:
+        """Return (num_samples, channels of the file) float32; -1: to the end."""
+        wanted = self.num_samples - start if num_samples < 0 else num_samples
+        try:
+            if self._file.tell() != start:
+                self._file.seek(start)
+            samples = self._file.read(wanted, dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, OSError) as error:
+            raise BadAudio(_why_unreadable(self.path, error)) from error
+        if len(samples) < wanted:
+            raise BadAudio(f"cut off: {len(samples)} of {wanted} samples could be decoded")
+        return samples
+
+    def _is_estimate(self) -> bool:
+        """Say whether libsndfile guesses the length: of MP3 without a tag that holds it."""
+        if self._file.format != "MP3":
+            return False
+        with self.path.open("rb") as stream:
+            head = stream.read(MP3_HEAD)
+        return not any(tag in head for tag in (b"Xing", b"Info", b"VBRI"))
+
+    def _count(self) -> int:
+        """Decode everything; return how many samples there are."""
+        count, there = 0, mp3_samples(self.path)
+        while block := len(self._file.read(BLOCK, dtype="float32", always_2d=True)):
+            count += block
+        if count < 0.95 * there:  # it decodes no more than it guessed
+            raise BadAudio(
+                f"MP3 of varying bit rate without a tag that holds its length: {count} of {there} "
+                "samples would be decoded. Write it anew, such as with ffmpeg -i OLD.mp3 NEW.wav"
+            )
+        self._file.seek(0)
+        return count
+
+    def __enter__(self) -> "Sound":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
 
 
 def mix(samples: np.ndarray, channel: int | list[int]) -> np.ndarray:
@@ -69,7 +151,7 @@ def mix(samples: np.ndarray, channel: int | list[int]) -> np.ndarray:
     return np.ascontiguousarray(samples[:, channel])
 
 
-def why_unreadable(path: Path, error: Exception) -> str:
+def _why_unreadable(path: Path, error: Exception) -> str:
     if not path.exists():
         return "no such file"
     if path.is_dir():
@@ -78,18 +160,6 @@ def why_unreadable(path: Path, error: Exception) -> str:
         return "0 bytes"
     reason = getattr(error, "error_string", str(error)).rstrip(". ")  # without the path
     return f"not readable as audio ({reason})"
-
-
-def check_length(path: Path, file: soundfile.SoundFile) -> None:
-    """Find a wav file that lost its end; libsndfile shortens such a file without a word."""
-    if file.format not in ("WAV", "WAVEX"):
-        return
-    with path.open("rb") as stream:
-        promised = int.from_bytes(stream.read(8)[4:], "little") + 8
-    there = path.stat().st_size
-    streamed = promised > 2**31 - 2**16 or promised == 8  # written to a pipe: length unknown
-    if not streamed and there < 0.99 * promised:
-        raise BadAudio(f"{path}: cut off: {there} of {promised} bytes are there")
 
 
 def check_samples(samples: np.ndarray, name: Path | str, channel: str = "") -> None:

@@ -1,22 +1,41 @@
-"""Other sampling rates."""
+"""Other sampling rates.
+
+The filter is that of "kaiser best": 64 zero crossings on each side, 80 dB down beyond the new half
+sampling rate.
+"""
 
 from functools import lru_cache
+from math import gcd
 
+import numpy as np
 import torch
 import torchaudio
+
+ZERO_CROSSINGS = 64
+ROLLOFF = 0.9475937167399596
+BETA = 14.769656459379492
+MOST_PHASES = 1000  # torchaudio keeps a whole filter for each phase, and applies all of them
 
 
 @lru_cache
 def _resampler(source_rate: int, target_rate: int) -> torchaudio.transforms.Resample:
-    # torchaudio's settings for "kaiser best": 80 dB down beyond the new half sampling rate
     return torchaudio.transforms.Resample(
         source_rate,
         target_rate,
         resampling_method="sinc_interp_kaiser",
-        lowpass_filter_width=64,
-        rolloff=0.9475937167399596,
-        beta=14.769656459379492,
+        lowpass_filter_width=ZERO_CROSSINGS,
+        rolloff=ROLLOFF,
+        beta=BETA,
     )
+
+
+@lru_cache
+def _low_pass(up: int, down: int) -> np.ndarray:
+    from scipy.signal import firwin  # takes a third of a second to import, and is seldom needed
+
+    slower = max(up, down)
+    half = round(ZERO_CROSSINGS / ROLLOFF * slower)
+    return firwin(2 * half + 1, ROLLOFF / slower, window=("kaiser", BETA))
 
 
 def resample(
@@ -29,4 +48,11 @@ def resample(
     """
     if source_rate == target_rate:
         return samples[:num_samples]
+    divisor = gcd(source_rate, target_rate)
+    up, down = target_rate // divisor, source_rate // divisor
+    if max(up, down) > MOST_PHASES:  # such as 16001 Hz
+        from scipy.signal import resample_poly
+
+        found = resample_poly(samples.double().numpy(), up, down, window=_low_pass(up, down))
+        return torch.from_numpy(found).float()[:num_samples]
     return _resampler(source_rate, target_rate)(samples)[:num_samples]

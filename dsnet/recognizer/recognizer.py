@@ -17,6 +17,7 @@ from torch import Tensor
 
 from dsnet.config import from_values
 from dsnet.corpus.sound import audio_hash
+from dsnet.environment import choose_device
 from dsnet.errors import BundleError
 from dsnet.features import FEATURES
 from dsnet.features.extractor import Extractor
@@ -80,7 +81,7 @@ class Recognizer:
         """Args: see `load`."""
         self.bundle = bundle
         self.name, self.classes, self.card = bundle.name, bundle.classes, bundle.card
-        self.device = torch.device(device)
+        self.device = choose_device(device)
         self._extractor = _build_extractor(bundle, encoder).to(self.device)
         self.sampling_rate = self._extractor.sampling_rate
         self.front_end = FRONT_ENDS.get(bundle.features.kind, FrontEnd)
@@ -99,11 +100,12 @@ class Recognizer:
             model: a bundle's folder or zip file, or the name of one in the package.
             encoder: folder of the pretrained encoder, for bundles on such features; None: where
                 DSNET_MODELS or the Hugging Face hub has it.
-            device: cpu, or cuda:N.
+            device: cpu, cuda:N, or auto: the GPU if there is one.
 
         Raises:
             BundleError: no bundle, or one that does not fit.
             FeatureError: a package or an encoder that it needs is missing.
+            ConfigError: no such device here.
         """
         return cls(read_bundle(find_bundle(model)), encoder and Path(encoder), device)
 

@@ -1,23 +1,18 @@
 """Recordings: what libsndfile reads, or arrays, a stretch at a time, in one channel."""
 
-import io
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import soundfile
 
 from dsnet.corpus.sound import (
     MIN_SECONDS,
     BadAudio,
-    check_length,
+    Sound,
     check_samples,
     mix,
-    read_from,
-    why_unreadable,
 )
 
 MIXED = "mix"  # in the place of a channel: the mean of all
@@ -35,34 +30,22 @@ class Stretch:
 
 
 class Recording:
-    """A sound file that is open for reading; use it in a `with` statement.
+    """A sound file that is open for reading, in one channel; use it in a `with` statement.
 
     Raises:
         BadAudio: no file that can be read, cut off, or without the channel; says what to do.
     """
 
     def __init__(self, path: Path | str, channel: int | str = MIXED):
-        self.path = Path(path)
         try:
-            streamed = self.path.is_fifo() or self.path.is_char_device()
-            # as bytes: soundfile does not take a name that is not UTF-8 as text
-            source = io.BytesIO(self.path.read_bytes()) if streamed else os.fsencode(self.path)
-            self._file = soundfile.SoundFile(source)
-        except (soundfile.SoundFileError, OSError) as error:
-            why = why_unreadable(self.path, error)
-            hint = f"; {FORMATS} can be read" if "not readable" in why else ""
-            raise BadAudio(f"{why}{hint}") from error
-        if not streamed:
-            try:
-                check_length(self.path, self._file)
-            except BadAudio as error:
-                self._file.close()
-                raise BadAudio(str(error).removeprefix(f"{self.path}: ")) from error
-        self.sampling_rate: int = self._file.samplerate
-        self.num_channels: int = self._file.channels
-        self.seconds: float = self._file.frames / self._file.samplerate
+            self._sound = Sound(path)
+        except BadAudio as error:
+            hint = f"; {FORMATS} can be read" if "not readable" in str(error) else ""
+            raise BadAudio(f"{error}{hint}") from error
+        self.path = self._sound.path
+        self.sampling_rate, self.num_channels = self._sound.sampling_rate, self._sound.num_channels
+        self.seconds = self._sound.seconds
         if channel != MIXED and not 0 <= int(channel) < self.num_channels:
-            self._file.close()
             raise BadAudio(
                 f"no channel {channel}: the file has {self.num_channels}, counted from 0"
             )
@@ -72,20 +55,18 @@ class Recording:
         """Decode a stretch; end None: to the end.
 
         Raises:
-            BadAudio: cut off, too short, not finite, constant, or not in [-1, 1].
+            BadAudio: cut off, too short, or beyond the end.
         """
-        rate, frames = self.sampling_rate, self._file.frames
+        rate, length = self.sampling_rate, self._sound.num_samples
         first = round(start * rate)
-        last = frames if end is None else min(round(end * rate), frames)
+        last = length if end is None else min(round(end * rate), length)
+        if first >= length > 0:
+            raise BadAudio(f"begins at {start:.2f} s, but the recording has {self.seconds:.2f} s")
         if (last - first) < MIN_SECONDS * rate:
             raise BadAudio(
-                f"{max(0, last - first) / rate:.3f} s are too short, {MIN_SECONDS:g} s are needed"
+                f"{(last - first) / rate:.3f} s are too short, {MIN_SECONDS:g} s are needed"
             )
-        try:
-            self._file.seek(first)
-            samples = mix(read_from(self._file, 0, last - first), self._channel)
-        except (soundfile.SoundFileError, OSError) as error:
-            raise BadAudio(why_unreadable(self.path, error)) from error
+        samples = mix(self._sound.read(first, last - first), self._channel)
         return Stretch(first / rate, last / rate, samples)
 
     def __enter__(self) -> "Recording":
@@ -97,7 +78,7 @@ class Recording:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._sound.__exit__(kind, error, traceback)
 
 
 def windows(seconds: float, length: float, hop: float) -> Iterator[tuple[float, float]]:

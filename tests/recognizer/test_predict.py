@@ -191,7 +191,19 @@ def test_a_segment_beyond_the_end_is_a_row_with_an_error(dsnet, write_sound, tmp
     (tmp_path / "turns").write_text("a talk 0 1\nb talk 5 6\n")
     status, out, _ = dsnet("predict", "--segments", "turns", "--format", "csv", "talk.wav")
     assert status == 1
-    assert [bool(row["error"]) for row in rows_of(out)] == [False, True]
+    errors = [row["error"] for row in rows_of(out)]
+    assert errors == ["", "begins at 5.00 s, but the recording has 1.00 s"]
+
+
+def test_a_silent_window_is_no_failure_but_a_silent_file_is(dsnet):
+    talk = np.concatenate([sound(1.0), np.zeros(2 * RATE), sound(1.0)])
+    soundfile.write("talk.wav", talk, RATE)
+    soundfile.write("silent.wav", np.zeros(4 * RATE), RATE)
+    options = ("--windows", "1", "--hop", "1", "--format", "csv")
+    status, out, _ = dsnet("predict", *options, "talk.wav")
+    assert (status, [bool(row["label"]) for row in rows_of(out)]) == (0, [True, False, False, True])
+    status, _, err = dsnet("predict", *options, "talk.wav", "silent.wav")
+    assert (status, "1 of 2 could not be judged" in err) == (1, True)
 
 
 def test_lhotse_reads_its_form(dsnet, write_sound):
@@ -268,6 +280,7 @@ def test_an_output_that_exists_is_kept(dsnet, write_sound, tmp_path):
         (["--embeddings", "e", "--embeddings-file", "e.txt"], "ends in .npz or .ark"),
         (["--output", "none/out.csv"], "--output none/out.csv: No such file"),
         (["--encoder", "folder"], "needs none"),
+        (["--device", "cuda:7"], "--device cuda:7: not available here"),
     ],
 )
 def test_wrong_options_are_refused(dsnet, write_sound, words, message):
