@@ -12,6 +12,7 @@ import difflib
 import importlib
 import os
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 
 COMMANDS = {
@@ -59,8 +60,15 @@ def main() -> int:
 
 
 def script() -> None:
-    """Run as the console script does."""
-    sys.exit(main())
+    """Run as the console script does; all files are closed by now.
+
+    The end is short: to take torch down in good order costs a third of a second and 120 MiB.
+    """
+    status = main()
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
