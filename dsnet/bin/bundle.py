@@ -9,6 +9,7 @@ import argparse
 import shlex
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from dsnet.bin import run
 from dsnet.config import load
 from dsnet.environment import git_revision, versions
 from dsnet.features.store import FeatureStore
+from dsnet.files import digest
 from dsnet.folds.task_data import TaskData, read_task_json
 from dsnet.models.front_end import build_front_end
 from dsnet.models.voice import measure
@@ -24,16 +26,19 @@ from dsnet.recipe import FINAL, Recipe
 from dsnet.recognizer.bundle import FeaturesFacts, Member, write_bundle
 from dsnet.recognizer.profile import farthest
 from dsnet.report.card import CardConfig, card_md
+from dsnet.report.explain import MAP
 from dsnet.results.held_out import HeldOut, read_held_out
 from dsnet.systems import code_digest
 from dsnet.systems.catalog import SystemSpec, resolve
 from dsnet.training.checkpoint import check, config_values, load_model
 from dsnet.training.frames import Frames
+from dsnet.training.inference import predict
 from dsnet.training.loop import MODEL
 
 FEWEST = 3  # clips, of which one is held against the others
 DRAWS = 2000  # sets of clips by which usual distances are measured
 USUAL = 99.0  # percent of them
+MAPPED = 600  # utterances of the map, at most
 
 
 def main() -> None:
@@ -60,6 +65,7 @@ def main() -> None:
         members[given], features = read_member(
             spec, recipe, args.task, task, seeds[0], found[given]
         )
+    alone = next((spec for spec in specs if spec.config.enrolment.source == "none"), None)
     within, usual = clip_distances(recipe, task, specs[0])
     about = recipe.conf[0] / "card.yaml"
     corpus = load(about, CardConfig) if about.is_file() else CardConfig(corpus=recipe.name)
@@ -79,6 +85,7 @@ def main() -> None:
         "seeds": seeds,
         "folds": folds,
         "results": {given: held.results for given, held in found.items()},
+        MAP: training_map(recipe, args.task, task, alone, seeds[0]) if alone else {},
     }
     name = args.folder.resolve().name
     card = card_md(name, task.classes, facts)
@@ -128,6 +135,41 @@ def read_member(
         voice=content["voice"] or {},
     )
     return member, facts
+
+
+def training_map(
+    recipe: Recipe, task_name: str, task: TaskData, spec: SystemSpec, seed: int
+) -> dict[str, Any]:
+    """Return where training utterances lie, seen from the two directions in which they differ most.
+
+    Returns:
+        What `dsnet predict --explain` draws, by what the system is given, which is nothing; empty
+        if the system has no embeddings.
+    """
+    system, _ = load_model(recipe.run(task_name, spec.name, seed, FINAL) / MODEL)
+    store = FeatureStore.open(recipe.features(spec.config.features))
+    utts = sorted(task.utt2emo, key=lambda utt: digest(["drawn", utt]))[:MAPPED]
+    references = {utt: utt for utt in utts}  # none is looked at
+    found = predict(system, Frames(store, "cpu"), utts, references, spec.config).embeddings
+    if not found:
+        return {}
+    name = "e" if "e" in found else next(iter(found))
+    values = found[name].double()
+    mean = values.mean(0)
+    axes = torch.linalg.svd(values - mean, full_matrices=False).Vh[:2]
+    places = (values - mean) @ axes.T
+    classes = [task.classes.index(task.utt2emo[utt]) for utt in utts]
+    points = [
+        [round(x, 4), round(y, 4), k] for (x, y), k in zip(places.tolist(), classes, strict=True)
+    ]
+    return {
+        "none": {
+            "embedding": name,
+            "mean": [round(value, 6) for value in mean.tolist()],
+            "axes": [[round(value, 6) for value in axis] for axis in axes.tolist()],
+            "points": points,
+        }
+    }
 
 
 def clip_distances(recipe: Recipe, task: TaskData, spec: SystemSpec) -> tuple[torch.Tensor, float]:

@@ -82,7 +82,7 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     answers = parser.add_argument_group("answers")
     answers.add_argument("--format", choices=FORMATS, default="table", help="(%(default)s)")
     answers.add_argument("--output", type=Path, help="a new file, in the place of the terminal")
-    answers.add_argument("--overwrite", action="store_true", help="--output, --embeddings-file")
+    answers.add_argument("--overwrite", action="store_true", help="files that are there")
     answers.add_argument(
         "--reject",
         type=float,
@@ -92,6 +92,9 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     answers.add_argument("--embeddings", metavar="NAMES", help="keep these, such as e,s,h")
     answers.add_argument(
         "--embeddings-file", type=Path, default=Path("embeddings.npz"), help="npz or ark"
+    )
+    answers.add_argument(
+        "--explain", type=Path, metavar="HTML", help="write a page about one recording"
     )
     add_model_options(parser)
     return parser
@@ -105,8 +108,12 @@ def main(program: str, words: Sequence[str]) -> int:
     inputs = find_inputs(args.recordings, sys.stdin.buffer, args.null)
     if args.segments:
         inputs = with_segments(inputs, args.segments)
-    if args.format == "audacity" and len(inputs.items) > 1:
-        raise BundleError("--format audacity: a label track is of one recording; give one")
+    for option, given in (
+        ("--format audacity", args.format == "audacity"),
+        ("--explain", args.explain),
+    ):
+        if given and len(inputs.items) > 1:
+            raise BundleError(f"{option} is about one recording, found {len(inputs.items)}")
     recognizer = Recognizer.load(args.model, args.encoder, args.device)
     speaker = find_speaker(args, recognizer)
     if args.reject is not None:
@@ -134,6 +141,8 @@ def main(program: str, words: Sequence[str]) -> int:
             if args.windows is not None:  # a silent window is no failure, a silent file is
                 errors = [all(errors)]
             failed, count = failed + sum(errors), count + len(errors)
+    if args.explain and not failed:
+        explain(inputs.items[0], recognizer, speaker, args)
     say_the_rest(inputs, failed, count, notes)
     return 1 if failed else 0
 
@@ -152,7 +161,10 @@ def check_options(args: argparse.Namespace) -> None:
         raise BundleError(f"--channel {args.channel}: 0, 1, ... or {MIXED}")
     if args.reject is not None and not 0 < args.reject < 1:
         raise BundleError(f"--reject {args.reject:g}: a share between 0 and 1, such as 0.2")
-    for path in (args.output, args.embeddings_file if args.embeddings else None):
+    if args.explain and (args.windows is not None or args.segments):
+        raise BundleError("--explain judges a recording whole, and shows windows of its own")
+    files = (args.output, args.explain, args.embeddings_file if args.embeddings else None)
+    for path in files:
         if path is not None and path.exists() and not args.overwrite:
             raise BundleError(f"{path} exists; choose another name, or give --overwrite")
 
@@ -285,6 +297,26 @@ def take_note(
         )
     if recording.num_channels > 1 and args.channel == MIXED:
         notes.add("several channels, mixed down; --channel 0 takes the first", file)
+
+
+def explain(
+    item: Item, recognizer: Recognizer, speaker: Profile | None, args: argparse.Namespace
+) -> None:
+    """Write the page about a recording."""
+    from dsnet.report.explain import write_explanation  # imports matplotlib, which takes a second
+
+    with Recording(item.path, args.channel) as recording:
+        stretch = recording.read()
+    write_explanation(
+        args.explain,
+        recognizer,
+        item.path,
+        stretch.samples,
+        recording.sampling_rate,
+        speaker,
+        args.reject,
+    )
+    print(f"{args.explain}: a page to look at", file=sys.stderr)
 
 
 def say_the_rest(inputs: Inputs, failed: int, count: int, notes: Notes) -> None:
