@@ -34,6 +34,10 @@ def write_tiny(folder: Path, seed: int = 0, kind: str = "dsnet", mode: str = "cr
                 value.normal_(10 if name.startswith("encoder.norm") else 0)
             elif name.endswith("running_var"):
                 value.uniform_(0.5, 2)
+        with torch.no_grad():
+            for value in system.parameters():
+                if value.ndim > 1:
+                    value.mul_(2)  # so that it tells sounds apart
         voice = {
             "mean": torch.full((BINS,), 10.0, dtype=torch.double),
             "log_deviation": torch.zeros(BINS, dtype=torch.double),

@@ -160,6 +160,10 @@ class Recognizer:
                 results[place] = self._result(output, row, part.member.temperature, limit)
         return results
 
+    def system(self, given: str) -> System:
+        """Return the network of a member: none, neutral or any."""
+        return self._parts[given].system
+
     def check(self, samples: np.ndarray) -> None:
         """Raise BadAudio for (N,) samples that cannot be judged."""
         check_sound(samples)

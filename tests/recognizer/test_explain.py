@@ -3,7 +3,7 @@ import io
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -14,10 +14,12 @@ from tiny_bundles import CLASSES, RATE, sound, write_tiny
 from torch import nn
 
 from dsnet.corpus.sound import BadAudio
+from dsnet.features.fbank import FbankConfig
 from dsnet.models import encoder as encoders
 from dsnet.models import pooling
 from dsnet.models.encoder import ENCODERS, EncoderConfig, build_encoder
 from dsnet.recognizer import explain as explanations
+from dsnet.recognizer.bundle import FeaturesFacts
 from dsnet.recognizer.explain import STEPS, explain
 from dsnet.recognizer.recognizer import Recognizer
 from dsnet.report.explain import write_explanation
@@ -226,6 +228,20 @@ def test_a_step_stands_in_the_middle_of_what_it_hears(kind, widths, log_mels, st
     places = heard[:, step].nonzero()
     assert heard.shape[1] == 128 // frames
     assert (int(places.min()) + int(places.max()) + 1) / 2 == first + frames * step
+
+
+@pytest.mark.parametrize("snip_edges", [False, True])
+def test_frames_of_40_ms_that_are_snipped_begin_later(log_mels, snip_edges):
+    config = EncoderConfig(kind="conv", channels=[2] * 4, embed_dim=4)
+    known = log_mels(16)
+    fbank = FbankConfig(num_mel_bins=16, snip_edges=snip_edges)
+    features = FeaturesFacts(known.name, known.kind, 16, 10.0, asdict(fbank))
+    found = explanations.on_the_time_axis(
+        torch.full((3,), 1 / 3), build_encoder(config, known), features, 1.0
+    )
+    # Kaldi's: a frame's centre is half a frame, or else half a shift, behind its beginning
+    centres = np.arange(48) * 0.01 + (0.02 if snip_edges else 0.005)
+    assert found.centres == pytest.approx(centres.reshape(3, 16).mean(1))
 
 
 def test_attention_of_published_pooling_is_clamped():
