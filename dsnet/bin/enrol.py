@@ -21,6 +21,7 @@ from dsnet.recognizer.recognizer import Recognizer
 SHORT_SECONDS = 1.0
 LEAST_DECIBELS = 15.0  # from the quiet to the loud tenth of a clip
 NEUTRAL = "neutral"
+MOST_DOUBTS = 3  # of one kind that are all told
 
 
 def main(program: str, words: Sequence[str]) -> int:
@@ -55,34 +56,42 @@ def main(program: str, words: Sequence[str]) -> int:
 
 def doubts(profile: Profile, clips: Sequence[tuple], recognizer: Recognizer) -> list[str]:
     """Return what may be wrong with clips, in words."""
-    found = []
+    short, noisy, emotional, far = [], [], [], []
+    is_judged = profile.kind == NEUTRAL and {"none"} <= recognizer.bundle.members.keys()
     for clip, (samples, rate) in zip(profile.clips, clips, strict=True):
         if clip.seconds < SHORT_SECONDS:
-            found.append(f"{clip.file}: {clip.seconds:.1f} s say little; a second or more is good")
-        if dynamic_range(samples, rate) < LEAST_DECIBELS:
-            found.append(
-                f"{clip.file}: loud and quiet parts differ by {dynamic_range(samples, rate):.0f} "
-                "dB only; is there noise behind the speech?"
+            short.append(f"{clip.file}: {clip.seconds:.1f} s say little; a second or more is good")
+        decibels = dynamic_range(samples, rate)
+        if decibels < LEAST_DECIBELS:
+            noisy.append(
+                f"{clip.file}: loud and quiet parts differ by {decibels:.0f} dB only; is there "
+                "noise behind the speech?"
             )
-    if profile.kind == NEUTRAL and {"none"} <= recognizer.bundle.members.keys():
-        for clip, (samples, rate) in zip(profile.clips, clips, strict=True):
+        if is_judged and NEUTRAL in recognizer.classes:
             result = recognizer(samples, rate)
-            if NEUTRAL in recognizer.classes and result.label != NEUTRAL:
-                found.append(
+            if result.label != NEUTRAL:
+                emotional.append(
                     f"{clip.file}: sounds like {result.label} to the model "
                     f"({result.confidence:.2f}; neutral {result.scores[NEUTRAL]:.2f})"
                 )
+    usual = recognizer.bundle.usual_distance
     if len(clips) > 2:
         measured = [np.array(clip.measured) for clip in profile.clips]
         distances = farthest(measured, recognizer.bundle.within.numpy())
-        for clip, distance in zip(profile.clips, distances, strict=True):
-            if distance > recognizer.bundle.usual_distance:
-                found.append(
-                    f"{clip.file}: {distance:.1f} from the other clips, where "
-                    f"{recognizer.bundle.usual_distance:.1f} is the most that is usual; another "
-                    "speaker, room or microphone?"
-                )
-    return found
+        far = [
+            f"{clip.file}: {distance:.1f} from the other clips, where {usual:.1f} is the most that "
+            "is usual; another speaker, room or microphone?"
+            for clip, distance in zip(profile.clips, distances, strict=True)
+            if distance > usual
+        ]
+    return [line for found in (short, noisy, emotional, far) for line in _some(found)]
+
+
+def _some(doubts: list[str]) -> list[str]:
+    """Return doubts of one kind; of many the first, and how many there are."""
+    if len(doubts) <= MOST_DOUBTS:
+        return doubts
+    return [doubts[0], f"the same of {len(doubts) - 1} others"]
 
 
 def dynamic_range(samples: np.ndarray, sampling_rate: int) -> float:

@@ -105,7 +105,7 @@ def explain(
     heard = min(seconds, member.system.input.max_seconds) if fixed else seconds
     attention = None
     if scores is not None:
-        encoder = recognizer._parts[given].system.encoder
+        encoder = recognizer.parts[given].system.encoder
         weights = attention_weights(encoder.pooling, scores)[0]
         attention = on_the_time_axis(weights, encoder, recognizer.bundle.features, heard)
     own = None if speaker is None else _without(speaker, samples)
@@ -179,7 +179,7 @@ def _judge_watched(
     reject: float | None,
 ) -> tuple[Result, Tensor | None]:
     """Return the result, and the (1, C, T) scores of the pooling that led to it, if it has any."""
-    system = recognizer._parts[recognizer._given(speaker)].system
+    system = recognizer.parts[recognizer._given(speaker)].system
     pooling = getattr(getattr(system, "encoder", None), "pooling", None)
     if not isinstance(pooling, (AttentionPooling, AttentiveStatistics)):
         return recognizer(samples, sampling_rate, speaker, reject), None

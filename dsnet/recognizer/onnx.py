@@ -1,105 +1,140 @@
-"""ONNX: samples in, probabilities out, features inside; onnxruntime needs nothing else.
+"""ONNX: one member of a bundle as a file that onnxruntime runs alone, from sound to probabilities.
 
-    samples (B, N) -- log-mels -- (normalised by the speaker) -- network -- probabilities (B, K)
+    samples -- log-mels -- (normalised by what is known of the speaker) -- network -- probabilities
 
-A file is one member of a bundle. Members that are given clips of the speaker take what the clips
-were measured to be as further inputs: `speaker_mean`, `speaker_log_deviation` (B, F), means over
-the clips, and `speaker_clips` (B, 1), how many there are.
-Axes: B utterances of equal length, N samples, T frames, W samples of a frame, F mel bins, K
-classes.
+Whatever the Recognizer does between a waveform and its scores is in the graph, so that whoever runs
+it needs no code of this package; resampling, and the choice of clips of a speaker, are theirs.
+Axes: B utterances, N samples of each, T frames of W samples, L lines of the spectrum, F mel bins,
+K classes.
 """
 
-import contextlib
-import io
+import importlib
 import json
 import logging
+import math
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchaudio.compliance import kaldi
+from torch.export import Dim
 
 from dsnet.config import from_values
-from dsnet.errors import BundleError
-from dsnet.features.fbank import MAX_INT16, FbankConfig, mel_banks
+from dsnet.corpus.sound import MIN_SECONDS
+from dsnet.errors import BundleError, FeatureError
+from dsnet.features.fbank import MAX_INT16, FbankConfig, mel_banks, num_frames
 from dsnet.files import replacing
-from dsnet.models.encoder import MIN_FRAMES
 from dsnet.models.voice import Voice
-from dsnet.recognizer.recognizer import Recognizer
+from dsnet.recognizer.bundle import Bundle
+from dsnet.recognizer.profile import Profile
+from dsnet.recognizer.recognizer import Recognizer, fitted
 
-INSTALL = "install it with: . ./path.sh && python -m pip install -e '.[onnx]'"
+TOLERANCE = 1e-4  # of a probability, between the file and the Recognizer
+SAMPLES, PROBABILITIES = "samples", "probabilities"
 SPEAKER = ("speaker_mean", "speaker_log_deviation", "speaker_clips")
-TOLERANCE = 1e-4  # of probabilities, between onnxruntime and the recognizer
-TRIED_SECONDS = (0.15, 1.0, 3.7)  # lengths on which they are compared
+SPEAKER_DOC = """
+Each utterance needs what is known of its speaker by clips of the kind '{given}'. Over the frames of
+a clip, the log-mels of this model have a mean and a deviation in each dimension; frames below
+{floor:g} count as {floor:g}, and a deviation below {least_deviation:g} as that.
+speaker_mean: (B, F), mean over the clips of the means.
+speaker_log_deviation: (B, F), mean over the clips of the natural logarithms of the deviations.
+speaker_clips: (B, 1), how many clips there are; a clip that is judged itself is not among them.
+The profile that `dsnet enrol` writes has all this: `measured` of a clip is 2F numbers, the means
+and the logarithms of the deviations."""
 
 
-class KaldiFbank(nn.Module):
-    """Kaldi's log-mels of a batch, by operations that ONNX has: the Fourier transform is a product.
+class GraphFbank(nn.Module):
+    """`compute_fbank` for (B, N) samples, of operations that ONNX has.
 
-    The same as `torchaudio.compliance.kaldi.fbank` of each utterance.
+    The spectrum is a product with cosines and sines about a frame's centre, which changes its phase
+    only: frames fold into an even and an odd half, and the product takes half the time.
     """
 
     def __init__(self, config: FbankConfig):
         super().__init__()
         self.config = config
-        size = config.window_samples
-        window = kaldi._feature_window_function(
-            config.window, size, 0.42, torch.device("cpu"), torch.float64
-        )
-        padded = 1 << (size - 1).bit_length()
-        time, line = torch.arange(size).double(), torch.arange(padded // 2).double()
-        angle = 2 * torch.pi * time[:, None] * line / padded
-        waves = torch.cat([angle.cos(), angle.sin()], 1) * window[:, None]
-        self.register_buffer("waves", waves.float())  # (W, 2 * lines)
-        self.register_buffer("banks", mel_banks(config).T.contiguous())  # (lines, F)
+        banks = mel_banks(config)  # (F, lines of half the spectrum)
+        used = banks.any(0).nonzero()[:, 0]
+        half = (config.window_samples + 1) // 2
+        time = torch.arange(half, dtype=torch.double)[:, None] + 0.5  # from the centre, in samples
+        # half the spectrum has as many lines, so that the phase goes once around for 2 * lines
+        angles = math.pi * time * used / banks.shape[1]
+        # of an odd number of samples, a zero behind the last makes it even
+        window = nn.functional.pad(window_function(config), (0, config.window_samples % 2))
+        self.register_buffer("window", window)
+        self.register_buffer("cosines", angles.cos().float())  # (W / 2, L)
+        self.register_buffer("sines", angles.sin().float())
+        self.register_buffer("banks", banks[:, used].T.contiguous())  # (L, F)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Return (B, T, F) of (B, N) samples in [-1, 1]."""
+        """Return (B, T, F).
+
+        Args:
+            samples: (B, N) float in [-1, 1], N at least that of a frame.
+        """
         config = self.config
-        size, shift = config.window_samples, config.shift_samples
-        x = samples * MAX_INT16
-        if config.snip_edges:
-            frames = 1 + (x.shape[1] - size) // shift
-        else:
-            frames = (x.shape[1] + shift // 2) // shift
-            left = size // 2 - shift // 2
-            turned = x.flip(1)
-            # mirrored with the last sample twice, as Kaldi does it
-            x = torch.cat([x[:, :left].flip(1), x, turned[:, :size]], 1)
-        starts = torch.arange(frames, device=x.device)[:, None] * shift
-        x = x[:, starts + torch.arange(size, device=x.device)]  # (B, T, W)
+        frames = self._frames(samples * MAX_INT16)
         if config.remove_dc:
-            x = x - x.mean(2, keepdim=True)
+            frames = frames - frames.mean(2, keepdim=True)
         if config.preemphasis:
-            x = x - config.preemphasis * torch.cat([x[..., :1], x[..., :-1]], 2)
-        real, imaginary = (x @ self.waves).chunk(2, 2)
-        power = real.square() + imaginary.square()
-        mels = (power if config.use_power else power.sqrt()) @ self.banks
-        if config.use_log:
-            mels = mels.clamp(min=torch.finfo(torch.float32).eps).log()
-        return mels
+            before = torch.cat([frames[..., :1], frames[..., :-1]], 2)
+            frames = frames - config.preemphasis * before
+        if config.window_samples % 2:
+            frames = nn.functional.pad(frames, (0, 1))
+        first, second = (frames * self.window).chunk(2, 2)
+        first = first.flip(2)
+        even, odd = (second + first) @ self.cosines, (second - first) @ self.sines
+        spectrum = even.square() + odd.square()
+        mels = (spectrum if config.use_power else spectrum.sqrt()) @ self.banks
+        return mels.clamp(min=torch.finfo(torch.float).eps).log() if config.use_log else mels
+
+    def _frames(self, samples: Tensor) -> Tensor:
+        """Return (B, T, W)."""
+        width, shift = self.config.window_samples, self.config.shift_samples
+        count = num_frames(self.config, samples.shape[1])
+        parts = [samples]
+        if not self.config.snip_edges:  # mirrored, the outermost sample twice, as Kaldi does
+            start = width // 2 - shift // 2
+            parts = [samples[:, :start].flip(1), samples, samples[:, -width:].flip(1)]
+        # the last frame's last block of `shift` samples may reach beyond what the frame takes of it
+        parts.append(samples.new_zeros(samples.shape[0], shift))
+        blocks = math.ceil(width / shift)  # that a frame spans
+        total = count + blocks - 1
+        x = torch.cat(parts, 1)[:, : total * shift].reshape(samples.shape[0], total, shift)
+        return torch.cat([x[:, n : n + count] for n in range(blocks)], 2)[..., :width]
 
 
-class Graph(nn.Module):
-    """One member of a bundle from samples to probabilities."""
+def window_function(config: FbankConfig) -> Tensor:
+    """Return the (W,) window of Kaldi that the config names."""
+    size, name = config.window_samples, config.window
+    if name == "rectangular":
+        return torch.ones(size)
+    if name == "hamming":
+        return torch.hamming_window(size, periodic=False)
+    if name == "blackman":
+        return torch.blackman_window(size, periodic=False)
+    return torch.hann_window(size, periodic=False).pow({"hanning": 1.0, "povey": 0.85}[name])
+
+
+class GraphRecognizer(nn.Module):
+    """What a Recognizer does with samples, given one kind of clips of the speaker, or none."""
 
     def __init__(self, recognizer: Recognizer, given: str):
         super().__init__()
-        bundle = recognizer.bundle
-        member = bundle.members[given]
-        self.fbank = KaldiFbank(from_values(bundle.features.config, FbankConfig, bundle.name))
-        self.system = recognizer.system(given)
+        bundle, part = recognizer.bundle, recognizer.parts[given]
+        self.fbank = GraphFbank(fbank_config(bundle))
+        self.system = part.system
+        self.temperature = part.member.temperature
+        self.voice = part.voice and Voice(**{n: x.float() for n, x in vars(part.voice).items()})
         self.floor = recognizer.front_end.floor
-        self.scale = member.system.enrolment.normalise == "shift_and_scale"
-        self.temperature = member.temperature
-        self.input = member.system.input
-        self.shift_ms = bundle.features.frame_shift_ms
-        self.with_voice = bool(member.voice)
-        for name, value in member.voice.items():
-            self.register_buffer(f"voice_{name}", value.float())
+        self.scale = part.member.system.enrolment.normalise == "shift_and_scale"
+        self.fixed = part.member.system.input.mode == "fixed"
+        # what becomes of a single frame is what the network is fed with at least
+        self.least_frames = fitted(torch.zeros(1, 1, 1), part.member, bundle).shape[1]
 
     def forward(
         self,
@@ -108,145 +143,201 @@ class Graph(nn.Module):
         speaker_log_deviation: Tensor | None = None,
         speaker_clips: Tensor | None = None,
     ) -> Tensor:
-        """Return (B, K) probabilities; for the arguments see above."""
-        feats = self.fbank(samples)
-        if self.with_voice:
-            voice = Voice(
-                *(
-                    getattr(self, f"voice_{name}")
-                    for name in ("mean", "log_deviation", "mean_noise", "deviation_noise")
-                )
-            )
-            heard = voice.believe(speaker_mean, speaker_log_deviation, speaker_clips)
-            feats = voice.normalise(feats, *heard, self.floor, self.scale)
-        if self.input.mode == "fixed":
-            wanted = max(MIN_FRAMES, round(1000 * self.input.max_seconds / self.shift_ms))
-        else:
-            wanted = torch.sym_max(feats.shape[1], MIN_FRAMES)
-        place = torch.arange(wanted, device=feats.device)  # in the utterance over and over
-        feats = feats[:, place % torch.full_like(place, feats.shape[1])]
+        """Return (B, K) probabilities.
+
+        Args:
+            samples: (B, N) float in [-1, 1] at the bundle's sampling rate.
+            speaker_mean, speaker_log_deviation: (B, F), see `speaker_inputs`; None: no enrolment.
+            speaker_clips: (B, 1), number of clips that they are the mean of.
+        """
+        feats = self.fbank(samples)  # (B, T, F)
+        if self.voice is not None:
+            heard = self.voice.believe(speaker_mean, speaker_log_deviation, speaker_clips)
+            feats = self.voice.normalise(feats, *heard, self.floor, self.scale)
+        frames = feats.shape[1]
+        wanted = self.least_frames if self.fixed else torch.sym_max(frames, self.least_frames)
+        time = torch.arange(wanted)
+        feats = feats[:, time % torch.full_like(time, frames)]  # no remainder of a number in ONNX
         return (self.system(feats).logits / self.temperature).softmax(1)
 
 
-def export(recognizer: Recognizer, given: str, path: Path) -> float:
-    """Write a member of a bundle as one ONNX file, and compare it with the recognizer.
-
-    Args:
-        recognizer: of the bundle, on the CPU.
-        given: none, neutral or any.
-        path: of the file; whole or absent.
-
-    Returns:
-        The largest difference of a probability; NaN without onnxruntime.
-
-    Raises:
-        BundleError: not exported: features of an encoder, no such member, packages that are
-            missing, or results that differ.
-    """
-    bundle = recognizer.bundle
+def check_exportable(bundle: Bundle, given: str) -> None:
+    """Raise BundleError for a bundle that cannot be exported, or that lacks the member."""
     if bundle.features.kind != "fbank":
         raise BundleError(
-            f"{bundle.name} hears {bundle.features.name} (kind {bundle.features.kind}); only "
-            "models on log-mels are exported. Export the encoder with the tools of its makers"
+            f"the model {bundle.name} reads features of kind {bundle.features.kind} "
+            f"('{bundle.features.name}'); only models on log-mels (kind fbank) can be exported. "
+            "Pretrained encoders are not part of a bundle, and openSMILE is no network"
         )
     if given not in bundle.members:
         raise BundleError(
-            f"--given {given}: {bundle.name} has members for {', '.join(bundle.members)}"
+            f"--given {given}: the model {bundle.name} has no such member; it has: "
+            f"{', '.join(bundle.members)}"
         )
-    content = _export(recognizer, given)
+
+
+def export_onnx(recognizer: Recognizer, given: str, path: Path) -> float | None:
+    """Write a member of a recognizer's bundle; the file is whole, verified, or absent.
+
+    Args:
+        recognizer: on the CPU.
+        given: member of the bundle; see `check_exportable`.
+        path: of the file; one that is there is replaced.
+
+    Returns:
+        The largest difference of a probability to the recognizer's, of synthetic sounds; None:
+        onnxruntime is not installed, and nothing was compared.
+
+    Raises:
+        BundleError: see `check_exportable`; or the file says something else than the recognizer.
+        FeatureError: packages that export needs are not installed.
+    """
+    bundle = recognizer.bundle
+    check_exportable(bundle, given)
+    _import_exporter()
+    model = GraphRecognizer(recognizer, given).eval()
+    inputs = {SAMPLES: synthetic(2, least_samples(bundle), bundle)}
+    if given != "none":
+        inputs |= speaker_inputs([enrolled(recognizer, given)] * 2)
+    batch = Dim("batch")
+    shapes = {name: {0: batch} for name in inputs}
+    shapes[SAMPLES][1] = Dim("num_samples", min=fbank_config(bundle).window_samples)
+    with _quiet():
+        program = torch.onnx.export(
+            model,
+            tuple(torch.from_numpy(x) for x in inputs.values()),
+            input_names=list(inputs),
+            output_names=[PROBABILITIES],
+            dynamic_shapes=shapes,
+            dynamo=True,
+            verbose=False,
+        )
+    program.model.doc_string = document(recognizer, given)
+    program.model.metadata_props.update(metadata(bundle, given))
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # traces of this machine's folders
     with replacing(path) as temporary:
-        temporary.write_bytes(content)
-        difference = compare(recognizer, given, temporary)
-        if difference > TOLERANCE:
+        program.save(temporary, external_data=False)
+        difference = largest_difference(recognizer, given, temporary)
+        if difference is not None and not difference <= TOLERANCE:
             raise BundleError(
-                f"not written: onnxruntime's probabilities differ by {difference:.1e} from those "
-                f"of {bundle.name}; {TOLERANCE:g} at most are expected"
+                f"{path}: not written: with {given} given, probabilities in onnxruntime differ by "
+                f"{difference:.1g} from those of {bundle.name}, more than {TOLERANCE:g}. "
+                "Are torch, onnxscript and onnxruntime of versions that go together?"
             )
     return difference
 
 
-def _export(recognizer: Recognizer, given: str) -> bytes:
-    try:
-        import onnx
-        import onnxscript  # noqa: F401  # torch.onnx asks for it late, in words of its own
-    except ImportError as error:
-        raise BundleError(f"dsnet export needs the package {error.name}; {INSTALL}") from error
-    bundle = recognizer.bundle
-    graph = Graph(recognizer, given).eval()
-    dims = bundle.features.dim
-    batch, length = torch.export.Dim("batch"), torch.export.Dim("samples", min=1600)
-    inputs = [torch.randn(2, 16000) / 10]
-    shapes: dict[str, Any] = {"samples": {0: batch, 1: length}}
-    if graph.with_voice:
-        inputs += [torch.full((2, dims), 10.0), torch.zeros(2, dims), torch.full((2, 1), 3.0)]
-        shapes |= {name: {0: batch} for name in SPEAKER}
-    quiet = logging.getLogger("torch.onnx")
-    before = quiet.level
-    quiet.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                graph,
-                tuple(inputs),
-                dynamo=True,
-                verbose=False,
-                input_names=list(shapes),
-                output_names=["probabilities"],
-                dynamic_shapes=shapes,
-            )
-    finally:
-        quiet.setLevel(before)
-    model = program.model_proto
-    about = {
+def metadata(bundle: Bundle, given: str) -> dict[str, str]:
+    """Return what the file says of itself to programs."""
+    return {
         "name": bundle.name,
         "id": bundle.id,
         "given": given,
         "classes": json.dumps(bundle.classes, ensure_ascii=False),
-        "sampling_rate": str(recognizer.sampling_rate),
+        "sampling_rate": str(fbank_config(bundle).sampling_rate),
+        "min_samples": str(least_samples(bundle)),
+        "card": bundle.card,
     }
-    onnx.helper.set_model_props(model, about)
-    return model.SerializeToString()
 
 
-def compare(recognizer: Recognizer, given: str, path: Path) -> float:
-    """Return the largest difference between onnxruntime and the recognizer on noise.
+def document(recognizer: Recognizer, given: str) -> str:
+    """Return what the file says of its inputs and outputs to people."""
+    rate, front_end = recognizer.sampling_rate, recognizer.front_end
+    text = (
+        f"Emotions in speech: {', '.join(recognizer.classes)}.\n"
+        f"samples: (B, N) float32 in [-1, 1] at {rate} Hz, one channel, N at least "
+        f"{least_samples(recognizer.bundle)}. Utterances of a batch are equally long; padding "
+        "would be heard as speech.\n"
+        f"probabilities: (B, {len(recognizer.classes)}) float32, in the order of `classes`."
+    )
+    if given == "none":
+        return text
+    return text + SPEAKER_DOC.format(
+        given=given, floor=front_end.floor, least_deviation=front_end.least_deviation
+    )
 
-    NaN if onnxruntime is not installed.
-    """
+
+def speaker_inputs(profiles: Sequence[Profile]) -> dict[str, np.ndarray]:
+    """Return what the graph takes of speakers, float32, one profile an utterance."""
+    measured = np.stack([profile.measured().mean(0) for profile in profiles])
+    clips = np.array([[len(profile.clips)] for profile in profiles])
+    values = (*np.split(measured, 2, 1), clips)
+    return {name: x.astype("float32") for name, x in zip(SPEAKER, values, strict=True)}
+
+
+def fbank_config(bundle: Bundle) -> FbankConfig:
+    """Return how a bundle's log-mels are computed."""
+    return from_values(bundle.features.config, FbankConfig, f"{bundle.name}: features")
+
+
+def least_samples(bundle: Bundle) -> int:
+    """Return how many samples an utterance must have."""
+    config = fbank_config(bundle)
+    return max(config.window_samples, math.ceil(MIN_SECONDS * config.sampling_rate))
+
+
+def largest_difference(recognizer: Recognizer, given: str, path: Path) -> float | None:
+    """Return how far a file's probabilities are from the recognizer's; see `export_onnx`."""
     try:
         import onnxruntime
     except ImportError:
-        return float("nan")
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    rate = recognizer.sampling_rate
-    rng = np.random.default_rng(0)
-    clips = [(rng.normal(0, 0.1, rate).astype("float32"), rate) for _ in range(3)]
-    speaker = None if given == "none" else recognizer.enrol("noise", clips, given)
+        return None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # errors
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    bundle, speaker, known = recognizer.bundle, None, {}
+    if given != "none":
+        speaker = enrolled(recognizer, given)
+        known = speaker_inputs([speaker] * 2)
     largest = 0.0
-    for seconds in TRIED_SECONDS:
-        sounds = rng.normal(0, 0.1, (2, round(seconds * rate))).astype("float32")
-        feeds = {"samples": sounds}
-        if speaker is not None:
-            feeds |= speaker_inputs(speaker.measured(), len(sounds))
-        found = session.run(None, feeds)[0]
-        expected = [
-            list(result.scores.values()) for result in recognizer.judge(list(sounds), rate, speaker)
-        ]
-        largest = max(largest, float(np.abs(found - np.array(expected)).max()))
+    for num_samples in (least_samples(bundle), 3 * recognizer.sampling_rate):
+        sounds = synthetic(2, num_samples, bundle)
+        found = session.run([PROBABILITIES], {SAMPLES: sounds, **known})[0]
+        results = recognizer.judge(list(sounds), recognizer.sampling_rate, speaker)
+        expected = [list(result.scores.values()) for result in results]
+        largest = max(largest, float(np.abs(found - expected).max()))
     return largest
 
 
-def speaker_inputs(measured: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
-    """Return the inputs that tell of a speaker.
+def enrolled(recognizer: Recognizer, given: str) -> Profile:
+    """Return a speaker of synthetic clips."""
+    rate = recognizer.sampling_rate
+    clips = synthetic(3, 2 * rate, recognizer.bundle, seed=1)
+    return recognizer.enrol("synthetic", [(clip, rate) for clip in clips], given)
 
-    Args:
-        measured: (clips, 2F), of a profile.
-        batch_size: B.
-    """
-    mean, log_deviation = np.split(measured.mean(0).astype("float32"), 2)
-    values = (mean, log_deviation, np.array([len(measured)], dtype="float32"))
-    return {
-        name: np.repeat(value[None], batch_size, 0)
-        for name, value in zip(SPEAKER, values, strict=True)
-    }
+
+def synthetic(count: int, num_samples: int, bundle: Bundle, seed: int = 0) -> np.ndarray:
+    """Return (count, num_samples) float32: harmonics under a rhythm of syllables, and noise."""
+    rng = np.random.default_rng(seed)
+    seconds = np.arange(num_samples) / fbank_config(bundle).sampling_rate
+    pitch = rng.uniform(90, 250, (count, 1))  # Hz
+    voice = sum(np.sin(2 * np.pi * n * pitch * seconds) / n for n in range(1, 9))
+    rhythm = 0.6 + 0.4 * np.sin(2 * np.pi * 4 * seconds + rng.uniform(0, 6, (count, 1)))
+    noise = rng.standard_normal((count, num_samples))
+    return (rhythm * (0.1 * voice + 0.01 * noise)).clip(-1, 1).astype("float32")
+
+
+def _import_exporter() -> None:
+    try:
+        for package in ("onnx", "onnxscript"):
+            importlib.import_module(package)
+    except ImportError as error:
+        raise FeatureError(
+            f"a package that writes ONNX is not there ({error}); install it with "
+            "`. ./path.sh && python -m pip install -e '.[onnx]'` in the root of the project"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off the terminal what the exporter says of itself, and of packages it does without."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

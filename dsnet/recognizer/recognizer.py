@@ -59,7 +59,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A member, ready."""
 
     member: Member
@@ -75,6 +75,7 @@ class Recognizer:
         classes: K names.
         sampling_rate: Hz, to which input is brought.
         card: what the model is good for, and what not, in Markdown.
+        parts: what works, by what it is given of a speaker: none, neutral, any.
     """
 
     def __init__(self, bundle: Bundle, encoder: Path | None = None, device: str = "cpu"):
@@ -85,7 +86,7 @@ class Recognizer:
         self._extractor = _build_extractor(bundle, encoder).to(self.device)
         self.sampling_rate = self._extractor.sampling_rate
         self.front_end = FRONT_ENDS.get(bundle.features.kind, FrontEnd)
-        self._parts = {given: self._build(member) for given, member in bundle.members.items()}
+        self.parts = {given: self._build(member) for given, member in bundle.members.items()}
 
     @classmethod
     def load(
@@ -147,7 +148,7 @@ class Recognizer:
         given = self._given(speaker)
         limit = 0.0 if reject is None else self.threshold(reject, given)
         feats = [self.features(sound, sampling_rate) for sound in sounds]
-        part = self._parts[given]
+        part = self.parts[given]
         if part.voice is not None:
             heard = [self._heard(part.voice, speaker, sound) for sound in sounds]
             feats = [
@@ -159,10 +160,6 @@ class Recognizer:
             for row, place in enumerate(places):
                 results[place] = self._result(output, row, part.member.temperature, limit)
         return results
-
-    def system(self, given: str) -> System:
-        """Return the network of a member: none, neutral or any."""
-        return self._parts[given].system
 
     def check(self, samples: np.ndarray) -> None:
         """Raise BadAudio for (N,) samples that cannot be judged."""
@@ -198,8 +195,8 @@ class Recognizer:
             BadAudio: a clip that is no speech.
             BundleError: no clips, or a model that cannot use them.
         """
-        if kind not in self._parts or kind == "none":
-            able = [given for given in self._parts if given != "none"]
+        if kind not in self.parts or kind == "none":
+            able = [given for given in self.parts if given != "none"]
             raise BundleError(
                 f"the model {self.name} takes no clips of kind {kind}; it takes: "
                 f"{', '.join(able) or 'none'}"
@@ -237,10 +234,10 @@ class Recognizer:
 
     def _given(self, speaker: Profile | None) -> str:
         if speaker is None:
-            if "none" not in self._parts:
+            if "none" not in self.parts:
                 raise BundleError(
                     f"the model {self.name} needs clips of the speaker "
-                    f"({' or '.join(self._parts)}): enrol them"
+                    f"({' or '.join(self.parts)}): enrol them"
                 )
             return "none"
         if speaker.model_id != self.bundle.id:
@@ -256,12 +253,12 @@ class Recognizer:
         number = torch.full((1, 1), float(len(measured)), dtype=torch.double)
         return voice.believe(mean, log_deviation, number)
 
-    def _normalise(self, part: _Part, feats: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
+    def _normalise(self, part: Part, feats: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
         scale = part.member.system.enrolment.normalise == "shift_and_scale"
         return part.voice.normalise(feats[None], *heard, self.front_end.floor, scale)[0]
 
     @torch.inference_mode()
-    def _run(self, part: _Part, feats: Tensor) -> Output:
+    def _run(self, part: Part, feats: Tensor) -> Output:
         return part.system(fitted(feats, part.member, self.bundle).to(self.device))
 
     def _result(self, output: Output, row: int, temperature: float, limit: float) -> Result:
@@ -275,7 +272,7 @@ class Recognizer:
             embeddings={n: x[row].float().cpu().numpy() for n, x in output.embeddings.items()},
         )
 
-    def _build(self, member: Member) -> _Part:
+    def _build(self, member: Member) -> Part:
         bundle = self.bundle
         system = build_system(
             member.system, bundle.features, len(bundle.classes), member.num_speakers
@@ -288,7 +285,7 @@ class Recognizer:
                 f"{bundle.name}: weights that do not fit its config "
                 f"({str(error).splitlines()[0]}); it was made by another version of dsnet"
             ) from error
-        return _Part(member, system.to(self.device).eval(), voice)
+        return Part(member, system.to(self.device).eval(), voice)
 
 
 def fitted(feats: Tensor, member: Member, bundle: Bundle) -> Tensor:

@@ -199,7 +199,7 @@ def test_attention_is_that_of_the_network(recognizer, monkeypatch):
     assert found.attention.weights.mean() == pytest.approx(1)
     assert found.attention.weights == pytest.approx((expected / expected.mean()).numpy(), abs=1e-5)
     assert found.attention.centres == pytest.approx(np.arange(0.01, 2, 0.08))
-    assert not recognizer._parts["none"].system.encoder.pooling.score._forward_hooks
+    assert not recognizer.parts["none"].system.encoder.pooling.score._forward_hooks
 
 
 def test_every_encoder_has_its_place_on_the_time_axis():
@@ -274,7 +274,7 @@ def test_a_model_without_attention_has_no_such_picture(tiny_folder, page_of):
             return torch.cat([x.mean(2), x.std(2)], 1)
 
     recognizer = Recognizer.load(tiny_folder)
-    recognizer._parts["none"].system.encoder.pooling = Mean()
+    recognizer.parts["none"].system.encoder.pooling = Mean()
     assert explain(recognizer, sound(), RATE).attention is None
     assert ATTENTION not in page_of(sound(), recognizer=recognizer).text
 

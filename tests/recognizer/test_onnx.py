@@ -1,23 +1,132 @@
-"""Exported models in onnxruntime, against the recognizer and torchaudio's Kaldi features."""
+"""Exported models say in onnxruntime what the Recognizer says, and features are torchaudio's."""
 
 import json
+import os
+import shutil
 import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import soundfile
 import torch
-from tiny_bundles import CLASSES, RATE, sound, write_tiny
-
-from dsnet import __main__ as program
-from dsnet.errors import BundleError
-from dsnet.features.fbank import FbankConfig, compute_fbank
-from dsnet.recognizer.onnx import KaldiFbank, export, speaker_inputs
-from dsnet.recognizer.recognizer import Recognizer
+from tiny_bundles import CLASSES, sound
+from torchaudio.compliance import kaldi
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
+
+from dsnet.__main__ import main  # noqa: E402  # what is above may skip the file
+from dsnet.corpus.sound import read_samples  # noqa: E402
+from dsnet.errors import BundleError, FeatureError  # noqa: E402
+from dsnet.features.fbank import Fbank, FbankConfig, compute_fbank  # noqa: E402
+from dsnet.models.encoder import EncoderConfig  # noqa: E402
+from dsnet.recognizer import onnx  # noqa: E402
+from dsnet.recognizer.bundle import FeaturesFacts, Member, read_bundle, write_bundle  # noqa: E402
+from dsnet.recognizer.recognizer import Recognizer  # noqa: E402
+from dsnet.systems import build_system  # noqa: E402
+from dsnet.systems.config import EnrolmentConfig, InputConfig, SystemConfig  # noqa: E402
+
+BINS = 20
+ENCODERS = {
+    "compact": EncoderConfig("compact", [3, 4, 5, 6], embed_dim=8),
+    "conv": EncoderConfig("conv", [3, 4, 5, 6], kernel_size=3, embed_dim=8),
+}
+FBANKS = {
+    "default": FbankConfig(num_mel_bins=BINS),
+    "snip": FbankConfig(
+        sampling_rate=8000, high_freq_hz=0, num_mel_bins=BINS, snip_edges=True, window="povey"
+    ),
+    "odd": FbankConfig(  # 551 samples a frame
+        sampling_rate=22050, frame_length_ms=25, frame_shift_ms=20, num_mel_bins=BINS
+    ),
+}
+EXPORTED = {  # kind, encoder, input, given, normalise, features
+    "base": ("base", "compact", "crop", "none", "shift", "default"),
+    "matched": ("base_matched", "conv", "fixed", "neutral", "shift", "odd"),
+    "dsnet": ("dsnet", "conv", "variable", "none", "shift", "snip"),
+    "plus": ("dsnet_plus", "compact", "crop", "any", "shift_and_scale", "default"),
+}
+
+
+def write_model(folder, kind, encoder, mode, given, normalise, fbank):
+    """Write a bundle of one member, of random weights."""
+    torch.manual_seed(0)
+    features = Fbank("fbank", FBANKS[fbank])
+    config = SystemConfig(
+        kind=kind,
+        encoder=ENCODERS[encoder],
+        enrolment=EnrolmentConfig(given, normalise=normalise),
+        input=InputConfig(mode, max_seconds=2.0),
+    )
+    system = build_system(config, features, len(CLASSES), 2)
+    for module in system.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = 1.0  # statistics of one batch
+    sounds = [torch.from_numpy(sound(2, seed, features.sampling_rate)) for seed in range(8)]
+    feats = torch.stack([features(one) for one in sounds])
+    with torch.no_grad():
+        system.train()(feats)
+        logits = system.eval()(feats).logits
+        system.classifier[-1].bias -= logits.mean(0)  # so that every class is somewhere the answer
+    voice = {
+        "mean": feats.mean((0, 1)).double(),
+        "log_deviation": feats.std((0, 1)).log().double(),
+        "mean_noise": torch.rand(BINS, dtype=torch.double),
+        "deviation_noise": torch.rand(BINS, dtype=torch.double),
+    }
+    member = Member(
+        config,
+        2,
+        float(logits.std(0).mean()),
+        {},
+        system.state_dict(),
+        {} if given == "none" else voice,
+    )
+    write_bundle(
+        folder,
+        "tiny",
+        CLASSES,
+        FeaturesFacts("fbank", "fbank", BINS, features.frame_shift_ms, asdict(features.config)),
+        {given: member},
+        within=torch.ones(BINS, dtype=torch.double),
+        usual_distance=3.0,
+        facts={},
+        card="# tiny\n\nNobody may use it.",
+    )
+    return folder
+
+
+def open_session(path):
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Return a function from a key of EXPORTED to its recognizer, session and file."""
+    top, found = tmp_path_factory.mktemp("exported"), {}
+
+    def get(name):
+        if name not in found:
+            folder = write_model(top / name, *EXPORTED[name])
+            recognizer, path = Recognizer.load(folder), top / f"{name}.onnx"
+            assert onnx.export_onnx(recognizer, EXPORTED[name][3], path) < onnx.TOLERANCE
+            found[name] = recognizer, open_session(path), path
+        return found[name]
+
+    return get
+
+
+def judged(recognizer, sounds, speaker=None):
+    results = recognizer.judge(list(sounds), recognizer.sampling_rate, speaker)
+    return np.array([list(result.scores.values()) for result in results])
+
+
+def enrol(recognizer, given, seeds):
+    rate = recognizer.sampling_rate
+    return recognizer.enrol("anna", [(sound(1.2, seed, rate), rate) for seed in seeds], given)
 
 
 @pytest.mark.parametrize(
@@ -26,121 +135,231 @@ onnxruntime = pytest.importorskip("onnxruntime")
         {},
         {"snip_edges": True},
         {"window": "povey", "frame_length_ms": 25.0},
+        {"window": "hanning", "frame_length_ms": 10.0},  # frames that do not overlap
         {"window": "blackman", "remove_dc": False, "preemphasis": 0.0},
-        {"use_power": False},
+        {"window": "rectangular", "use_power": False},
         {"use_log": False},
-        {"num_mel_bins": 23, "low_freq_hz": 20.0, "high_freq_hz": 7600.0},
-        {"sampling_rate": 8000, "high_freq_hz": 0.0, "num_mel_bins": 40},
-        {"frame_length_ms": 10.0, "num_mel_bins": 20},
+        {"num_mel_bins": 23, "low_freq_hz": 100.0, "high_freq_hz": 7600.0},
+        {"sampling_rate": 8000, "high_freq_hz": 0.0, "snip_edges": True},
+        {"sampling_rate": 22050, "frame_length_ms": 25.0, "frame_shift_ms": 20.0},  # 551 samples
+        {"sampling_rate": 44100, "high_freq_hz": 8000.0, "frame_length_ms": 33.3},
     ],
+    ids=str,
 )
 def test_log_mels_are_torchaudios(changes):
-    config = FbankConfig(**changes)
-    module = KaldiFbank(config)
-    for size in (config.window_samples, 1601, 5000, 16000, 16079, 16080, 48123):
-        samples = torch.from_numpy(sound(size / RATE, seed=size))
-        expected = compute_fbank(samples, config)
-        found = module(samples[None])[0]
-        assert found.shape == expected.shape
-        relative = 1e-3 * expected.abs().clamp(min=1) if not config.use_log else 1e-3
-        assert ((found - expected).abs() <= relative).all()
+    """In float32 the weakest bins are noise, so both are held against torchaudio in float64."""
+    config = replace(FbankConfig(num_mel_bins=40), **changes)
+    config.check()
+    module = onnx.GraphFbank(config)
+    width, shift = config.window_samples, config.shift_samples
+    ours, theirs = [], []
+    for size in (*range(width, width + 2 * shift, 37), 4003, 16079, 16080, 48123):
+        samples = torch.from_numpy(np.stack([sound(size / 16000, seed) for seed in (1, 2)]))
+        exact = torch.stack([in_float64(one, config) for one in samples])
+        unit = torch.ones(()) if config.use_log else exact.clamp(min=1)  # without log, relative
+        found = module(samples)
+        assert found.shape == exact.shape and found.dtype == torch.float32
+        ours.append(((found - exact) / unit).abs().flatten())
+        expected = torch.stack([compute_fbank(one, config) for one in samples])
+        theirs.append(((expected - exact) / unit).abs().flatten())
+    ours, theirs = torch.cat(ours), torch.cat(theirs)
+    assert (ours < 1e-4).float().mean() > 0.999
+    assert ours.max() < max(1e-4, theirs.max())
 
 
-@pytest.fixture(scope="module")
-def sessions(tiny_folder, tmp_path_factory):
-    """Each member of the tiny bundle in onnxruntime."""
-    folder, found = tmp_path_factory.mktemp("onnx"), {}
-    recognizer = Recognizer.load(tiny_folder)
-    for given in ("none", "neutral", "any"):
-        path = folder / f"{given}.onnx"
-        assert export(recognizer, given, path) < 1e-4
-        found[given] = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    assert sorted(p.name for p in folder.iterdir()) == ["any.onnx", "neutral.onnx", "none.onnx"]
-    return found
+def in_float64(samples, config):
+    return kaldi.fbank(
+        samples[None].double() * 32768,
+        sample_frequency=float(config.sampling_rate),
+        num_mel_bins=config.num_mel_bins,
+        low_freq=config.low_freq_hz,
+        high_freq=config.high_freq_hz,
+        frame_length=config.frame_length_ms,
+        frame_shift=config.frame_shift_ms,
+        window_type=config.window,
+        preemphasis_coefficient=config.preemphasis,
+        remove_dc_offset=config.remove_dc,
+        use_power=config.use_power,
+        use_log_fbank=config.use_log,
+        snip_edges=config.snip_edges,
+    )
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.13, 0.16, 0.5, 1.0, 3.21, 12.0])
-def test_any_length_and_batch(sessions, recognizer, seconds):
-    batch = np.stack([sound(seconds, seed) for seed in range(3)])
-    found = sessions["none"].run(None, {"samples": batch})[0]
-    expected = [list(result.scores.values()) for result in recognizer.judge(batch, RATE)]
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+def test_silence_is_the_floor_of_the_logarithm():
+    config = FbankConfig(num_mel_bins=BINS)
+    samples = torch.zeros(1, 4000)
+    assert torch.equal(onnx.GraphFbank(config)(samples)[0], compute_fbank(samples[0], config))
 
 
-@pytest.mark.parametrize("given", ["neutral", "any"])
-@pytest.mark.parametrize("number", [1, 4])
-def test_what_is_known_of_the_speaker_is_an_input(sessions, recognizer, given, number):
-    clips = [(sound(1.0, seed + 50), RATE) for seed in range(number)]
-    speaker = recognizer.enrol("anna", clips, given)
-    batch = np.stack([sound(1.5, seed) for seed in range(2)])
-    feeds = {"samples": batch, **speaker_inputs(speaker.measured(), 2)}
-    found = sessions[given].run(None, feeds)[0]
-    expected = [list(r.scores.values()) for r in recognizer.judge(batch, RATE, speaker)]
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-    other = {**feeds, "speaker_mean": feeds["speaker_mean"] + 2}
-    ratio = np.log(sessions[given].run(None, other)[0] / found)
-    assert np.abs(ratio).max() > 1e-3
+@pytest.mark.parametrize("mode", ["fixed", "crop"])
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("kind", ["base", "base_matched", "dsnet", "dsnet_plus"])
+def test_before_export_every_kind_agrees(tmp_path, kind, encoder, mode):
+    folder = write_model(tmp_path / "m", kind, encoder, mode, "none", "shift", "default")
+    recognizer = Recognizer.load(folder)
+    model = onnx.GraphRecognizer(recognizer, "none").eval()
+    for seconds in (0.1, 1.9, 2.6):
+        samples = sound(seconds)[None]
+        with torch.inference_mode():
+            found = model(torch.from_numpy(samples)).numpy()
+        np.testing.assert_allclose(found, judged(recognizer, samples), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["base", "base_matched", "dsnet_plus"])
-def test_kinds_and_fixed_input(tmp_path, kind):
-    write_tiny(tmp_path / "model", kind=kind, mode="fixed")
-    recognizer = Recognizer.load(tmp_path / "model")
-    assert export(recognizer, "none", tmp_path / "model.onnx") < 1e-4
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    for seconds in (0.1, 1.9, 2.5):
-        samples = sound(seconds)
-        found = session.run(None, {"samples": samples[None]})[0][0]
-        np.testing.assert_allclose(
-            found, list(recognizer(samples, RATE).scores.values()), atol=1e-4
-        )
+@pytest.mark.parametrize("name", EXPORTED)
+def test_any_length_and_batch(exported, name):
+    recognizer, session, _ = exported(name)
+    given, rate = EXPORTED[name][3], recognizer.sampling_rate
+    speaker = None if given == "none" else enrol(recognizer, given, (7, 8, 9))
+    answers = []
+    for number, seconds in enumerate([0.1, 0.13, 0.16, 0.171, 0.5, 1.0, 2.0, 2.005, 3.3, 12.0]):
+        size = number % 3 + 1
+        sounds = np.stack([sound(seconds, seed + 10 * number, rate) for seed in range(size)])
+        known = {} if speaker is None else onnx.speaker_inputs([speaker] * size)
+        found = session.run(None, {"samples": sounds, **known})[0]
+        assert found.dtype == np.float32 and found.shape == (size, len(CLASSES))
+        np.testing.assert_allclose(found, judged(recognizer, sounds, speaker), atol=1e-5)
+        answers.extend(found)
+    assert np.std(answers, 0).max() > 0.05  # else any file would pass
 
 
-def test_the_file_says_what_it_is(sessions, recognizer):
-    about = sessions["any"].get_modelmeta().custom_metadata_map
-    assert json.loads(about["classes"]) == CLASSES
-    assert (about["sampling_rate"], about["given"]) == ("16000", "any")
-    assert (about["name"], about["id"]) == ("tiny", recognizer.bundle.id)
+@pytest.mark.parametrize("name", ["matched", "plus"])
+def test_each_utterance_of_a_batch_has_a_speaker(exported, name):
+    recognizer, session, _ = exported(name)
+    speakers = [enrol(recognizer, EXPORTED[name][3], range(n, 3 * n)) for n in (1, 4)]
+    sounds = np.stack([sound(1.5, 0, recognizer.sampling_rate)] * 2)
+    found = session.run(None, {"samples": sounds, **onnx.speaker_inputs(speakers)})[0]
+    expected = [judged(recognizer, sounds[:1], speaker)[0] for speaker in speakers]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert np.abs(found[0] - found[1]).max() > 1e-3
 
 
-def test_the_program(tiny_folder, tmp_path, monkeypatch, capsys):
+def test_speaker_inputs_are_means_over_clips(exported):
+    recognizer, _, _ = exported("plus")
+    profile = enrol(recognizer, "any", (1, 2, 3))
+    values = onnx.speaker_inputs([profile])
+    measured = np.array([clip.measured for clip in profile.clips])
+    np.testing.assert_allclose(values["speaker_mean"][0], measured[:, :BINS].mean(0), rtol=1e-6)
+    np.testing.assert_allclose(
+        values["speaker_log_deviation"][0], measured[:, BINS:].mean(0), rtol=1e-6
+    )
+    assert values["speaker_clips"].tolist() == [[3]]
+
+
+def test_a_file_describes_itself(exported):
+    recognizer, session, path = exported("plus")
+    about = session.get_modelmeta()
+    found = dict(about.custom_metadata_map)
+    assert json.loads(found.pop("classes")) == CLASSES
+    assert found == {
+        "name": "tiny",
+        "id": recognizer.bundle.id,
+        "given": "any",
+        "sampling_rate": "16000",
+        "min_samples": "1600",
+        "card": "# tiny\n\nNobody may use it.",
+    }
+    assert "speaker_log_deviation: (B, F)" in about.description
+    shapes = {x.name: x.shape for x in (*session.get_inputs(), *session.get_outputs())}
+    assert shapes == {
+        "samples": ["batch", "num_samples"],
+        "speaker_mean": ["batch", BINS],
+        "speaker_log_deviation": ["batch", BINS],
+        "speaker_clips": ["batch", 1],
+        "probabilities": ["batch", len(CLASSES)],
+    }
+    assert b".py" not in path.read_bytes()  # where it was made is nobody's business
+    assert sorted(p.name for p in path.parent.glob("plus*")) == ["plus", "plus.onnx"]
+
+
+def test_another_model_is_told_from_the_file(exported):
+    recognizer, _, path = exported("base")
+    member = replace(recognizer.bundle.members["none"], temperature=0.6)
+    other = Recognizer(replace(recognizer.bundle, members={"none": member}))
+    assert onnx.largest_difference(recognizer, "none", path) < 1e-5
+    assert onnx.largest_difference(other, "none", path) > 0.01
+
+
+@pytest.fixture
+def export(tmp_path, monkeypatch, capsys):
+    """Return a function that runs `dsnet export OUT.onnx --model m`; status, output, errors."""
+    write_model(tmp_path / "m", *EXPORTED["base"])
+    monkeypatch.chdir(tmp_path)
+
     def call(*words):
-        monkeypatch.setattr(sys, "argv", ["dsnet", "export", "--model", str(tiny_folder), *words])
-        return program.main(), *capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["dsnet", "export", *words, "--model", "m"])
+        return (main(), *capsys.readouterr())
 
-    path = tmp_path / "model.onnx"
-    status, out, err = call(str(path))
-    assert (status, err) == (0, "")
-    assert out.startswith(f"{path}: ") and "probabilities within" in out
-    status, _, err = call(str(path))
-    assert (status, "exists; choose another name, or give --overwrite" in err) == (1, True)
-    status, _, err = call(str(tmp_path / "none" / "model.onnx"))
-    assert (status, "no such folder" in err) == (1, True)
+    return call
 
 
-def test_what_differs_is_not_written(recognizer, tmp_path, monkeypatch):
-    monkeypatch.setattr("dsnet.recognizer.onnx.compare", lambda *_: 0.2)
-    with pytest.raises(BundleError, match="differ by 2.0e-01"):
-        export(recognizer, "none", tmp_path / "model.onnx")
-    assert not list(tmp_path.iterdir())
+def test_a_file_that_says_something_else_is_not_written(export, exported, monkeypatch):
+    _, _, stale = exported("base")
+    graph = SimpleNamespace(all_nodes=list)
+    program = SimpleNamespace(
+        model=SimpleNamespace(metadata_props={}, graph=graph),
+        save=lambda path, external_data: shutil.copy(stale, path),
+    )
+    monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: program)
+    assert export("out.onnx")[0] == 0
+    write_model(Path("m"), "base_matched", *EXPORTED["base"][1:])
+    content = Path("out.onnx").read_bytes()
+    status, out, err = export("out.onnx", "--overwrite")
+    assert (status, out) == (1, "")
+    assert err.startswith("dsnet export: out.onnx: not written: with none given, probabilities in")
+    assert Path("out.onnx").read_bytes() == content
+    assert sorted(p.name for p in Path().iterdir()) == ["m", "out.onnx"]
 
 
-def test_a_member_that_there_is_not(recognizer, tmp_path):
-    with pytest.raises(BundleError, match="has members for none, neutral, any"):
-        export(recognizer, "angry", tmp_path / "model.onnx")
+def test_the_terminal_shows_two_lines(export, exported, monkeypatch):
+    recognizer, _, _ = exported("base")
+    monkeypatch.setattr("dsnet.bin.export_onnx.export_onnx", lambda *_: 2e-7)
+    assert export("out.onnx") == (
+        0,
+        f"out.onnx: tiny ({recognizer.bundle.id}), given none: angry, neutral, sad\n"
+        "onnxruntime and the model differ by 2e-07 at most, of probabilities\n",
+        "",
+    )
+    monkeypatch.setattr("dsnet.bin.export_onnx.export_onnx", lambda *_: None)
+    assert "not compared with the model: onnxruntime is not installed" in export("out.onnx")[2]
 
 
-def test_a_missing_package_is_named(recognizer, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["there.onnx"], "there.onnx exists; choose another name, or give --overwrite"),
+        (["m", "--overwrite"], "m is a folder; name a file"),
+        (["new.onnx", "--given", "any"], "has no such member; it has: none"),
+    ],
+)
+def test_what_cannot_be_is_said_at_once(export, words, said):
+    Path("there.onnx").touch()
+    status, out, err = export(*words)
+    assert (status, out, said in err) == (1, "", True)
+
+
+def test_features_of_encoders_are_refused(exported):
+    bundle = exported("base")[0].bundle
+    features = replace(bundle.features, name="hubert", kind="pretrained")
+    with pytest.raises(BundleError, match=r"kind pretrained \('hubert'\); only models on log-mels"):
+        onnx.check_exportable(replace(bundle, features=features), "none")
+
+
+def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
+    folder = write_model(tmp_path / "m", *EXPORTED["base"])
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    with pytest.raises(BundleError, match=r"needs the package onnxscript.*\[onnx\]"):
-        export(recognizer, "none", tmp_path / "model.onnx")
+    with pytest.raises(FeatureError, match=r"onnxscript.*pip install -e '\.\[onnx\]'"):
+        onnx.export_onnx(Recognizer(read_bundle(folder)), "none", tmp_path / "out.onnx")
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
 
 
-def test_real_sound_files(write_sound, sessions, recognizer):
-    """What goes through a file: 16 bits, and silence in between."""
-    path = write_sound("a.wav", 2.0)
-    samples, rate = soundfile.read(path, dtype="float32")
-    samples[8000:16000] = 0
-    found = sessions["none"].run(None, {"samples": samples[None]})[0][0]
-    expected = list(recognizer(samples, rate).scores.values())
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+def test_real_speech(exported):
+    folder = Path(os.environ.get("DSNET_CORPORA", "/nowhere"), "emodb", "wav")
+    if not folder.is_dir():
+        pytest.skip("DSNET_CORPORA is not set, or has no emodb/wav")
+    recognizer, session, _ = exported("base")
+    files = sorted(folder.glob("*.wav"))[::10][:50]
+    assert len(files) == 50
+    for path in files:
+        samples = read_samples(path)[None]
+        found = session.run(None, {"samples": samples})[0]
+        np.testing.assert_allclose(found, judged(recognizer, samples), atol=1e-4)

@@ -316,14 +316,17 @@ def test_doubts_about_clips_are_said(dsnet, write_sound, recognizer):
     write_sound("short.wav", 0.5)
     noise = np.random.default_rng(0).standard_normal(2 * RATE) * 0.1
     soundfile.write("noise.wav", noise, RATE)
-    status, _, err = dsnet("enrol", "anna", *clips, "short.wav", "noise.wav")
-    clips += ["short.wav", "noise.wav"]
+    status, _, err = dsnet("enrol", "noise", "noise.wav")
+    assert status == 0
+    assert "noise.wav: loud and quiet parts differ by" in err
+    status, _, err = dsnet("enrol", "anna", *clips, "short.wav")
+    clips += ["short.wav"]
     assert status == 0
     assert "short.wav: 0.5 s say little" in err
-    assert "noise.wav: loud and quiet parts differ by" in err
     emotional = [c for c in clips if recognizer(*read(c)).label != "neutral"]
-    assert err.count("to the model") == len(emotional)
-    assert all(f"{clip}: sounds like" in err for clip in emotional)
+    assert len(emotional) > 3
+    assert f"{emotional[0]}: sounds like" in err
+    assert f"the same of {len(emotional) - 1} others" in err
 
 
 def test_what_is_unusual_is_said_once(dsnet, write_sound):

@@ -113,7 +113,7 @@ def test_a_profile_is_what_normalisation_by_hand_gives(recognizer, kind):
     log_deviation = voice["log_deviation"] + of_deviation * (deviation - voice["log_deviation"])
     own = recognizer.features(sound(), RATE).clamp(min=4).double().numpy()
     normalised = voice["mean"] + (own - believed) * np.exp(voice["log_deviation"] - log_deviation)
-    system = recognizer._parts[kind].system
+    system = recognizer.parts[kind].system
     with torch.no_grad():
         logits = system(torch.from_numpy(normalised)[None].float()).logits[0].double()
     expected = (logits / member.temperature).softmax(0)
@@ -175,7 +175,7 @@ def test_networks_of_fixed_input_hear_the_same_length(tmp_path, seconds):
     samples = sound(seconds)
     feats = recognizer.features(samples, RATE)
     repeated = torch.cat([feats] * 25)[:200]
-    system = recognizer._parts["none"].system
+    system = recognizer.parts["none"].system
     with torch.no_grad():
         expected = (system(repeated[None]).logits[0].double() / 4).softmax(0)
     found = list(recognizer(samples, RATE).scores.values())
