@@ -18,8 +18,9 @@ from torch import Tensor
 from dsnet.config import from_values
 from dsnet.corpus.sound import audio_hash
 from dsnet.environment import choose_device
-from dsnet.errors import BundleError
+from dsnet.errors import BundleError, FeatureError
 from dsnet.features import FEATURES
+from dsnet.features.encoder_files import SETTINGS
 from dsnet.features.extractor import Extractor
 from dsnet.features.resample import resample
 from dsnet.models.encoder import MIN_FRAMES
@@ -314,8 +315,17 @@ def _build_extractor(bundle: Bundle, encoder: Path | None) -> Extractor:
     if encoder is not None:
         if facts.kind != "pretrained":
             raise BundleError(f"--encoder: the model {bundle.name} needs none, it reads log-mels")
+        if not (encoder / SETTINGS[0]).is_file():
+            raise BundleError(
+                f"--encoder {encoder}: no {SETTINGS[0]} there; a folder with {', '.join(SETTINGS)} "
+                f"and model.safetensors of {config.model} is wanted"
+            )
         config = dataclasses.replace(config, model=str(encoder))
-    extractor = kind(facts.name, config)
+    try:
+        extractor = kind(facts.name, config)
+    except FeatureError as error:
+        hint = "; or name its folder by --encoder" if facts.kind == "pretrained" else ""
+        raise FeatureError(f"{bundle.name}: {error}{hint}") from error
     found = extractor.identity()
     differing = [
         key
