@@ -50,6 +50,18 @@ def test_a_flag_needs_no_value(recipe):
     assert recipe.ok("--force", "false").startswith("false|")
 
 
+def test_stage_final_comes_behind_the_numbered_ones(recipe):
+    recipe.write('stage 5 "score"\necho five\nstage final "a model"\n(( 6 < stage )) || echo six\n')
+    text = recipe.script.read_text()
+    assert recipe.run("--stage", "final").returncode == 1  # this recipe has none
+    recipe.script.write_text(text.replace("nj=2\n", "nj=2\nbundle_dir=\n"))
+    assert "stage final: a model" in recipe.ok("--stage", "final")
+    assert recipe.ok("--stage", "5", "--stop-stage", "final").endswith("six\n")
+    assert "six" not in recipe.ok("--stage", "5")
+    done = recipe.run("--stage", "final", "--stop-stage", "4")
+    assert "nothing to do" in done.stderr
+
+
 def test_the_last_of_equal_options_counts(recipe):
     """The ablation adds its own options behind those of the user."""
     recipe.write('echo "$nj"\n')
