@@ -33,7 +33,7 @@ setup(
         "safetensors",  # weights of bundles
     ],
     entry_points={"console_scripts": ["dsnet = dsnet.__main__:script"]},
-    package_data={"dsnet": ["recognizer/models/*/*"]},
+    package_data={"dsnet": ["py.typed", "recognizer/models/*/*"]},
     extras_require={
         "opensmile": ["opensmile~=2.6"],  # the classical reference systems
         "pretrained": ["transformers>=5,<6"],  # frozen encoders as features

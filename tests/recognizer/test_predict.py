@@ -350,6 +350,32 @@ def test_a_recording_too_long_to_be_judged_at_once(dsnet, write_sound):
     assert "give --windows 3 for a time line" in rows_of(out)[0]["error"]
 
 
+def test_what_cannot_be_written_is_named(dsnet, write_sound, tmp_path, monkeypatch):
+    write_sound("a.wav", 2.0)
+    (tmp_path / "file").write_text("in the way")
+    for words in (
+        ["predict", "a.wav", "--output", "file/out.csv"],
+        ["predict", "a.wav", "--explain", "file/out.html"],
+        ["predict", "a.wav", "--embeddings", "e", "--embeddings-file", "file/e.npz"],
+    ):
+        status, _, err = dsnet(*words)
+        assert status == 1
+        assert "file" in err and "Traceback" not in err
+    monkeypatch.setenv("DSNET_SPEAKERS", str(tmp_path / "file"))
+    status, _, err = dsnet("enrol", "anna", "a.wav")
+    assert (status, "dsnet enrol: " in err) == (1, True)
+
+
+def test_a_recording_on_standard_input(tiny_folder, write_sound, tmp_path):
+    path = write_sound("a.flac", 1.5)
+    with path.open("rb") as sound:
+        done = subprocess.run(
+            f"cat | {sys.executable} -m dsnet predict --model {tiny_folder} /dev/stdin",
+            stdin=sound, shell=True, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    assert done.stdout.splitlines()[1].split()[:3] == ["/dev/stdin", "0.00", "1.50"]
+
+
 def test_unknown_commands_are_answered(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["dsnet", "predcit"])
     assert program.main() == 2
