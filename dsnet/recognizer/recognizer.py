@@ -29,6 +29,7 @@ from dsnet.models.voice import Voice, measure
 from dsnet.recognizer.bundle import Bundle, Member, find_bundle, read_bundle
 from dsnet.recognizer.profile import Clip, Profile
 from dsnet.recognizer.recording import as_samples, check_sound
+from dsnet.scoring.rejection import threshold
 from dsnet.systems import build_system
 from dsnet.systems.system import Output, System
 
@@ -223,15 +224,13 @@ class Recognizer:
             BundleError: no threshold does that.
         """
         curve = self.bundle.members[given].held_out
-        able = [c for c, e in zip(curve["confidence"], curve["error"], strict=True) if e <= error]
-        if not able:
+        limit = threshold(curve, error)
+        if limit is None:
             raise BundleError(
                 f"--reject {error:g}: even the surest answers of {self.name} were wrong more often "
                 f"on held-out speakers; the least is {min(curve['error']):.2f}"
             )
-        if curve["error"][-1] <= error:
-            return 0.0  # nothing need be rejected
-        return min(able)
+        return limit
 
     def _given(self, speaker: Profile | None) -> str:
         if speaker is None:

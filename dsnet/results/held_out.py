@@ -24,10 +24,10 @@ from dsnet.scoring.probabilities import (
     fit_temperature,
     reliability,
 )
+from dsnet.scoring.rejection import risk_curve, threshold
 from dsnet.scoring.statistics import speaker_interval
 
 TARGETS = (0.2, 0.1, 0.05)  # error rates at which rejecting is measured
-MOST_POINTS = 200  # of a curve
 
 
 @dataclass(frozen=True)
@@ -131,28 +131,6 @@ class HeldOut:
                 own = (self.seeds == seed) & (self.speakers == speaker)
                 counts[i, j] = metrics.confusion_matrix(self.labels[own], decisions[own], size)
         return counts
-
-
-def risk_curve(posteriors: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
-    """Return `confidence`, falling, and `error`: the share of wrong answers that are as sure.
-
-    At most MOST_POINTS of each.
-    """
-    confidence = posteriors.max(1)
-    order = np.argsort(-confidence, kind="stable")
-    wrong = (posteriors.argmax(1) != labels)[order]
-    error = wrong.cumsum() / np.arange(1, len(wrong) + 1)
-    ends = np.unique(np.ceil(np.linspace(0, len(wrong), MOST_POINTS + 1)[1:]).astype(int)) - 1
-    return {
-        "confidence": confidence[order][ends].round(6).tolist(),
-        "error": error[ends].round(6).tolist(),
-    }
-
-
-def threshold(curve: Mapping[str, Sequence[float]], error: float) -> float | None:
-    """Return the lowest confidence at which the share of wrong answers is `error` or less."""
-    able = [c for c, e in zip(curve["confidence"], curve["error"], strict=True) if e <= error]
-    return min(able) if able else None
 
 
 def read_held_out(

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from dsnet.errors import ScoringError
-from dsnet.results.held_out import HeldOut, risk_curve, threshold
+from dsnet.results.held_out import HeldOut
 from dsnet.scoring.probabilities import apply_temperature
+from dsnet.scoring.rejection import risk_curve, threshold
 
 
 def posteriors_of(confidences, right):
@@ -20,6 +21,7 @@ def test_a_curve_by_hand():
     assert curve["error"] == [0, 0.5, 0.333333, 0.5]
     assert threshold(curve, 0.4) == 0.7
     assert threshold(curve, 0.0) == 0.9
+    assert threshold(curve, 0.5) == 0  # all of them
     assert threshold({"confidence": [0.9], "error": [0.5]}, 0.4) is None
 
 
