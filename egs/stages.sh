@@ -97,7 +97,10 @@ for name in "${bundled[@]}"; do
   done
 done
 bundle_dir=${bundle_dir:-exp/$task.final/$recipe-$(features_of "${bundled[0]}")}
-once "bundle.$task.${bundle_dir//\//.}" --reads conf data/"$task" "${models[@]}" "${runs[@]}" \
+card=()
+[[ ! -f card.yaml ]] || card=(card.yaml)
+once "bundle.$task.${bundle_dir//\//.}" \
+  --reads conf "${card[@]}" data/"$task" "${models[@]}" "${runs[@]}" \
   --writes "$bundle_dir"/{manifest.json,config.yaml,model.safetensors,card.md} \
   -- python -m dsnet.bin.bundle --task "$task" --systems "${bundled[*]}" --seeds "$seeds" \
   --folds "$folds" --command "$command" "$bundle_dir"

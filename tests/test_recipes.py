@@ -8,6 +8,7 @@ import torch
 
 from dsnet.config import load
 from dsnet.features import build_extractor, load_features
+from dsnet.report.card import CardConfig
 from dsnet.results.classes import SharedClasses
 from dsnet.systems import build_system, find_system
 from dsnet.systems.catalog import resolve
@@ -39,6 +40,12 @@ def undocumented(text):
 def test_options_are_documented():
     shared = (EGS / "options.sh").read_text()
     assert "\nsystems=" in shared and undocumented(shared) == []
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=name)
+def test_a_card_says_what_a_model_is_not_for(recipe):
+    card = load(recipe / "card.yaml", CardConfig)
+    assert card.corpus and card.licence and card.speech and card.not_for
 
 
 @pytest.mark.parametrize("run_sh", RUN_SH, ids=name)

@@ -67,7 +67,7 @@ def main() -> None:
         )
     alone = next((spec for spec in specs if spec.config.enrolment.source == "none"), None)
     within, usual = clip_distances(recipe, task, specs[0])
-    about = recipe.conf[0] / "card.yaml"
+    about = recipe.folder / "card.yaml"
     corpus = load(about, CardConfig) if about.is_file() else CardConfig(corpus=recipe.name)
     facts = {
         "dsnet": versions()["dsnet"],

@@ -15,7 +15,7 @@ WORDS = {
 
 @dataclass
 class CardConfig:
-    """conf/card.yaml of a recipe: what a card says of its corpus.
+    """card.yaml of a recipe: what a card says of its corpus.
 
     corpus: its name. source: where it is described. licence: of the data. speech: language, style
     and room, in a few words. good_for, not_for: what a model of it can and cannot be used for.

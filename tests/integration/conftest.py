@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("run.sh", "conf", "local")
+PARTS = ("run.sh", "card.yaml", "conf", "local")
 SHARED = ("egs/conf", "egs/options.sh", "egs/stages.sh")
 TINY = """\
 kind: dsnet
