@@ -56,9 +56,15 @@ def replacing_folder(folder: Path | str) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        if folder.exists():
+        before = folder.exists()
+        if before:
             folder.rename(temporary / ".before")
-        temporary.rename(folder)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if before:
+                (temporary / ".before").rename(folder)
+            raise
         shutil.rmtree(folder / ".before", ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -65,7 +65,7 @@ plan() {
   local lines
   lines=$(python -m dsnet.bin.plan --task "$task" --systems "$systems" --folds "$folds" \
     --seeds "$seeds" --enrolments "$enrolments" --device "$device" \
-    --final "$(( stop_stage >= 6 ))") || exit 1
+    --final "$(( stop_stage >= 6 ))" ${bundle_dir:+--bundle-dir "$bundle_dir"}) || exit 1
   read_plan "$lines"
 }
 

@@ -28,6 +28,7 @@ from dsnet.files import write_text
 from dsnet.folds.protocols import known_fold_names
 from dsnet.models.front_end import build_front_end
 from dsnet.recipe import Recipe
+from dsnet.recognizer.bundle import check_place
 from dsnet.systems import build_system, check_enrolment, code_digest, find_system
 from dsnet.systems.catalog import SystemSpec, resolve
 from dsnet.task import TaskConfig
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--enrolments", default="", help="such as 'neutral:1 any:3'")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (%(default)s)")
     parser.add_argument("--final", type=int, default=0, help="1: a bundle will be made")
+    parser.add_argument("--bundle-dir", type=Path, help="where")
     args = parser.parse_args()
     recipe = Recipe()
     task = load(find(args.task, [recipe.conf[0]], "task"), TaskConfig)
@@ -57,6 +59,8 @@ def main() -> None:
     check_enrolments(args.enrolments.split(), trained)
     if args.final:
         check_bundle(trained)
+        if args.bundle_dir is not None and str(args.bundle_dir):
+            check_place(args.bundle_dir)
     for spec in trained:
         announce(spec, recipe.exp(args.task) / spec.name, args.seeds.split(), args.folds.split())
         content = {"code": code_digest(spec.config.kind), "config": config_values(spec.config)}

@@ -5,6 +5,7 @@ in its own way how long it is; writers to a pipe, who cannot know, leave a place
 Sources: the formats' specifications, as the names of the functions tell.
 """
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,15 +22,24 @@ MP3_KILOBITS = (  # of layer III in versions 2 and 2.5, and in 1, by index; 0: n
 )
 
 
-def why_damaged(path: Path) -> str:
+def why_damaged(source: Path | io.BytesIO) -> str:
     """Say what a container's header tells of damage; nothing if it is whole, or of another kind."""
-    try:
-        with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            check = CHECKS.get(stream.read(4))
-            return check(stream, size) if check else ""
-    except OSError:
-        return ""  # whoever opens it says why it cannot be read
+    if isinstance(source, Path):
+        with source.open("rb") as stream:
+            return _check(stream, os.fstat(stream.fileno()).st_size)
+    fault = _check(source, len(source.getbuffer()))
+    source.seek(0)
+    return fault
+
+
+def _check(stream: BinaryIO, size: int) -> str:
+    check = CHECKS.get(stream.read(4))
+    return check(stream, size) if check else ""
+
+
+def read_bytes(source: Path | io.BytesIO) -> bytes:
+    """Return all of a file, or of what came through a pipe."""
+    return source.read_bytes() if isinstance(source, Path) else source.getvalue()
 
 
 def _riff(stream: BinaryIO, size: int) -> str:
@@ -142,9 +152,8 @@ def _ogg(stream: BinaryIO, size: int) -> str:
     return ""
 
 
-def mp3_samples(path: Path) -> int:
+def mp3_samples(data: bytes) -> int:
     """Return how many samples a channel the frames of an MP3 file hold, by their headers."""
-    data = path.read_bytes()
     place, samples = data.find(b"\xff", _id3(data)), 0
     while 0 <= place < len(data) - 4:
         _, second, third, _ = data[place : place + 4]

@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 import soundfile
 
-from dsnet.corpus.containers import mp3_samples, why_damaged
+from dsnet.corpus.containers import mp3_samples, read_bytes, why_damaged
 from dsnet.errors import CorpusError
 
 MIN_SECONDS = 0.1
@@ -20,11 +20,16 @@ FULL_SCALE = 0.99  # of 1.0; the largest sample of 8-bit audio is 0.992
 MAX_CLIPPED = 0.01  # of the samples
 UNKNOWN = 2**40  # libsndfile gives more samples than that where it knows no number
 BLOCK = 1 << 16  # samples that are decoded at once to count them
+MOST_STREAMED = 2**30  # bytes through a pipe
 MP3_HEAD = 8192  # bytes in which a tag with the length stands, behind that of the title
 
 
 class BadAudio(CorpusError):
     """Audio that no system can learn from, or judge."""
+
+
+class NoSignal(BadAudio):
+    """Samples that are all the same."""
 
 
 def audio_hash(samples: np.ndarray) -> str:
@@ -74,16 +79,36 @@ class Sound:
     def __init__(self, path: Path | str):
         self.path = Path(path)
         try:
-            streamed = self.path.is_fifo() or self.path.is_char_device()
+            source: Path | io.BytesIO = self.path
+            if self.path.is_fifo():
+                with self.path.open("rb") as pipe:
+                    content = pipe.read(MOST_STREAMED + 1)
+                if len(content) > MOST_STREAMED:
+                    raise BadAudio("more than 1 GiB through a pipe; save it to a file first")
+                source, size = io.BytesIO(content), len(content)
+            else:
+                if self.path.exists() and not self.path.is_file():
+                    raise BadAudio("is a folder" if self.path.is_dir() else "is a device")
+                size = self.path.stat().st_size
+                self.path.open("rb").close()  # says more than libsndfile, if it cannot be opened
+        except FileNotFoundError as error:
+            raise BadAudio("no such file") from error
+        except OSError as error:
+            raise BadAudio(error.strerror or str(error)) from error
+        except ValueError as error:
+            raise BadAudio(f"no name of a file ({error})") from error
+        if size == 0:
+            raise BadAudio("0 bytes")
+        fault = why_damaged(source)
+        if fault:
+            raise BadAudio(fault)
+        try:
             # as bytes: soundfile does not take a name that is not UTF-8 as text
-            source = io.BytesIO(self.path.read_bytes()) if streamed else os.fsencode(self.path)
-            fault = "" if streamed else why_damaged(self.path)
-            if fault:
-                raise BadAudio(fault)
-            self._file = soundfile.SoundFile(source)
-            self.num_samples = self._count() if self._is_estimate() else self._file.frames
-        except (soundfile.SoundFileError, OSError) as error:
-            raise BadAudio(_why_unreadable(self.path, error)) from error
+            opened = source if isinstance(source, io.BytesIO) else os.fsencode(source)
+            self._file = soundfile.SoundFile(opened)
+            self.num_samples = self._count(source) if self._is_mp3(source) else self._file.frames
+        except (soundfile.SoundFileError, OSError, TypeError) as error:
+            raise BadAudio(_why_unreadable(error)) from error
         if self.num_samples > UNKNOWN:
             raise BadAudio(
                 "its header does not say how long it is, as of FLAC that was written to a pipe; "
@@ -106,22 +131,21 @@ class Sound:
                 self._file.seek(start)
             samples = self._file.read(wanted, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, OSError) as error:
-            raise BadAudio(_why_unreadable(self.path, error)) from error
+            raise BadAudio(_why_unreadable(error)) from error
         if len(samples) < wanted:
             raise BadAudio(f"cut off: {len(samples)} of {wanted} samples could be decoded")
         return samples
 
-    def _is_estimate(self) -> bool:
+    def _is_mp3(self, source: Path | io.BytesIO) -> bool:
         """Say whether libsndfile guesses the length: of MP3 without a tag that holds it."""
         if self._file.format != "MP3":
             return False
-        with self.path.open("rb") as stream:
-            head = stream.read(MP3_HEAD)
+        head = read_bytes(source)[:MP3_HEAD]
         return not any(tag in head for tag in (b"Xing", b"Info", b"VBRI"))
 
-    def _count(self) -> int:
+    def _count(self, source: Path | io.BytesIO) -> int:
         """Decode everything; return how many samples there are."""
-        count, there = 0, mp3_samples(self.path)
+        count, there = 0, mp3_samples(read_bytes(source))
         while block := len(self._file.read(BLOCK, dtype="float32", always_2d=True)):
             count += block
         if count < 0.95 * there:  # it decodes no more than it guessed
@@ -151,13 +175,7 @@ def mix(samples: np.ndarray, channel: int | list[int]) -> np.ndarray:
     return np.ascontiguousarray(samples[:, channel])
 
 
-def _why_unreadable(path: Path, error: Exception) -> str:
-    if not path.exists():
-        return "no such file"
-    if path.is_dir():
-        return "is a folder"
-    if path.stat().st_size == 0:
-        return "0 bytes"
+def _why_unreadable(error: Exception) -> str:
     reason = getattr(error, "error_string", str(error)).rstrip(". ")  # without the path
     return f"not readable as audio ({reason})"
 
@@ -174,7 +192,7 @@ def check_samples(samples: np.ndarray, name: Path | str, channel: str = "") -> N
     if not np.isfinite(low + high):
         raise BadAudio(f"{name}: holds samples that are not finite (NaN or infinity)")
     if low == high:
-        raise BadAudio(f"{name}: no signal: every sample{channel} is {low:g}")
+        raise NoSignal(f"{name}: no signal: every sample{channel} is {low:g}")
 
 
 def is_clipped(samples: np.ndarray) -> bool:

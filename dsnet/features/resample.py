@@ -17,7 +17,7 @@ BETA = 14.769656459379492
 MOST_PHASES = 1000  # torchaudio keeps a whole filter for each phase, and applies all of them
 
 
-@lru_cache
+@lru_cache(8)
 def _resampler(source_rate: int, target_rate: int) -> torchaudio.transforms.Resample:
     return torchaudio.transforms.Resample(
         source_rate,
@@ -29,7 +29,7 @@ def _resampler(source_rate: int, target_rate: int) -> torchaudio.transforms.Resa
     )
 
 
-@lru_cache
+@lru_cache(8)
 def _low_pass(up: int, down: int) -> np.ndarray:
     from scipy.signal import firwin  # takes a third of a second to import, and is seldom needed
 

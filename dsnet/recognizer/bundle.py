@@ -13,6 +13,7 @@ Axes: K classes, F dimensions.
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -179,6 +180,17 @@ def _read_member(
     )
 
 
+def check_place(folder: Path) -> None:
+    """Raise BundleError for a folder that holds something else than a bundle."""
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    strange = sorted(there - {MANIFEST, *FILES})
+    if strange or (folder.exists() and not folder.is_dir()):
+        what = f"holds {strange[0]}" if strange else "is a file"
+        raise BundleError(
+            f"--bundle-dir {folder}: {what}, and a bundle would take its place; name a new folder"
+        )
+
+
 def write_bundle(
     folder: Path,
     name: str,
@@ -193,7 +205,11 @@ def write_bundle(
     """Write a bundle's folder; it is whole or absent, and replaces one that is there.
 
     For the arguments see `Bundle`.
+
+    Raises:
+        BundleError: the folder holds something else.
     """
+    check_place(folder)
     config = {
         "classes": classes,
         "features": asdict(features),
@@ -232,7 +248,7 @@ def write_bundle(
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(_read_file(path, MANIFEST))
-        version, files = manifest["format"], manifest["files"]
+        version, files = int(manifest["format"]), manifest["files"]
         _ = manifest["name"], manifest["facts"], files.items()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(
@@ -261,7 +277,7 @@ def _read_file(path: Path, name: str) -> bytes:
             if not inside:
                 raise BundleError(f"{path}: no {name} in it; a bundle's zip file has {MANIFEST}")
             return archive.read(min(inside, key=len))
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError) as error:
         raise BundleError(
             f"{path}: neither a bundle's folder nor a zip file of one ({error})"
         ) from error

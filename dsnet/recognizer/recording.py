@@ -16,6 +16,7 @@ from dsnet.corpus.sound import (
 )
 
 MIXED = "mix"  # in the place of a channel: the mean of all
+RATES = (1000, 384_000)  # Hz
 MOST = 16.0  # no float recording overshoots full scale so far; one of integers without scale does
 FORMATS = "wav, flac, ogg, opus, mp3, aiff and others that libsndfile knows"
 
@@ -116,8 +117,11 @@ def as_samples(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
         samples = samples.mean(1, dtype="float64")
     if samples.ndim != 1:
         raise BadAudio(f"samples must be (N,) or (N, channels), found {samples.shape}")
-    if sampling_rate < 1000:
-        raise BadAudio(f"sampling_rate must be in Hz, 1000 or more; found {sampling_rate}")
+    if not RATES[0] <= sampling_rate <= RATES[1] or sampling_rate != int(sampling_rate):
+        raise BadAudio(
+            f"the sampling rate must be in Hz, a whole number from {RATES[0]} to {RATES[1]}; found "
+            f"{sampling_rate}"
+        )
     if len(samples) < MIN_SECONDS * sampling_rate:
         raise BadAudio(
             f"{len(samples) / sampling_rate:.3f} s are too short, {MIN_SECONDS:g} s are needed"
@@ -130,7 +134,7 @@ def check_sound(samples: np.ndarray) -> None:
     try:
         check_samples(samples, "samples")
     except BadAudio as error:
-        raise BadAudio(str(error).removeprefix("samples: ")) from error
+        raise type(error)(str(error).removeprefix("samples: ")) from error
     peak = float(np.abs(samples).max())
     if peak > MOST:
         raise BadAudio(

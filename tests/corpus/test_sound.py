@@ -122,8 +122,10 @@ def test_an_mp3_of_varying_bit_rate_without_a_length_is_named(write):
 def test_samples_of_mp3_are_counted_by_its_frames(tmp_path, rate):
     path = tmp_path / "a.mp3"
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 2 * rate), rate)
-    assert mp3_samples(path) == pytest.approx(2 * rate, abs=4000)  # the tag's frame, and padding
+    assert mp3_samples(path.read_bytes()) == pytest.approx(
+        2 * rate, abs=4000
+    )  # the tag's frame, and padding
     tagged = b"ID3\x04\x00\x00\x00\x00\x01\x00" + b"\xff\xfb" * 64  # 128 bytes of a title
     title = tmp_path / "title.mp3"
     title.write_bytes(tagged + path.read_bytes())
-    assert mp3_samples(title) == mp3_samples(path)
+    assert mp3_samples(title.read_bytes()) == mp3_samples(path.read_bytes())
