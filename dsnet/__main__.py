@@ -44,7 +44,7 @@ def main() -> int:
 
     name = f"dsnet {words[0]}"
     for stream in (sys.stdout, sys.stderr):  # a file name may hold any bytes
-        stream.reconfigure(errors="surrogateescape")
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         command = importlib.import_module(COMMANDS[words[0]])
         return command.main(name, words[1:])

@@ -41,7 +41,12 @@ def main(program: str, words: Sequence[str]) -> int:
     try:
         profile = recognizer.enrol(args.name, clips, kind, files)
     except BadAudio as error:
-        raise BundleError(f"a clip cannot be used: {error}") from error
+        raise BundleError(f"clip {error}") from error
+    if len(profile.clips) < len(clips):
+        print(
+            f"note: {len(clips) - len(profile.clips)} clips are copies of others", file=sys.stderr
+        )
+        clips = [clips[files.index(clip.file)] for clip in profile.clips]
     for doubt in doubts(profile, clips, recognizer):
         print(f"note: {doubt}", file=sys.stderr)
     again = "again " if path.exists() else ""

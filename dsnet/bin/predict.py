@@ -15,17 +15,25 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from dsnet.corpus.sound import BadAudio, is_clipped
+from dsnet.corpus.sound import BadAudio, NoSignal, audio_hash, is_clipped
 from dsnet.environment import limit_threads
 from dsnet.errors import BundleError, DsnetError
 from dsnet.recognizer.embeddings import EmbeddingStore
-from dsnet.recognizer.inputs import Inputs, Item, Segment, find_inputs, with_segments
-from dsnet.recognizer.outputs import FORMATS, Row
+from dsnet.recognizer.inputs import (
+    Inputs,
+    Item,
+    Segment,
+    find_inputs,
+    require_names,
+    with_segments,
+)
+from dsnet.recognizer.outputs import BY_NAME, FORMATS, WITHOUT_ERRORS, Row
 from dsnet.recognizer.profile import Profile, profile_path, read_profile
 from dsnet.recognizer.recognizer import MAX_SECONDS, Recognizer
-from dsnet.recognizer.recording import MIXED, Recording, Stretch, windows
+from dsnet.recognizer.recording import MIXED, Recording, Stretch, check_sound, windows
 
-BATCH = 32  # windows that are judged together
+BATCH, BATCH_SECONDS = 32, 96.0  # windows that are judged together, at most
+LEAST_HOP = 0.01  # seconds
 
 
 @dataclass
@@ -87,7 +95,8 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         "--reject",
         type=float,
         metavar="ERROR",
-        help="say 'unsure' where on unknown speakers more than this share would be wrong, as 0.2",
+        help="say 'unsure' below the confidence that kept the share of wrong answers at this, such "
+        "as 0.2, on whole recordings of held-out speakers; the card says how well it does",
     )
     answers.add_argument("--embeddings", metavar="NAMES", help="keep these, such as e,s,h")
     answers.add_argument(
@@ -114,6 +123,9 @@ def main(program: str, words: Sequence[str]) -> int:
     ):
         if given and len(inputs.items) > 1:
             raise BundleError(f"{option} is about one recording, found {len(inputs.items)}")
+    if args.format in BY_NAME or (args.embeddings and args.embeddings_file.suffix == ".ark"):
+        require_names(inputs, "--format and --embeddings-file")
+    check_places(args, inputs)
     recognizer = Recognizer.load(args.model, args.encoder, args.device)
     speaker = find_speaker(args, recognizer)
     if args.reject is not None:
@@ -121,25 +133,28 @@ def main(program: str, words: Sequence[str]) -> int:
     notes = Notes()
     failed = count = 0
     with ExitStack() as stack:
-        stream = open_output(args, stack)
         store = None
         if args.embeddings:
             store = EmbeddingStore(args.embeddings_file, args.embeddings.split(","))
             stack.enter_context(store)
+        stream = open_output(args, stack)
         files = [str(item.path) for item in inputs.items]
         writer = FORMATS[args.format](stream, recognizer.classes, files)
         writer.begin()
         hidden = None if stream is not sys.stdout or not sys.stdout.isatty() else True
         for item in tqdm(inputs.items, unit=" files", disable=hidden or len(files) < 2 or None):
-            errors = []
+            errors, judged = [], 0
             for row in judge_file(item, recognizer, speaker, args, notes):
                 writer.write(row)
                 stream.flush()
-                errors.append(bool(row.error))
+                errors.append(bool(row.error) and not (row.silent and args.windows is not None))
+                judged += row.result is not None
+                if row.error and args.format in WITHOUT_ERRORS:
+                    print(f"{row.file}: {row.error}", file=sys.stderr)
                 if store and row.result:
                     store.add(row)
             if args.windows is not None:  # a silent window is no failure, a silent file is
-                errors = [all(errors)]
+                errors = [any(errors) or judged == 0]
             failed, count = failed + sum(errors), count + len(errors)
     if args.explain and not failed:
         explain(inputs.items[0], recognizer, speaker, args)
@@ -151,13 +166,18 @@ def check_options(args: argparse.Namespace) -> None:
     """Raise BundleError for options that do not go together, before anything is loaded."""
     if args.windows is not None and args.segments:
         raise BundleError("--windows and --segments are two ways to cut; choose one")
-    if args.windows is not None and args.windows < 0.5:
-        raise BundleError(f"--windows {args.windows:g}: half a second or more; 3 is usual")
+    if args.windows is not None and not 0.5 <= args.windows <= MAX_SECONDS:
+        raise BundleError(
+            f"--windows {args.windows:g}: from half a second or more to {MAX_SECONDS:.0f} s; 3 is "
+            "usual"
+        )
     if args.hop is not None and args.windows is None:
         raise BundleError("--hop goes with --windows")
-    if args.hop is not None and args.hop <= 0:
-        raise BundleError(f"--hop {args.hop:g}: more than 0 seconds")
-    if args.channel != MIXED and not args.channel.isdigit():
+    if args.hop is not None and not LEAST_HOP <= args.hop < float("inf"):
+        raise BundleError(f"--hop {args.hop:g}: {LEAST_HOP} seconds or more")
+    if args.num_threads < 1:
+        raise BundleError(f"--num-threads {args.num_threads}: 1 or more")
+    if args.channel != MIXED and not (args.channel.isascii() and args.channel.isdecimal()):
         raise BundleError(f"--channel {args.channel}: 0, 1, ... or {MIXED}")
     if args.reject is not None and not 0 < args.reject < 1:
         raise BundleError(f"--reject {args.reject:g}: a share between 0 and 1, such as 0.2")
@@ -167,6 +187,26 @@ def check_options(args: argparse.Namespace) -> None:
     for path in files:
         if path is not None and path.exists() and not args.overwrite:
             raise BundleError(f"{path} exists; choose another name, or give --overwrite")
+
+
+def check_places(args: argparse.Namespace, inputs: Inputs) -> None:
+    """Raise BundleError if something would be written over what is read, or twice."""
+    places = [path for path in (args.output, args.explain) if path is not None]
+    if args.embeddings:
+        store = EmbeddingStore(args.embeddings_file, args.embeddings.split(","))
+        places += store.files
+        for path in store.files:
+            if path.exists() and not args.overwrite:
+                raise BundleError(f"{path} exists; choose another name, or give --overwrite")
+    read = {item.path.absolute() for item in inputs.items}
+    written = [path.absolute() for path in places]
+    for path in written:
+        if path in read or written.count(path) > 1:
+            raise BundleError(f"{path} would be written over what is read, or twice")
+    if args.explain and not args.explain.absolute().parent.is_dir():
+        raise BundleError(f"--explain {args.explain}: no such folder")
+    if args.explain and inputs.items[0].path.is_fifo():
+        raise BundleError("--explain reads a recording twice; save what comes by the pipe first")
 
 
 def open_output(args: argparse.Namespace, stack: ExitStack) -> TextIO:
@@ -186,7 +226,7 @@ def open_output(args: argparse.Namespace, stack: ExitStack) -> TextIO:
 
 def find_speaker(args: argparse.Namespace, recognizer: Recognizer) -> Profile | None:
     """Return what is known of the speaker."""
-    if args.speaker:
+    if args.speaker is not None:
         path = profile_path(args.speaker, recognizer.bundle.id)
         dims = recognizer.bundle.features.dim
         return read_profile(path, recognizer.name, recognizer.bundle.id, dims)
@@ -225,9 +265,14 @@ def judge_file(
     try:
         with Recording(item.path, args.channel) as recording:
             take_note(recording, recognizer, args, notes)
+            if speaker is not None and recording.seconds <= MAX_SECONDS:
+                # a clip says nothing about parts of itself either
+                speaker = speaker.without(audio_hash(recording.read().samples))
             parts = parts_of(item, recording, args)
-            for first in range(0, len(parts), BATCH):
-                some = parts[first : first + BATCH]
+            size = 1 if args.windows is None else max(1, int(BATCH_SECONDS / args.windows))
+            size = min(size, BATCH)
+            for first in range(0, len(parts), size):
+                some = parts[first : first + size]
                 yield from judge_parts(recording, some, recognizer, speaker, args, notes)
     except DsnetError as error:
         yield Row(file, error=str(error))
@@ -267,10 +312,14 @@ def judge_parts(
     good: list[tuple[int, Stretch]] = []
     for segment in segments:
         try:
+            if segment.end is not None and segment.end - segment.start > MAX_SECONDS:
+                raise BadAudio(f"longer than the {MAX_SECONDS:.0f} s that are judged at once")
             stretch = recording.read(segment.start, segment.end)
-            recognizer.check(stretch.samples)
+            check_sound(stretch.samples)
         except BadAudio as error:
-            rows.append(Row(file, segment.start, segment.end, segment.name, error=str(error)))
+            silent = isinstance(error, NoSignal)
+            where = (file, segment.start, segment.end, segment.name)
+            rows.append(Row(*where, error=str(error), silent=silent))
             continue
         if is_clipped(stretch.samples):
             notes.add("clipped: more than 1 % of the samples are at full scale", file)

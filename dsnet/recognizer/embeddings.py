@@ -15,13 +15,20 @@ class EmbeddingStore:
     """Collects embeddings, and writes them at the end of a `with` statement.
 
     npz: `files`, `start`, `end`, and (U, D) for each name. ark: <stem>.<name>.ark and .scp; a key
-    is the name of the segment, or of the file without suffix and, of a window, its milliseconds.
+    is <file without suffix>-<segment, if any>-<milliseconds>.
     """
 
     def __init__(self, path: Path, names: Sequence[str]):
         if path.suffix not in (".npz", ".ark"):
             raise BundleError(f"--embeddings-file {path}: ends in .npz or .ark")
         self.path, self.names = path, list(names)
+        self.files = [path]
+        if path.suffix == ".ark":
+            self.files = [
+                path.with_suffix(f".{name}.{end}") for name in self.names for end in ("ark", "scp")
+            ]
+        if not path.absolute().parent.is_dir():
+            raise BundleError(f"--embeddings-file {path}: no such folder")
         self.rows: list[Row] = []
 
     def add(self, row: Row) -> None:
@@ -47,7 +54,7 @@ class EmbeddingStore:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not self.rows:
+        if not self.rows or kind is not None:  # a part of them would look like all
             return
         arrays = {
             name: np.stack([row.result.embeddings[name] for row in self.rows])
@@ -73,5 +80,5 @@ class EmbeddingStore:
 
 def _key(row: Row) -> str:
     """Return a key without white space."""
-    key = row.segment or f"{Path(row.file).stem}-{round(1000 * row.start):08d}"
-    return "_".join(key.split())
+    words = [Path(row.file).stem, row.segment, f"{round(1000 * row.start):08d}"]
+    return "-".join("_".join(word.split()) for word in words if word)

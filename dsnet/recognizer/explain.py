@@ -15,7 +15,7 @@ from dsnet.models.pooling import CLAMP, AttentionPooling, AttentiveStatistics, t
 from dsnet.recognizer.bundle import FeaturesFacts
 from dsnet.recognizer.profile import Profile
 from dsnet.recognizer.recognizer import MAX_SECONDS, Recognizer, Result
-from dsnet.recognizer.recording import as_samples, windows
+from dsnet.recognizer.recording import as_samples, check_sound, windows
 
 WINDOW_SECONDS, HOP_SECONDS = 1.5, 0.25
 BATCH = 32  # windows that are judged together
@@ -126,7 +126,7 @@ def judge_windows(
     for start, end in windows(len(samples) / sampling_rate, WINDOW_SECONDS, HOP_SECONDS):
         sound = samples[round(start * sampling_rate) : round(end * sampling_rate)]
         try:
-            recognizer.check(sound)
+            check_sound(sound)
         except BadAudio:  # digital silence, which a recording may well begin with
             pass
         else:

@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +69,15 @@ def find_inputs(words: Sequence[str], listed: BinaryIO, null: bool = False) -> I
     suffixes = sound_suffixes()
     for word in words:
         path = Path(word)
+        if not word:
+            raise BundleError("an empty word in the place of a recording; is a variable not set?")
         if word == "-":
             names = listed.read().split(b"\0" if null else b"\n")
+            names = names if null else [name.removesuffix(b"\r") for name in names]
             items += [Item(Path(os.fsdecode(name))) for name in names if name.strip()]
-        elif path.is_dir():
+        elif os.path.isdir(word):
+            if not os.access(word, os.R_OK | os.X_OK):
+                raise BundleError(f"{word}: this folder cannot be read")
             below = sorted(p for p in path.rglob("*") if p.is_file())
             sound = [p for p in below if p.suffix[1:].lower() in suffixes]
             items += [Item(p) for p in sound]
@@ -100,12 +107,7 @@ def with_segments(inputs: Inputs, path: Path) -> Inputs:
     for recording, segment in _read_segments(path):
         by_recording.setdefault(recording, []).append(segment)
     names = [item.path.stem for item in inputs.items]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise BundleError(
-            f"--segments: several recordings are named {sorted(twice)[0]}; segments know them by "
-            "name alone, so give one of them at a time"
-        )
+    require_names(inputs, "--segments")
     items = [
         Item(item.path, sorted(by_recording.get(item.path.stem, []), key=lambda s: s.start))
         for item in inputs.items
@@ -118,12 +120,22 @@ def with_segments(inputs: Inputs, path: Path) -> Inputs:
     return Inputs(items, inputs.passed_over, len(by_recording.keys() - set(names)))
 
 
+def require_names(inputs: Inputs, option: str) -> None:
+    """Raise BundleError if two recordings have one name, by which alone an option knows them."""
+    for name, count in Counter(item.path.stem for item in inputs.items).items():
+        if count > 1:
+            raise BundleError(
+                f"{option}: {count} recordings are named {name}, and they are known by name alone; "
+                "give one of them at a time"
+            )
+
+
 def _read_segments(path: Path) -> Iterator[tuple[str, Segment]]:
     """Yield recording and segment of each line."""
     try:
         data = path.read_bytes()
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise BundleError(f"--segments {path}: cannot be read ({error})") from error
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     if path.suffix == ".rttm":
@@ -135,7 +147,7 @@ def _read_segments(path: Path) -> Iterator[tuple[str, Segment]]:
     for number, line in lines:
         try:
             found = parse(line)
-            if found and not 0 <= found[1].start < found[1].end:
+            if found and not 0 <= found[1].start < found[1].end < float("inf"):
                 raise ValueError(f"from {found[1].start:g} to {found[1].end:g} s")
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise BundleError(

@@ -27,6 +27,7 @@ class Row:
         segment: its name, if it has one.
         result: None: there is none.
         error: why there is none; else empty.
+        silent: it is a part without any signal, which is no failure among others.
     """
 
     file: str
@@ -35,6 +36,7 @@ class Row:
     segment: str = ""
     result: Result | None = None
     error: str = ""
+    silent: bool = False
 
 
 class Writer:
@@ -108,7 +110,7 @@ class JsonLines(Writer):
             content["label"] = row.result.label
             content["confidence"] = round(row.result.confidence, 6)
             content["scores"] = {name: round(p, 6) for name, p in row.result.scores.items()}
-        self.stream.write(json.dumps(content, ensure_ascii=False) + "\n")
+        self.stream.write(json.dumps(content) + "\n")
 
 
 class Audacity(Writer):
@@ -143,20 +145,23 @@ class Lhotse(Writer):
         recording = Path(row.file).stem
         self._count += 1
         content = {
-            "id": row.segment or f"{recording}-{self._count:06d}",
+            "id": f"{recording}-{self._count:06d}",
             "recording_id": recording,
             "start": round(row.start, 6),
             "duration": round(row.end - row.start, 6),
             "channel": 0,
             "custom": {
+                **({"segment": row.segment} if row.segment else {}),
                 "emotion": row.result.label,
                 "confidence": round(row.result.confidence, 6),
                 "scores": {name: round(p, 6) for name, p in row.result.scores.items()},
             },
         }
-        self.stream.write(json.dumps(content, ensure_ascii=False) + "\n")
+        self.stream.write(json.dumps(content) + "\n")
 
 
+BY_NAME = ("rttm", "lhotse")  # that know recordings by name alone
+WITHOUT_ERRORS = ("audacity", "rttm", "lhotse")
 FORMATS: dict[str, type[Writer]] = {
     "table": Table,
     "csv": Csv,
@@ -172,4 +177,5 @@ def _seconds(time: float | None) -> str:
 
 
 def _on_a_line(file: str) -> str:
-    return file.replace("\n", "\\n").replace("\r", "\\r")
+    """Return a name without what would move the cursor."""
+    return "".join(c if c >= " " and c != "\x7f" else repr(c)[1:-1] for c in file)

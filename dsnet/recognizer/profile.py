@@ -5,6 +5,7 @@ audio. Clips count alike; a clip that is judged itself is left out of what is kn
 Axes: F dimensions.
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -57,6 +58,12 @@ class Profile:
     model_id: str
     clips: list[Clip]
 
+    def without(self, audio: str) -> "Profile":
+        """Return the profile without the clips of some audio; see `measured` for errors."""
+        self.measured(audio)
+        kept = [clip for clip in self.clips if clip.audio != audio]
+        return dataclasses.replace(self, clips=kept)
+
     def measured(self, without: str = "") -> np.ndarray:
         """Return (clips, 2F) statistics of the clips, without that of some audio.
 
@@ -98,8 +105,8 @@ def write_profile(path: Path, profile: Profile) -> None:
     clips = content.pop("clips")
     for clip in clips:
         clip["measured"] = [round(value, DIGITS) for value in clip["measured"]]
-    head = json.dumps({"format": FORMAT, **content}, ensure_ascii=False, indent=1)
-    lines = ",\n".join("  " + json.dumps(clip, ensure_ascii=False) for clip in clips)
+    head = json.dumps({"format": FORMAT, **content}, indent=1)
+    lines = ",\n".join("  " + json.dumps(clip) for clip in clips)
     write_text(path, f'{head[:-2]},\n "clips": [\n{lines}\n ]\n}}\n')
 
 
@@ -127,7 +134,10 @@ def read_profile(path: Path, model: str, model_id: str, dims: int) -> Profile:
         profile = Profile(**content, clips=clips)
         if version != FORMAT or profile.kind not in KINDS or not clips:
             raise ValueError(f"format {version}, kind {profile.kind}, {len(clips)} clips")
-        sizes = {np.array(clip.measured, dtype=float).shape for clip in clips}
+        values = [np.array(clip.measured, dtype=float) for clip in clips]
+        if not all(np.isfinite(value).all() for value in values):
+            raise ValueError("statistics that are not finite")
+        sizes = {value.shape for value in values}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BundleError(f"{path}: not a profile ({error}); enrol the speaker again") from error
     if profile.model_id != model_id:

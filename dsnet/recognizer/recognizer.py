@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dsnet.config import from_values
-from dsnet.corpus.sound import audio_hash
+from dsnet.corpus.sound import BadAudio, audio_hash
 from dsnet.environment import choose_device
 from dsnet.errors import BundleError, FeatureError
 from dsnet.features import FEATURES
@@ -145,6 +145,7 @@ class Recognizer:
         For the arguments see `__call__`.
         """
         sounds = [as_samples(samples, sampling_rate) for samples in recordings]
+        sampling_rate = int(sampling_rate)
         for sound in sounds:
             check_sound(sound)
         given = self._given(speaker)
@@ -162,10 +163,6 @@ class Recognizer:
             for row, place in enumerate(places):
                 results[place] = self._result(output, row, part.member.temperature, limit)
         return results
-
-    def check(self, samples: np.ndarray) -> None:
-        """Raise BadAudio for (N,) samples that cannot be judged."""
-        check_sound(samples)
 
     def features(self, samples: np.ndarray, sampling_rate: int) -> Tensor:
         """Return the (T, F) features of (N,) samples, as stage 1 would store them."""
@@ -205,14 +202,20 @@ class Recognizer:
             )
         if not clips:
             raise BundleError(f"speaker '{name}': no clips to enrol")
-        found = []
+        found: dict[str, Clip] = {}  # by their audio, so that copies count once
         for number, (samples, rate) in enumerate(clips):
-            sound = as_samples(samples, rate)
-            check_sound(sound)
-            measured = self.measure(sound, rate).tolist()
             file = files[number] if files else f"clip {number + 1}"
-            found.append(Clip(file, audio_hash(sound), len(sound) / rate, measured))
-        return Profile(name, kind, self.name, self.bundle.id, found)
+            try:
+                sound = as_samples(samples, rate)
+                check_sound(sound)
+                if len(sound) > MAX_SECONDS * rate:
+                    raise BadAudio(f"{len(sound) / rate:.0f} s are too long for a clip")
+            except BadAudio as error:
+                raise BadAudio(f"{file}: {error}") from error
+            audio = audio_hash(sound)
+            measured = self.measure(sound, int(rate)).tolist()
+            found.setdefault(audio, Clip(file, audio, len(sound) / rate, measured))
+        return Profile(name, kind, self.name, self.bundle.id, list(found.values()))
 
     def threshold(self, error: float, given: str = "none") -> float:
         """Return the confidence below which an answer is "unsure".
@@ -244,6 +247,11 @@ class Recognizer:
             raise BundleError(
                 f"speaker '{speaker.speaker}' was enrolled with the model {speaker.model} "
                 f"({speaker.model_id}), not with {self.name} ({self.bundle.id})"
+            )
+        if speaker.kind not in self.parts:
+            raise BundleError(
+                f"speaker '{speaker.speaker}': clips of kind {speaker.kind}, which the model "
+                f"{self.name} does not take; enrol the speaker again"
             )
         return speaker.kind
 

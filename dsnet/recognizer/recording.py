@@ -15,6 +15,7 @@ from dsnet.corpus.sound import (
     mix,
 )
 
+OVERHANG_SECONDS = 0.01  # that a part may end behind its recording: times are rounded
 MIXED = "mix"  # in the place of a channel: the mean of all
 RATES = (1000, 384_000)  # Hz
 MOST = 16.0  # no float recording overshoots full scale so far; one of integers without scale does
@@ -63,6 +64,11 @@ class Recording:
         last = length if end is None else min(round(end * rate), length)
         if first >= length > 0:
             raise BadAudio(f"begins at {start:.2f} s, but the recording has {self.seconds:.2f} s")
+        if end is not None and end > self.seconds + OVERHANG_SECONDS:
+            raise BadAudio(
+                f"ends at {end:.2f} s, but the recording has {self.seconds:.2f} s; are the times "
+                "in seconds, and is this their file?"
+            )
         if (last - first) < MIN_SECONDS * rate:
             raise BadAudio(
                 f"{(last - first) / rate:.3f} s are too short, {MIN_SECONDS:g} s are needed"

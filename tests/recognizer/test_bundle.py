@@ -114,6 +114,14 @@ def test_weights_that_do_not_fit_are_refused(copy):
         Recognizer.load(copy)
 
 
+def test_a_bundle_does_not_take_the_place_of_something_else(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.txt").write_text("years of work")
+    with pytest.raises(BundleError, match=r"holds thesis\.txt, and a bundle would take its place"):
+        write_tiny(tmp_path / "thesis")
+    assert (tmp_path / "thesis" / "thesis.txt").read_text() == "years of work"
+
+
 def test_a_bundle_takes_the_place_of_another_whole(tmp_path):
     write_tiny(tmp_path / "model", seed=1)
     before = read_bundle(tmp_path / "model").id

@@ -269,7 +269,14 @@ def test_an_output_that_exists_is_kept(dsnet, write_sound, tmp_path):
     [
         (["--hop", "1"], "--hop goes with --windows"),
         (["--windows", "0.1"], "half a second or more"),
-        (["--windows", "3", "--hop", "0"], "more than 0 seconds"),
+        (["--windows", "3", "--hop", "0"], "0.01 seconds or more"),
+        (["--windows", "3", "--hop", "nan"], "0.01 seconds or more"),
+        (["--windows", "inf"], "from half a second"),
+        (["--num-threads", "0"], "1 or more"),
+        (["--channel", "²"], "0, 1, ... or mix"),
+        (["--output", "a.wav", "--overwrite"], "over what is read"),
+        (["--explain", "x", "--output", "x"], "or twice"),
+        ([""], "is a variable not set"),
         (["--windows", "3", "--segments", "x"], "choose one"),
         (["--segments", "nothing"], "cannot be read"),
         (["--reject", "20"], "a share between 0 and 1"),
@@ -366,6 +373,62 @@ def test_what_cannot_be_written_is_named(dsnet, write_sound, tmp_path, monkeypat
     assert (status, "dsnet enrol: " in err) == (1, True)
 
 
+def test_a_damaged_window_is_a_failure(dsnet, write_sound):
+    path = write_sound("a.flac", 8.0)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = bytes(3000)
+    path.write_bytes(content)
+    status, out, err = dsnet("predict", "--windows", "1", "--format", "rttm", "a.flac")
+    assert status == 1
+    assert "a.flac: " in err
+    assert "EMOTION a 1 0.000" in out
+
+
+def test_what_is_wrong_with_a_name_is_a_row(dsnet, write_sound, tmp_path):
+    write_sound("a.wav")
+    (tmp_path / "x.raw").write_bytes(bytes(3000))
+    names = b"x.raw\nnul\0byte.wav\n" + b"y" * 300 + b".wav\na.wav\r\n/dev/zero\n"
+    status, out, _ = dsnet("predict", "--format", "csv", "-", stdin=names)
+    rows = rows_of(out)
+    assert status == 1
+    assert [bool(row["label"]) for row in rows] == [False, False, False, True, False]
+    assert "is a device" in rows[-1]["error"]
+
+
+def test_parts_of_an_enrolled_clip_are_judged_without_it(dsnet, write_sound):
+    clips = [write_sound(f"clip_{k}.wav", 2.0, seed=k) for k in range(3)]
+    dsnet("enrol", "anna", *clips)
+    dsnet("enrol", "others", *clips[1:])
+    found = [
+        dsnet("predict", "--windows", "1", "--speaker", name, "--format", "csv", clips[0])[1]
+        for name in ("anna", "others")
+    ]
+    assert found[0] == found[1]
+
+
+def test_copies_of_a_clip_count_once(dsnet, write_sound):
+    path = write_sound("a.wav", 1.5)
+    status, out, err = dsnet("enrol", "anna", path, path, path)
+    assert status == 0
+    assert "2 clips are copies of others" in err
+    assert "enrolled with 1 neutral clips" in out
+
+
+def test_a_clip_that_is_no_speech_is_named(dsnet, write_sound):
+    write_sound("a.wav")
+    soundfile.write("silent.wav", np.zeros(RATE), RATE)
+    status, _, err = dsnet("enrol", "anna", "a.wav", "silent.wav")
+    assert (status, "clip silent.wav: no signal" in err) == (1, True)
+
+
+def test_equal_names_are_refused_where_names_are_all(dsnet, write_sound):
+    for name in ("one/a.wav", "two/a.wav"):
+        write_sound(name)
+    status, _, err = dsnet("predict", "--format", "lhotse", "one", "two")
+    assert (status, "2 recordings are named a" in err) == (1, True)
+
+
 def test_a_recording_on_standard_input(tiny_folder, write_sound, tmp_path):
     path = write_sound("a.flac", 1.5)
     with path.open("rb") as sound:
@@ -374,6 +437,14 @@ def test_a_recording_on_standard_input(tiny_folder, write_sound, tmp_path):
             stdin=sound, shell=True, capture_output=True, text=True, check=True,
         )  # fmt: skip
     assert done.stdout.splitlines()[1].split()[:3] == ["/dev/stdin", "0.00", "1.50"]
+
+
+def test_a_recording_through_a_pipe_that_lost_its_end(tiny_folder, write_sound):
+    content = write_sound("a.wav", 1.5).read_bytes()[:20000]
+    words = [sys.executable, "-m", "dsnet", "predict", "--model", tiny_folder, "/dev/stdin"]
+    done = subprocess.run(words, input=content, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"cut off" in done.stdout
 
 
 def test_unknown_commands_are_answered(capsys, monkeypatch):

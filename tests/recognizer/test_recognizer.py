@@ -94,9 +94,14 @@ def test_what_is_no_sound_is_refused(recognizer, samples, words):
         recognizer(samples, RATE)
 
 
-def test_a_sampling_rate_in_kilohertz_is_refused(recognizer):
+@pytest.mark.parametrize("rate", [16, 16000.5, 999_983, float("nan")])
+def test_a_sampling_rate_that_is_none_is_refused(recognizer, rate):
     with pytest.raises(BadAudio, match="must be in Hz"):
-        recognizer(sound(), 16)
+        recognizer(sound(), rate)
+
+
+def test_a_whole_sampling_rate_may_be_a_float(recognizer):
+    assert recognizer(sound(), 16000.0).scores == recognizer(sound(), RATE).scores
 
 
 @pytest.mark.parametrize("kind", ["neutral", "any"])
