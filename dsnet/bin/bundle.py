@@ -82,6 +82,7 @@ def main() -> None:
         },
         "protocol": read_task_json(task.task_dir)["protocol"]["in_words"],
         "systems": {spec.config.enrolment.source: spec.name for spec in specs},
+        "clips": {spec.config.enrolment.source: spec.config.enrolment.count for spec in specs},
         "seeds": seeds,
         "folds": folds,
         "results": {given: held.results for given, held in found.items()},

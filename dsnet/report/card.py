@@ -8,8 +8,8 @@ from dsnet.report.tables import interval, markdown_table, percent
 
 WORDS = {
     "none": "the recording alone",
-    "neutral": "and neutral clips of the speaker",
-    "any": "and unlabelled clips of the speaker, of whatever emotion",
+    "neutral": "and {count} neutral clips of the speaker",
+    "any": "and {count} unlabelled clips of the speaker, of whatever emotion",
 }
 
 
@@ -57,7 +57,9 @@ def card_md(name: str, classes: Sequence[str], facts: Mapping[str, Any]) -> str:
         "## On speakers that it does not know",
         "",
         f"Measured with the same systems in folds: {facts['protocol']}. UAR and accuracy in "
-        "percent, with a 95 % interval over speakers; clips that are given are not scored.",
+        f"percent, with a 95 % interval over speakers, seeds {_listed(facts['seeds'])} (the first is "
+        f"in the bundle), folds {_listed(facts['folds'])}; clips that are given are not scored, so "
+        "rows are of different recordings.",
         "",
         _results(facts),
         "",
@@ -74,12 +76,20 @@ def card_md(name: str, classes: Sequence[str], facts: Mapping[str, Any]) -> str:
         "",
         "## Made by",
         "",
-        f"    {facts['command']} --stage final",
+        f"    {facts['command']} --stop-stage final",
         "",
         f"dsnet {facts['dsnet']}, revision {facts['git_revision']}. Data: {corpus['licence']}.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _words(facts: Mapping[str, Any], given: str) -> str:
+    return WORDS[given].format(count=facts["clips"].get(given))
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return ", ".join(map(str, values))
 
 
 def _in_brackets(text: str) -> str:
@@ -90,7 +100,7 @@ def _results(facts: Mapping[str, Any]) -> str:
     rows = []
     for given, found in facts["results"].items():
         cells = [interval(found["uar"]), interval(found["war"]), str(found["utterances"])]
-        rows.append([WORDS[given], facts["systems"][given], *cells])
+        rows.append([_words(facts, given), facts["systems"][given], *cells])
     return markdown_table(["it is given", "system", "UAR", "accuracy", "scored"], rows)
 
 
@@ -105,5 +115,5 @@ def _honesty(facts: Mapping[str, Any]) -> str:
             for entry in found["reject"]
         ]
         ece = f"{percent(found['ece_raw'])} to {percent(found['ece'])}"
-        rows.append([WORDS[given], ece, *cells])
+        rows.append([_words(facts, given), ece, *cells])
     return markdown_table(head, rows)

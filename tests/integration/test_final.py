@@ -43,7 +43,7 @@ def test_all_speakers_train_it_and_the_card_says_so(bundled):
     assert (trained["fold"], trained["num_train"], trained["num_dev"]) == ("final", 224, 0)
     card = (bundle_of(recipe) / "card.md").read_text()
     assert "Trained on all 224 utterances of all 8 speakers of mini" in card
-    assert "--systems 'last last_any' --stage final" in card
+    assert "--systems 'last last_any' --stop-stage final" in card
 
 
 def test_it_runs_again_only_if_something_changed(bundled):
