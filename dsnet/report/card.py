@@ -58,8 +58,8 @@ def card_md(name: str, classes: Sequence[str], facts: Mapping[str, Any]) -> str:
         "",
         f"Measured with the same systems in folds: {facts['protocol']}. UAR and accuracy in "
         f"percent, with a 95 % interval over speakers; seeds {_listed(facts['seeds'])} (the first "
-        f"is in the bundle), folds {_listed(facts['folds'])}; clips that are given are not scored, so "
-        "rows are of different recordings.",
+        f"is in the bundle), folds {_listed(facts['folds'])}; clips that are given are not scored, "
+        "so rows are of different recordings.",
         "",
         _results(facts),
         "",
