@@ -6,8 +6,8 @@ This file is light to import: whoever only wants samples waits for no Lhotse.
 import hashlib
 import io
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import soundfile
@@ -61,7 +61,7 @@ def read_samples(
         raise BadAudio(f"{path}: {error}") from error
 
 
-class Sound:
+class Sound(AbstractContextManager):
     """A sound file that is open for reading, and whole as far as its header tells.
 
     libsndfile shortens a file that lost its end without a word; here it is refused.
@@ -156,15 +156,7 @@ class Sound:
         self._file.seek(0)
         return count
 
-    def __enter__(self) -> "Sound":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
 

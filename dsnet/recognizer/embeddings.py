@@ -1,8 +1,8 @@
 """Embeddings of what was judged, in a file: NumPy's npz, or Kaldi's ark and scp."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from dsnet.files import replacing
 from dsnet.recognizer.outputs import Row
 
 
-class EmbeddingStore:
+class EmbeddingStore(AbstractContextManager):
     """Collects embeddings, and writes them at the end of a `with` statement.
 
     npz: `files`, `start`, `end`, and (U, D) for each name. ark: <stem>.<name>.ark and .scp; a key
@@ -45,15 +45,7 @@ class EmbeddingStore:
                 )
         self.rows.append(row)
 
-    def __enter__(self) -> "EmbeddingStore":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if not self.rows or kind is not None:  # a part of them would look like all
             return
         arrays = {

@@ -1,9 +1,9 @@
 """Recordings: what libsndfile reads, or arrays, a stretch at a time, in one channel."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Stretch:
     samples: np.ndarray
 
 
-class Recording:
+class Recording(AbstractContextManager):
     """A sound file that is open for reading, in one channel; use it in a `with` statement.
 
     Raises:
@@ -76,16 +76,8 @@ class Recording:
         samples = mix(self._sound.read(first, last - first), self._channel)
         return Stretch(first / rate, last / rate, samples)
 
-    def __enter__(self) -> "Recording":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._sound.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._sound.__exit__(*error)
 
 
 def windows(seconds: float, length: float, hop: float) -> Iterator[tuple[float, float]]:
