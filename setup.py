@@ -23,6 +23,8 @@ setup(
         "scikit-learn>=1.7",  # Brier score of several classes
         "statsmodels>=0.14.4",  # Holm's correction
         "matplotlib",
+        "jinja2",
+        "markdown",  # what was tried, from a README into a page
         "omegaconf~=2.3",
         "tensorboard",
         "tqdm",
@@ -33,7 +35,7 @@ setup(
         "safetensors",  # weights of bundles
     ],
     entry_points={"console_scripts": ["dsnet = dsnet.__main__:script"]},
-    package_data={"dsnet": ["py.typed", "recognizer/models/*/*"]},
+    package_data={"dsnet": ["py.typed", "recognizer/models/*/*", "report/look/*"]},
     extras_require={
         "opensmile": ["opensmile~=2.6"],  # the classical reference systems
         "pretrained": ["transformers>=5,<6"],  # frozen encoders as features

@@ -7,7 +7,7 @@
 #   2  folds     manifests          -> data/<task>: speaker-disjoint folds, spk2neutral, audit
 #   3  train     folds, features    -> exp/<task>/<system>/seed_<s>/fold_<name>/model.pt
 #   4  infer     model.pt           -> .../fold_<name>/{dev,test}/posteriors.tsv, probes.json
-#   5  score     posteriors         -> <results-dir>/RESULTS.md, ledger.jsonl, figures/
+#   5  score     posteriors         -> <results-dir>/index.html, RESULTS.md, ledger.jsonl
 #   final        all speakers, runs -> <bundle-dir>: a model for `dsnet predict`, with its card
 #
 # What is done for the same command, configs, code and inputs is skipped, so the same command resumes.
@@ -33,6 +33,7 @@
 #   --models-dir ()           folder with pretrained encoders, each in a folder of its name; empty:
 #                             that of DSNET_MODELS, else those of the Hugging Face hub
 #   --results-dir ()          where stage 5 writes; empty: exp/results/<task>
+#   --page-sound (link)       of the mistakes that its page shows: link to the corpus, embed or none
 #   --bundle-dir ()           where stage final writes; empty: exp/<task>.final/<recipe>-<features>. Of the
 #                             first seed, and of the systems at most one for each of
 #                             enrolment.source none, neutral and any
@@ -56,6 +57,7 @@ cmd=run.py
 cuda_cmd=run.py
 models_dir=${DSNET_MODELS:+$(realpath -m -- "$DSNET_MODELS")}
 results_dir=
+page_sound=link
 bundle_dir=
 channel=
 drop_bad_audio=false

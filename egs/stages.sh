@@ -74,8 +74,10 @@ done
 stage 5 "score"
 results_dir=${results_dir:-exp/results/$task}
 once "score.$task" --reads conf ../conf data/"$task" exp/"$task" \
-  --writes "$results_dir"/RESULTS.md \
-  -- python -m dsnet.bin.score --task "$task" --command "$command" --results-dir "$results_dir"
+  --writes "$results_dir"/{index.html,RESULTS.md,metrics.json} \
+  -- python -m dsnet.bin.score --task "$task" --command "$command" --sound "$page_sound" \
+  --results-dir "$results_dir"
+show_results "$results_dir"
 
 stage final "a model of all speakers"
 seed=${seeds%% *}

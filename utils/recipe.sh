@@ -145,10 +145,16 @@ ablation() {
     bash "$_run_sh" "$@" --ablation false --corpus-dir "$corpus" "${models[@]}" \
       --task "$task$changes" --systems "$names" --stop-stage "$last" < /dev/null || exit "$?"
   done < ../conf/ablation.txt
-  (( stop_stage < 5 )) || python -m dsnet.bin.score --task "$task" --command "$command" \
-    --results-dir "${results_dir:-exp/results/$task.ablation}" --variants "${variants[@]}"
+  (( stop_stage >= 5 )) || exit 0
+  results_dir=${results_dir:-exp/results/$task.ablation}
+  python -m dsnet.bin.score --task "$task" --command "$command" --sound "$page_sound" \
+    --results-dir "$results_dir" --variants "${variants[@]}"
+  show_results "$results_dir"
   exit 0
 }
+
+# show_results DIR: print what stage 5 has found, also if it was done before.
+show_results() { (( stage > 5 )) || python -m dsnet.bin.results "$1"; }
 
 # ensemble NAME EXP_DIR OPTION...: one decision of what its members left in EXP_DIR, of all seeds.
 ensemble() {

@@ -1,4 +1,4 @@
-"""Stage 5: score what stage 4 left; write RESULTS.md, metrics.json, figures and the ledger.
+"""Stage 5: score what stage 4 left; write index.html, RESULTS.md, metrics.json, figures, ledger.
 
 With --task the page is of one recipe's task; with --shared of models of one recipe on another, in
 the classes that both have, and of each on itself for comparison.
@@ -6,7 +6,6 @@ the classes that both have, and of each on itself for comparison.
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,14 @@ from dsnet.files import write_text
 from dsnet.folds.task_data import TaskData
 from dsnet.probes.summary import read_probes
 from dsnet.recipe import Recipe
+from dsnet.report.config_changes import config_changes
 from dsnet.report.figures.all import draw_figures
-from dsnet.report.page import results_md
+from dsnet.report.listening import SOUNDS, surest_mistakes
+from dsnet.report.page import Extras, page_html
 from dsnet.report.provenance import Provenance
-from dsnet.report.sections import probes_md, stale_md, tried_md
+from dsnet.report.results_md import results_md
+from dsnet.report.sections import stale_md, tried_md
 from dsnet.report.summary import summarise
-from dsnet.report.system_tables import SHORT_HEADER, short_rows
-from dsnet.report.tables import terminal_table
 from dsnet.results import ledger
 from dsnet.results.classes import SharedClasses
 from dsnet.results.ledger import RowKey
@@ -58,7 +58,6 @@ class Page:
 
 
 def main() -> None:
-    """Parse, score, write, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("--task", help="of the recipe in this folder, such as 4class")
@@ -67,6 +66,9 @@ def main() -> None:
         "--variants", nargs="*", default=[], help="such as 4class@references.count=1, for one page"
     )
     parser.add_argument("--results-dir", type=Path, default=Path(), help="where to write")
+    parser.add_argument(
+        "--sound", choices=SOUNDS, default="link", help="of the mistakes on the page"
+    )
     parser.add_argument("--command", required=True, help="the command to print in the report")
     args = parser.parse_args()
     path = args.results_dir / ledger.NAME
@@ -79,17 +81,20 @@ def main() -> None:
     present = Present(page.recipes)
     results, stale = select(lines, page.runs, test_sets, present, page.tasks, page.name_row)
     probes = {} if args.shared else read_probes(probed_folders(results))
-    summary = summarise(results, RANDOM_SEED) | {"title": page.title, "probes": probes}
+    summary = summarise(results, RANDOM_SEED)
+    summary |= {"title": page.title, "probes": probes, "num_stale": len(stale)}
     figures = draw_figures(results, summary, args.results_dir / "figures")
-    sections = probes_md(probes) + stale_md(stale) + tried_md(Path("README.md"))
-    report = results_md(summary, Provenance.here(args.command), figures, sections)
+    listening = None
+    if not args.shared:
+        listening = surest_mistakes(results, summary, Recipe(), args.results_dir, args.sound)
+    changes, tried = config_changes(results, page.recipes), tried_md(Path("README.md"))
+    extras = Extras(changes, listening, stale_md(stale), tried)
+    provenance = Provenance.here(args.command)
+    html = page_html(summary, provenance, figures, args.results_dir / "figures", extras)
     write_text(args.results_dir / "metrics.json", json.dumps(summary, indent=1) + "\n")
+    write_text(args.results_dir / "index.html", html)
+    report = results_md(summary, provenance, figures)
     write_text(args.results_dir / "RESULTS.md", report)
-    print(terminal_table(SHORT_HEADER, short_rows(summary)))
-    if stale:
-        print(f"{len(stale)} stale runs are left out; the page says which and why")
-    page = os.path.join(".", args.results_dir, "RESULTS.md")  # a path that Shown knows as one
-    print(f"{page}: tables, intervals and figures")
 
 
 def page_of_task(name: str, variants: list[str]) -> Page:

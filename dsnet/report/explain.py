@@ -5,9 +5,6 @@ of script move a cursor along with the sound. All that has a time axis has the s
 Axes: N samples, T frames or steps, F mel bins, W windows, P points, D embedding, K classes.
 """
 
-import base64
-import dataclasses
-import io
 import json
 import math
 import os
@@ -16,14 +13,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import matplotlib.image
 import numpy as np
-import soundfile
-import torch
 
 from dsnet.config import from_values
-from dsnet.features.fbank import FbankConfig, compute_fbank
-from dsnet.features.resample import resample
+from dsnet.features.fbank import FbankConfig
 from dsnet.files import write_text
 from dsnet.recognizer.bundle import Bundle
 from dsnet.recognizer.explain import WINDOW_SECONDS, Attention, Explanation, Window, explain
@@ -31,12 +24,10 @@ from dsnet.recognizer.profile import Profile
 from dsnet.recognizer.recognizer import UNSURE, Recognizer, Result
 from dsnet.recognizer.recording import as_samples
 from dsnet.report.explain_look import POLICY, SCRIPT, STYLE
+from dsnet.report.spectrogram import COLUMNS, RATE, resampled, sound_uri, spectrogram_uri
 
-RATE = 16000  # Hz, of the player
 PLAYED_SECONDS = 60.0  # more would make the page too heavy to pass on
 WIDTH, HEIGHT = 1000, 100  # units of a plot, which is stretched to whatever size it has
-COLUMNS = 1500  # of waveform and spectrogram, at most; a screen shows no more
-DYNAMIC_RANGE = 14.0  # nats, 60 dB: what lies that far below the loudest is as dark as silence
 MAP = "training_map"  # of a bundle's facts; see `_training_map`
 
 
@@ -68,7 +59,7 @@ def write_explanation(
     found = explain(recognizer, samples, sampling_rate, speaker, reject)
     # names of files may hold bytes that are no UTF-8
     name = os.fsencode(Path(recording_path).name).decode("utf-8", "replace")
-    sound = _resampled(samples, sampling_rate, RATE)
+    sound = resampled(samples, sampling_rate, RATE)
     write_text(path, _page(name, recognizer, found, sound, speaker, reject))
 
 
@@ -173,8 +164,6 @@ def _about(bundle: Bundle) -> str:
 
 def _player(sound: np.ndarray) -> str:
     played = sound[: round(PLAYED_SECONDS * RATE)]
-    buffer = io.BytesIO()
-    soundfile.write(buffer, played, RATE, subtype="PCM_16", format="WAV")
     cut = ""
     if len(played) < len(sound):
         cut = (
@@ -182,7 +171,7 @@ def _player(sound: np.ndarray) -> str:
             f"{len(sound) / RATE:.0f} s; the model was given all of it.</p>"
         )
     return f"""<div class="player"><audio controls preload="auto" aria-label="The recording"
-src="{_data_uri("audio/wav", buffer.getvalue())}"></audio></div>{cut}
+src="{sound_uri(played, RATE)}"></audio></div>{cut}
 <p class="note">Play it, or click into a picture: the orange line is where you are.</p>"""
 
 
@@ -205,25 +194,6 @@ def _spectrogram(sound: np.ndarray, bundle: Bundle) -> str:
     config = FbankConfig()
     if own:
         config = from_values(bundle.features.config, FbankConfig, f"{bundle.name}: features")
-    # a frame for every shift, so that the picture ends where the sound does
-    config = dataclasses.replace(config, use_log=True, snip_edges=False)
-    heard = torch.from_numpy(_resampled(sound, RATE, config.sampling_rate))
-    values = compute_fbank(heard, config).numpy().T  # (F, T)
-    edges = np.linspace(0, values.shape[1], min(COLUMNS, values.shape[1]), endpoint=False)
-    starts = edges.astype(int)
-    values = np.add.reduceat(values, starts, 1) / np.diff([*starts, values.shape[1]])
-    top = values.max()
-    buffer = io.BytesIO()
-    matplotlib.image.imsave(
-        buffer,
-        values,
-        vmin=max(top - DYNAMIC_RANGE, values.min()),
-        vmax=top,
-        cmap="magma",
-        origin="lower",
-        format="png",
-        metadata={"Software": None},
-    )
     low, high = config.low_freq_hz, config.high_freq_hz or config.sampling_rate / 2
     shown = [hz for hz in (500, 1000, 2000, 4000, 8000) if low < hz <= high]
     marks = [
@@ -234,7 +204,7 @@ def _spectrogram(sound: np.ndarray, bundle: Bundle) -> str:
         for hz in shown
     ]
     words = f"Spectrogram: energy from {low:g} to {high:g} Hz over time; light is loud"
-    plot = f'<img alt="{words}" src="{_data_uri("image/png", buffer.getvalue())}">'
+    plot = f'<img alt="{words}" src="{spectrogram_uri(sound, RATE, config)}">'
     note = "Which pitches are how loud: low ones at the bottom, loud ones light."
     if own:
         note += " The model works on these values."
@@ -453,12 +423,3 @@ def _percent(value: float) -> str:
 
 def _mel(hz: float) -> float:
     return 1127 * math.log1p(hz / 700)  # as Kaldi
-
-
-def _resampled(samples: np.ndarray, source_rate: int, target_rate: int) -> np.ndarray:
-    wanted = round(len(samples) * target_rate / source_rate)
-    return resample(torch.from_numpy(samples), source_rate, target_rate, wanted).numpy()
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

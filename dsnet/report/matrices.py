@@ -7,7 +7,7 @@ the test speakers of their own folds.
 import json
 from typing import Any
 
-from dsnet.report.tables import DASH, interval, markdown_table, percent, without
+from dsnet.report.tables import DASH, interval, percent, without
 from dsnet.results.runs import Results, SystemResults
 
 _NORMALISED = {
@@ -90,31 +90,43 @@ def uses_md(facts: dict[str, Any]) -> str:
     )
 
 
-def matrix_md(matrix: dict[str, Any], summary: dict[str, Any]) -> list[str]:
-    """Return the section of one matrix.
+def matrix_rows(matrix: dict[str, Any], summary: dict[str, Any]) -> list[list[str]]:
+    """Return a matrix as cells: what was trained on, then a cell for each of its recipes.
 
     Args:
         matrix: of `summary`.
         summary: from `summarise`.
     """
     cells = {(cell["train"], cell["test"]): cell["row"] for cell in matrix["cells"]}
-    across = [summary["systems"][row] for (train, test), row in cells.items() if train != test]
+    return [
+        [train, *(_cell(cells.get((train, test)), summary) for test in matrix["recipes"])]
+        for train in matrix["recipes"]
+    ]
+
+
+def matrix_table(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return all matrices as one table: header and cells."""
+    recipes = list(summary["test_sets"])
+    rows = []
+    for matrix in summary["matrices"]:
+        for train, *cells in matrix_rows(matrix, summary):
+            of = dict(zip(matrix["recipes"], cells, strict=True))
+            rows.append([matrix["title"], train, *(of.get(name, DASH) for name in recipes)])
+    return ["system", "trained on", *(f"on {name}" for name in recipes)], rows
+
+
+def matrix_uses(matrix: dict[str, Any], summary: dict[str, Any]) -> str:
+    """Say what was used of the tested corpora, in Markdown; arguments as of `matrix_rows`."""
+    across = [
+        summary["systems"][cell["row"]] for cell in matrix["cells"] if cell["train"] != cell["test"]
+    ]
     uses = list(dict.fromkeys(uses_md(facts) for facts in across))
     if any(facts["normalised_by_target"] != "none" for facts in across):
         uses.append(
             "The diagonal is without it, as in the table without target statistics; the others "
             "are not to be compared with it as equals."
         )
-    rows = [
-        [train, *(_cell(cells.get((train, test)), summary) for test in matrix["recipes"])]
-        for train in matrix["recipes"]
-    ]
-    return [
-        f"### {matrix['title']}",
-        " ".join(uses),
-        "UAR, trained on (rows), tested on (columns):",
-        markdown_table(["trained on", *matrix["recipes"]], rows),
-    ]
+    return " ".join(uses)
 
 
 def _cell(row: str | None, summary: dict[str, Any]) -> str:

@@ -1,20 +1,9 @@
-"""Sections that only some pages have: probes of embeddings, stale results, what was tried."""
+"""Sections that only some pages have, in Markdown: stale results, what was tried."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from dsnet.probes.summary import EXPLANATION, HEADER, probe_rows
-from dsnet.report.tables import markdown_table
 from dsnet.results.staleness import Stale
-
-
-def probes_md(probes: dict[str, Any]) -> list[str]:
-    """Return the section on probes from what `read_probes` found; nothing if there are none."""
-    if not probes:
-        return []
-    table = markdown_table(HEADER, probe_rows(probes))
-    return ["## What the embeddings tell", EXPLANATION, table]
 
 
 def stale_md(stale: Sequence[Stale]) -> list[str]:

@@ -9,24 +9,21 @@ Axes: A assessments, P speakers, K classes.
 
 import math
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from dsnet.folds.task_data import read_task_json
+from dsnet.report.answer import main_systems
 from dsnet.report.differences import compare, is_primary
 from dsnet.report.matrices import find_matrices
+from dsnet.report.tables import HEADLINE, WITHOUT
 from dsnet.results.runs import Results, SystemResults, TestSet
 from dsnet.scoring import metrics
 from dsnet.scoring.calibration import pool
 from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES, speaker_interval
-
-# scorings: all that the row may be scored on; of that, what is nobody's reference
-HEADLINE, WITHOUT = "headline", "without_references"
-MAX_MAIN = 6
-SUBJECT = ("dsnet", "dsnet_plus")  # kinds of which the project is about
 
 
 def summarise(results: Results, seed: int) -> dict[str, Any]:
@@ -40,13 +37,12 @@ def summarise(results: Results, seed: int) -> dict[str, Any]:
     rows = results.systems
     differences = compare(rows, seed)
     controls = {pair["control"] for pair in differences["pairs"]}
-    return jsonable(
+    summary = jsonable(
         {
             "classes": results.classes,
             "across": any(row.across for row in rows),
             "test_sets": {test.name: _describe_test_set(test) for test in results.test_sets},
             "bootstrap": {"resamples": NUM_RESAMPLES, "level": LEVEL, "seed": seed},
-            "main_systems": main_systems(rows, controls),
             "systems": {
                 row.name: _describe(row)
                 | {
@@ -68,29 +64,7 @@ def summarise(results: Results, seed: int) -> dict[str, Any]:
             },
         }
     )  # fmt: skip
-
-
-def main_systems(rows: Sequence[SystemResults], controls: Set[str]) -> list[str]:
-    """Choose the rows that get figures and columns of their own, controls first.
-
-    All of them up to MAX_MAIN; of more, single systems as their configs say, no more than MAX_MAIN.
-
-    Args:
-        rows: of the page.
-        controls: names of the rows that others are compared with.
-    """
-    if len(rows) > MAX_MAIN:
-        rows = [row for row in rows if is_primary(row) and not row.info["members"]] or rows
-
-    def order(row: SystemResults) -> tuple:
-        return (
-            row.name not in controls,
-            row.info["kind"] not in SUBJECT,
-            len(row.name),
-            row.name,
-        )
-
-    return [row.name for row in sorted(rows, key=order)][:MAX_MAIN]
+    return summary | {"main_systems": main_systems(summary)}
 
 
 def _describe_test_set(test: TestSet) -> dict[str, Any]:
@@ -147,12 +121,14 @@ def _describe(row: SystemResults) -> dict[str, Any]:
     )  # fmt: skip
     return {key: info[key] for key in identity} | {
         "across": row.across,
+        "primary": is_primary(row),
         "transductive": info["transductive"],
         "num_given": len(row.given & set(row.test_set.utterances)),
         "num_parameters": all_of("num_parameters"),
         "inference_parameters": all_of("inference_parameters"),
         "seeds": sorted({*row.seeds, *(seed for seed, _ in row.missing)}),
         "num_folds": len(folds),
+        "num_folds_there": len(row.folds),
         "num_runs": len(row.runs),
         "missing": [{"seed": seed, "fold": fold} for seed, fold in row.missing],
         "seconds_per_epoch": mean_of("seconds_per_epoch"),

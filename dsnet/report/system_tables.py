@@ -1,13 +1,15 @@
-"""The page's tables with a row a system, as cells of text, from the numbers of `summarise`.
+"""Tables with a row a system, as cells of text, from the numbers of `summarise`.
 
 Scores are in percent with one decimal; a dash stands for what does not exist.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from dsnet.report.summary import HEADLINE, WITHOUT
+from dsnet.report.answer import best_rows, subject_pairs
 from dsnet.report.tables import (
     DASH,
+    HEADLINE,
     count,
     decimals,
     ends,
@@ -18,13 +20,10 @@ from dsnet.report.tables import (
 )
 from dsnet.scoring.calibration import VARIANTS
 
-SYSTEMS_HEADER = [
-    "system", "given beside the utterance", "UAR [95 %]", "scored on",
-    "UAR without references [95 %]", "WAR", "macro F1", "worst speaker", "parameters",
-    "seeds × folds",
-]  # fmt: skip
+MOST = 12  # rows of a table that shall be read at a glance
 SHORT_HEADER = [
-    "system", "UAR [95 %]", "seeds × folds", "minus control", "p (uncorrected)", "p (Holm)",
+    "system", "given beside the utterance", "UAR [95 %]", "minus control [95 %]", "p (Holm)",
+    "seeds × folds",
 ]  # fmt: skip
 PRIMARY_HEADER = [
     "system", "control", "scored on", "UAR", "UAR of control", "difference [95 %]",
@@ -38,6 +37,7 @@ CALIBRATION_HEADER = [
 COST_HEADER = [
     "system", "kind", "features", "parameters in training", "s/epoch", "min/run", "peak memory",
 ]  # fmt: skip
+GIVEN = {"alone": 0, "neutral": 1, "any": 2, "other": 3}  # kinds, in the order of tables
 
 
 def label(summary: dict[str, Any], name: str) -> str:
@@ -46,44 +46,72 @@ def label(summary: dict[str, Any], name: str) -> str:
     return f"{name}{mark}"
 
 
-def system_rows(summary: dict[str, Any]) -> list[list[str]]:
-    """Return the cells under SYSTEMS_HEADER; the headline is bold."""
+def kind_of_given(facts: dict[str, Any]) -> str:
+    """Return the key of GIVEN that says what a row is given of the speaker."""
+    if facts["transductive"]:
+        return "other"
+    if facts["side_information"] == "none":
+        return "alone"
+    source = facts["enrolment"]["source"]
+    return source if source in GIVEN else "other"
+
+
+def in_order(summary: dict[str, Any], names: Sequence[str]) -> list[str]:
+    """Return rows by what they are given, and of those the best first."""
+
+    def order(name: str) -> tuple:
+        facts = summary["systems"][name]
+        uar = facts[HEADLINE]["uar"]["estimate"]
+        pair = (facts["across"], facts["trained_on"], facts["tested_on"])
+        return (*pair, GIVEN[kind_of_given(facts)], -(uar or 0), name)
+
+    return sorted(names, key=order)
+
+
+def main_rows(summary: dict[str, Any]) -> list[str]:
+    """Return the rows of a table that shall be read at a glance, in order.
+
+    All systems as their configs say; of more than MOST those that the answer speaks of, their
+    controls and those that have figures of their own.
+    """
+    names = [name for name, facts in summary["systems"].items() if facts["primary"]]
+    if len(names) > MOST:
+        named = [best.row for best in best_rows(summary)]
+        named += [pair[key] for pair in subject_pairs(summary) for key in ("system", "control")]
+        names = list(dict.fromkeys([*named, *summary["main_systems"]]))[:MOST]
+    return in_order(summary, names or list(summary["systems"])[:MOST])
+
+
+def short_rows(summary: dict[str, Any]) -> list[list[str]]:
+    """Return the cells under SHORT_HEADER of `main_rows`."""
+    pairs = {pair["system"]: pair for pair in summary["differences"]["pairs"]}
     rows = []
-    for name, facts in summary["systems"].items():
-        scores = facts[HEADLINE]
-        total = summary["test_sets"][facts["tested_on"]]["num_utterances"]
-        worst = min(scores["by_speaker"].items(), key=lambda item: item[1]["uar"], default=None)
+    for name in main_rows(summary):
+        facts = summary["systems"][name]
+        scores, pair = facts[HEADLINE], pairs.get(name)
         rows.append(
             [
                 label(summary, name),
                 given(facts),
-                f"**{interval(scores['uar'])}**{without(scores)}",
-                f"{scores['num_utterances']} of {total}",
-                f"{interval(facts[WITHOUT]['uar'])}{without(facts[WITHOUT])}",
-                percent(scores["war"]["estimate"]),
-                percent(scores["macro_f1"]["estimate"]),
-                f"{percent(worst[1]['uar'])} ({worst[0]})" if worst else DASH,
-                _counts(facts["inference_parameters"]),
+                f"{interval(scores['uar'])}{without(scores)}",
+                DASH if pair is None else interval(pair, "+"),
+                DASH if pair is None else p_value(pair["adjusted_p"]),
                 runs(facts),
             ]
         )
     return rows
 
 
-def short_rows(summary: dict[str, Any]) -> list[list[str]]:
-    """Return the cells under SHORT_HEADER, for the terminal."""
-    pairs = {pair["system"]: pair for pair in summary["differences"]["pairs"]}
-    rows = []
-    for name, facts in summary["systems"].items():
-        scores = facts[HEADLINE]
-        cells = [
-            label(summary, name), f"{interval(scores['uar'])}{without(scores)}", runs(facts),
-        ]  # fmt: skip
-        if name in pairs:
-            pair = pairs[name]
-            cells += [percent(pair["estimate"], "+"), *_p_values(pair)]
-        rows.append(cells + [DASH] * (len(SHORT_HEADER) - len(cells)))
-    return rows
+def worst_speaker(facts: dict[str, Any]) -> str:
+    """Return the least UAR of a speaker, mean over seeds, and whose it is."""
+    speakers = facts[HEADLINE]["by_speaker"]
+    worst = min(speakers.items(), key=lambda item: item[1]["uar"], default=None)
+    return f"{percent(worst[1]['uar'])} ({worst[0]})" if worst else DASH
+
+
+def parameters(facts: dict[str, Any]) -> str:
+    """Return how many parameters inference needs."""
+    return _counts(facts["inference_parameters"])
 
 
 def difference_rows(summary: dict[str, Any], primary: bool) -> list[list[str]]:
@@ -119,20 +147,6 @@ def spread_rows(summary: dict[str, Any]) -> list[list[str]]:
             " ± ".join(percent(facts[HEADLINE][f"{over}_{what}"]) for what in ("mean", "sd")),
             percent(facts[HEADLINE]["uar_seed_sd"]),
             percent(facts[HEADLINE]["weighted_f1"]["estimate"]),
-        ]
-        for name, facts in summary["systems"].items()
-    ]
-
-
-def recall_rows(summary: dict[str, Any]) -> list[list[str]]:
-    """Return a row's name and its recall of each class with the number of its utterances."""
-    return [
-        [
-            label(summary, name),
-            *(
-                f"{percent(facts[HEADLINE]['class_recalls'][key])} (n = {n})"
-                for key, n in facts[HEADLINE]["class_counts"].items()
-            ),
         ]
         for name, facts in summary["systems"].items()
     ]

@@ -5,6 +5,8 @@ from typing import Any
 from tabulate import tabulate
 
 DASH = "–"
+# scorings of a row: all that it may be scored on; of that, what is nobody's reference
+HEADLINE, WITHOUT = "headline", "without_references"
 
 
 def terminal_table(header: list[str], rows: list[list[str]]) -> str:

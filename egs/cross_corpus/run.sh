@@ -5,7 +5,7 @@
 #
 #   stage 2  audit  folds, features  -> classes, features and audio of both compared
 #   stage 4  infer  models, features -> exp/<task>/<train>_on_<test>/<system>/seed_<s>/fold_<name>/
-#   stage 5  score  posteriors       -> <results-dir>/RESULTS.md: all pairs so far, ledger.jsonl
+#   stage 5  score  posteriors       -> <results-dir>/index.html: all pairs so far, ledger.jsonl
 #
 # Both recipes must have been run: the first to the end of stage 3 (stage 4 to stand beside them on
 # itself), the second to the end of stage 2, with the systems' features. Nothing is written into
@@ -93,6 +93,7 @@ for name in $systems $ensembles; do
   done
 done
 once "score.$task" --reads conf/"$task".yaml "$train/data/$train_task" "$test/data/$test_task" \
-  exp/"$task" "${own[@]}" --writes "$results_dir"/RESULTS.md \
+  exp/"$task" "${own[@]}" --writes "$results_dir"/{index.html,RESULTS.md,metrics.json} \
   -- python -m dsnet.bin.score --shared conf/"$task".yaml --command "$command" \
   --results-dir "$results_dir"
+show_results "$results_dir"

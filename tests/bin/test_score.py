@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from dsnet.bin import ensemble, score
+from dsnet.bin import ensemble, results, score
 from dsnet.errors import ScoringError
 from dsnet.results.posteriors import read_posteriors
 
@@ -42,17 +42,43 @@ def run_program(monkeypatch):
     return run
 
 
-def test_writes_report_metrics_and_figures(here, run_program, capsys):
+def test_writes_pages_metrics_and_figures_and_prints_the_answer(here, run_program, capsys):
     run_program(score, *ARGUMENTS)
+    run_program(results, "out dir")
     text = (here / "out dir" / "RESULTS.md").read_text()
     metrics = json.loads((here / "out dir" / "metrics.json").read_text())
     shown = f"{100 * metrics['systems']['base']['headline']['uar']['estimate']:.1f} ["
     printed = capsys.readouterr().out
     assert shown in text and shown in printed
-    assert "out dir/RESULTS.md" in printed
+    answer, pages, missing = printed.splitlines()[-3:]
+    assert answer.startswith("UAR in percent: the utterance alone ") and "4 of 4 folds" in answer
+    assert pages == "Pages: ./out dir/index.html (in a browser), ./out dir/RESULTS.md"
+    assert missing == "Missing: nothing"
+    page = (here / "out dir" / "index.html").read_text()
+    assert shown.rstrip(" [") in page and "Cannot be listened to" in page  # there is no manifest
     for line in text.splitlines():
         if line.startswith("!["):
             assert (here / "out dir" / line.split("(")[1].rstrip(")")).is_file()
+
+
+def test_what_is_missing_is_said_last(here, run_program, capsys):
+    shutil.rmtree(here / "exp/4class/dsnet/seed_1/fold_C")
+    run_program(score, *ARGUMENTS)
+    run_program(results, "out dir")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "Missing: dsnet, seed 1: 3 of 4 folds; not there: C"
+
+
+def test_results_need_stage_5(here, run_program):
+    with pytest.raises(ScoringError, match="^out dir/metrics.json: no such file; run --stage 5"):
+        run_program(results, "out dir")
+
+
+def test_figures_of_another_scoring_go(here, run_program):
+    (here / "out dir" / "figures").mkdir(parents=True)
+    (here / "out dir" / "figures" / "embeddings_gone.png").write_text("")
+    run_program(score, *ARGUMENTS)
+    assert not (here / "out dir" / "figures" / "embeddings_gone.png").exists()
 
 
 def test_a_deleted_run_stays_on_the_page(here, run_program):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dsnet.report.matrices import find_matrices, uses_md
-from dsnet.report.page import results_md
+from dsnet.report.matrices import find_matrices, matrix_uses, uses_md
 from dsnet.report.provenance import Provenance
+from dsnet.report.results_md import results_md
 from dsnet.report.summary import summarise
 from dsnet.results.runs import Results
 
@@ -78,11 +78,17 @@ def test_uses_of_the_tested_corpus(summary, name, words):
 
 def test_the_page_has_the_matrices_by_hand(summary):
     provenance = Provenance("bash x", "r", {"torch": "2"}, "2026-11-24", 2)
-    text = results_md(summary, provenance, [], [])
+    text = results_md(summary | {"num_stale": 0}, provenance, [])
     rows = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines()]
     # on y: neutral 2 of 4, sad 4 of 4, by both models, of every speaker
-    assert ["x", "100.0 ± 0.0; pooled 100.0 [100.0, 100.0]", "75.0 ± 0.0 [75.0, 75.0]"] in rows
-    assert "| net (matched by corpus), x on y (transductive) " in text
+    own = "100.0 ± 0.0; pooled 100.0 [100.0, 100.0]"
+    assert ["net", "x", own, "75.0 ± 0.0 [75.0, 75.0]"] in rows
+    matched = "62.5 ± 0.0 [62.5, 62.5] (transductive)"
+    assert ["net (transductive: corpus)", "x", own, matched] in rows
     assert "2 shared classes (neutral, sad); guessing has a UAR of 50.0 %" in text
-    assert "not to be compared with it as equals" in text
-    assert "## UAR of each fold" not in text and "None" not in text
+    assert "None" not in text
+
+
+def test_a_normalised_row_is_no_equal_of_the_diagonal(summary):
+    said = [matrix_uses(one, summary) for one in summary["matrices"]]
+    assert ["not to be compared with it as equals" in text for text in said] == [False, True, False]

@@ -1,34 +1,49 @@
-"""What RESULTS.md says, and when it says more."""
+"""What index.html says, and when it says more."""
 
 import json
 import re
 import shutil
+import sys
+from pathlib import Path
 
-import numpy as np
 import pytest
 
+from dsnet.report.config_changes import config_changes
 from dsnet.report.figures.plotting import Figure
-from dsnet.report.page import results_md
+from dsnet.report.page import Extras, page_html
 from dsnet.report.provenance import Provenance
-from dsnet.report.sections import probes_md, stale_md, tried_md
+from dsnet.report.sections import stale_md, tried_md
 from dsnet.report.summary import summarise
-from dsnet.report.system_tables import SYSTEMS_HEADER, short_rows, system_rows
 from dsnet.results.staleness import Stale
 
+sys.path.append(str(Path(__file__).parent))
+from reading import Reader
+
 PROVENANCE = Provenance("bash egs/x/run.sh", "abc-dirty", {"torch": "2.11.0"}, "2026-01-02", 4)
-FIGURES = [Figure("uar_by_speaker.png", "UAR by speaker", "Each column is a speaker.")]
+SVG = '<?xml version="1.0"?>\n<svg width="9pt" height="9pt" viewBox="0 0 9 9"><path/></svg>'
 
 
-def report(summary, sections=()):
-    return results_md(summary | {"title": "x, 4class"}, PROVENANCE, FIGURES, list(sections))
+@pytest.fixture
+def figures(tmp_path):
+    """Return a figure of every topic, drawn by hand."""
+    found = []
+    for topic in ("systems", "speakers", "classes", "calibration", "embeddings", "learning"):
+        (tmp_path / f"{topic}.svg").write_text(SVG)
+        found.append(Figure(f"{topic}.svg", f"Figure of {topic}", f"How {topic} is read.", topic))
+    return found
 
 
-def cells(text, first, second, row):
-    """Return the cells of a table's row by its header, whose first two cells are given."""
-    tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
-    split = [[[c.strip() for c in line.strip("|").split("|")] for line in t] for t in tables]
-    table = next(lines for lines in split if lines[0][:2] == [first, second])
-    return next(dict(zip(table[0], line, strict=True)) for line in table if line[0] == row)
+@pytest.fixture
+def read(figures, tmp_path):
+    """Return a function that makes a page of a summary and reads it."""
+
+    def make(summary, **extras):
+        nothing = {"config_changes": {}, "listening": None, "stale": [], "tried": []}
+        facts = {"title": "x, 4class", "probes": {}, "num_stale": 0}
+        extras = Extras(**(nothing | extras))
+        return Reader(page_html(facts | summary, PROVENANCE, figures, tmp_path, extras))
+
+    return make
 
 
 @pytest.fixture
@@ -57,68 +72,62 @@ def summary(small_task, exp_dir, score_runs):
     return summarise(score_runs(small_task)[0], 0)
 
 
-def test_every_table_is_there_and_even(summary):
-    text = report(summary)
-    tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 7
-    for table in tables:
-        assert len({line.count("|") for line in table.splitlines()}) == 1
-    assert "None" not in text and "nan" not in text
-    row = cells(text, "system", "ECE", "dsnet")
+def test_every_part_is_there_and_even(summary, read):
+    page = read(summary)
+    assert page.sections == [
+        "systems", "differences", "speakers", "classes", "calibration", "embeddings", "learning",
+        "method",
+    ]  # fmt: skip
+    for table in page.tables:
+        if table[0][0] != "given":
+            assert len({len(row) for row in table if len(row) > 1}) == 1, table[0]
+    assert " None" not in page.text and "nan" not in page.text.split()
+    for topic in page.sections[2:-1]:
+        assert f"Figure of {topic} How {topic} is read." in page.text
+    row = page.row("system", "ECE", name="dsnet")
     assert re.fullmatch(r"\d\.\d\d to \d\.\d\d", row["temperature"])
 
 
-def test_says_protocol_selection_and_origin(summary):
-    text = report(summary)
-    assert text.startswith("# Results: x, 4class\n")
+def test_says_protocol_selection_and_origin(summary, read):
+    text = read(summary).text
     assert "the next speaker in sorted order validates" in text
     assert "guessing has a UAR of 25.0 %" in text
     assert "speakers for test, validation and training: 1, 1, 2" in text
-    assert re.search(r"best validation UAR \(.* of 5\) is tested for dsnet\.", text)
-    assert "(5) is tested for base_matched, dsnet@losses.similarity=3, enrolled." in text
-    assert "C is chosen by cross-validation over the training speakers for compare_svm." in text
-    assert "`bash egs/x/run.sh`" in text and "abc-dirty" in text and "torch 2.11.0" in text
-    assert "![UAR by speaker](figures/uar_by_speaker.png)" in text
-    assert "Not complete" not in text
-    assert "Trained on: CPU of 2 cores." in text
+    assert re.search(r"the epoch with the best validation UAR \(.* of 5\)", text)
+    assert "the last epoch (5)" in text
+    assert "C is chosen by cross-validation over the training speakers" in text
+    assert "bash egs/x/run.sh" in text and "abc-dirty" in text and "torch 2.11.0" in text
+    assert "Not complete" not in text and "Trained on: CPU of 2 cores." in text
 
 
-def test_rows_show_what_was_computed(small_task, exp_dir, score_runs):
-    results, _ = score_runs(small_task)
-    summary = summarise(results, 0)
-    row = next(row for row in system_rows(summary) if row[0] == "dsnet")
-    row = dict(zip(SYSTEMS_HEADER, row, strict=True))
-    assert row["parameters"] == "432 k"
-    assert row["seeds × folds"] == "2 × 4"
-    dsnet = next(system for system in results.systems if system.name == "dsnet")
-    recalls = [
-        np.mean([(run.predictions == k)[run.labels == k].sum() for run in runs_of_seed])
-        / np.mean([(run.labels == k).sum() for run in runs_of_seed])
-        for seed in (1, 2)
-        for runs_of_seed in [[r for r in dsnet.runs if r.seed == seed]]
-        for k in range(4)
-    ]
-    assert row["UAR [95 %]"].startswith(f"**{100 * np.mean(recalls):.1f} [")
-    by_speaker = summary["systems"]["dsnet"]["headline"]["by_speaker"]
-    worst = min(by_speaker, key=lambda speaker: by_speaker[speaker]["uar"])
-    assert row["worst speaker"] == f"{100 * by_speaker[worst]['uar']:.1f} ({worst})"
+def test_a_variant_stands_below_its_system(summary, read):
+    names = [row[0] for row in system_table(read(summary)) if len(row) == 7][1:]
+    place = next(n for n, cell in enumerate(names) if cell.startswith("dsnet "))
+    assert "1 variant" in names[place]
+    assert names[place + 1].startswith("dsnet@losses.similarity=3")
+    # what is given alike stands together: the enrolled one behind all that hear nothing
+    assert "3 neutral utterances of the speaker" in names[-1]
 
 
-def test_what_a_system_was_given_is_shown_and_not_scored(small_task, summary):
+def system_table(page):
+    return next(table for table in page.tables if table[0][1].startswith("UAR [95 %], from"))
+
+
+def test_what_a_system_was_given_is_shown_and_not_scored(small_task, summary, read):
     total = len(small_task.utt2emo)
-    row = cells(report(summary), "system", "given beside the utterance", "enrolled")
-    assert row["given beside the utterance"] == "3 neutral utterances of the speaker"
-    assert row["scored on"] == f"{total - 2} of {total}"
-    other = cells(report(summary), "system", "given beside the utterance", "dsnet")
-    assert other["scored on"] == f"{total} of {total}"
-    assert f"every system: 12 of {total} of x" in report(summary)
-    pair = cells(report(summary), "system", "control", "enrolled")
+    page = read(summary)
+    assert (
+        f"given 3 neutral utterances of the speaker scored on {total - 2} of {total}" in page.text
+    )
+    assert f"given nothing but the utterance scored on {total} of {total} utterances" in page.text
+    assert f"every system: 12 of {total} of x" in page.text
+    pair = page.row("system", "control", name="enrolled")
     assert pair["scored on"] == f"{total - 2} of {total}"
 
 
-def test_differences_have_both_p_values(summary):
-    text = report(summary)
-    row = cells(text, "system", "control", "dsnet")
+def test_differences_have_both_p_values(summary, read):
+    page = read(summary)
+    row = page.row("system", "control", name="dsnet")
     pairs = {pair["system"]: pair for pair in summary["differences"]["pairs"]}
     pair = pairs["dsnet"]
     assert row["control"] == "base_matched" and row["exchanged"] == "4 folds"
@@ -127,50 +136,64 @@ def test_differences_have_both_p_values(summary):
     # four folds: 2 of 16 sign patterns at least, so nothing can be significant
     assert pair["p_value"] >= pair["smallest_p"] == 2 / 16
     assert pair["p_value"] <= pair["adjusted_p"] <= 1
-    assert "**Significance is impossible here**: 2 comparisons" in text
-    assert "Exploratory" in text and pairs["dsnet@losses.similarity=3"]["p_value"] is None
-    short = next(row for row in short_rows(summary) if row[0] == "dsnet")
-    assert short[-1] == row["p (Holm)"]
+    assert "Significance is impossible here : 2 comparisons" in page.text
+    assert "Exploratory" in page.text and pairs["dsnet@losses.similarity=3"]["p_value"] is None
 
 
-def test_with_enough_folds_nothing_is_impossible(summary):
+def test_with_enough_folds_nothing_is_impossible(summary, read):
     summary["differences"] |= {"smallest_p": 2 / 1024, "smallest_adjusted_p": 4 / 1024}
-    assert "impossible" not in report(summary)
+    assert "impossible" not in read(summary).text
 
 
-def test_what_a_system_lacks_is_a_dash(summary):
-    assert cells(report(summary), "system", "kind", "compare_svm") == {
+def test_what_a_system_lacks_is_a_dash(summary, read):
+    assert read(summary).row("system", "kind", name="compare_svm") == {
         "system": "compare_svm", "kind": "svm", "features": "fbank",
         "parameters in training": "–", "s/epoch": "–", "min/run": "–", "peak memory": "1.0 GiB",
     }  # fmt: skip
 
 
-def test_missing_runs_are_shown(small_task, exp_dir, score_runs):
+def test_missing_runs_are_shown(small_task, exp_dir, score_runs, read):
     for fold in "BCD":
         shutil.rmtree(exp_dir / "compare_svm" / "seed_1" / f"fold_{fold}")
     shutil.rmtree(exp_dir / "compare_svm" / "seed_2")
     shutil.rmtree(exp_dir / "dsnet" / "seed_2" / "fold_C")
     shutil.rmtree(exp_dir / "base_matched" / "seed_2")
-    summary = summarise(score_runs(small_task)[0], 0)
-    text = report(summary)
-    assert "- dsnet, seed 2: 3 of 4 folds; not there: C" in text
-    header = ("system", "given beside the utterance")
-    assert cells(text, *header, "base_matched")["seeds × folds"] == "1 × 4"
-    assert cells(text, *header, "dsnet")["seeds × folds"] == "7 of 8 runs"
-    assert cells(text, *header, "compare_svm")["seeds × folds"] == "1 of 4 folds"
-    short = {row[0]: row for row in short_rows(summary)}
-    assert short["compare_svm"][2] == "1 of 4 folds"
-    assert "[–]" in cells(text, *header, "compare_svm")["UAR [95 %]"]
-    assert "needs five tested speakers" in text
+    page = read(summarise(score_runs(small_task)[0], 0))
+    assert "Not complete : dsnet, seed 2: 3 of 4 folds; not there: C" in page.text
+    runs = {row[0].split()[0]: row[-1] for row in system_table(page) if len(row) == 7}
+    assert runs["base_matched"] == "1 × 4"
+    assert runs["dsnet"] == "7 of 8 runs"
+    assert runs["compare_svm"] == "1 of 4 folds"
+    assert "needs five tested speakers" in page.text
 
 
-def test_recalls_say_of_how_many(summary):
-    row = cells(report(summary), "system", "UAR mean ± sd", "dsnet")
-    count = summary["systems"]["dsnet"]["headline"]["class_counts"]["angry"]
-    assert row["angry"].endswith(f"(n = {count})")
+def test_a_row_opens_to_its_recalls_and_confusions(summary, read):
+    page = read(summary)
+    scores = summary["systems"]["dsnet"]["headline"]
+    heats = [table for table in page.tables if table[0][0] == "" and table[0][-1] == "n"]
+    counts = [scores["class_counts"][name] for name in summary["classes"]]
+    assert len(heats) == len(summary["systems"])
+    diagonal = [f"{100 * scores['class_recalls'][name]:.0f}" for name in summary["classes"]]
+    assert any(
+        [row[place + 1] for place, row in enumerate(heat[1:])] == diagonal
+        and [row[-1] for row in heat[1:]] == [str(n) for n in counts]
+        for heat in heats
+    )
 
 
-def test_a_class_of_references_alone_is_named(small_task, exp_dir, score_runs):
+def test_config_changes_are_those_of_the_config_files(small_task, exp_dir, score_runs, read):
+    folder = Path(str(exp_dir)).parents[1] / "conf" / "systems"
+    results, _ = score_runs(small_task)
+    changes = config_changes(results, {"x": type("R", (), {"folder": folder.parents[1]})})
+    assert changes["dsnet"] == ["kind base -> dsnet"]
+    assert changes["dsnet@losses.similarity=3"][0] == "kind base -> dsnet"
+    assert any(c.startswith("losses.similarity ") for c in changes["dsnet@losses.similarity=3"])
+    assert "base_matched" not in changes
+    page = read(summarise(results, 0), config_changes=changes)
+    assert "against its control base_matched kind base -> dsnet" in page.text
+
+
+def test_a_class_of_references_alone_is_named(small_task, exp_dir, score_runs, read):
     neutral = [utt for utt, emotion in small_task.utt2emo.items() if emotion == "neutral"]
     lines = [f"{s} {' '.join(u for u in neutral if u[0] == s)}\n" for s in "ABCD"]
     (small_task.task_dir / "spk2neutral").write_text("".join(lines))
@@ -179,36 +202,41 @@ def test_a_class_of_references_alone_is_named(small_task, exp_dir, score_runs):
         about = json.loads(path.read_text())
         about["digests"]["task"] = task.digest
         path.write_text(json.dumps(about))
-    text = report(summarise(score_runs(task)[0], 0))
-    assert "**No neutral of x remains**" in text
+    assert "No neutral of x remains" in read(summarise(score_runs(task)[0], 0)).text
 
 
-def test_speakers_without_neutral_utterance_are_named(summary):
+def test_speakers_without_neutral_utterance_are_named(summary, read):
     references = summary["test_sets"]["x"]["references"]
-    assert "no neutral utterance" not in report(summary)
+    assert "no neutral utterance" not in read(summary).text
     references["fallback_speakers"] = ["A"]
-    assert "1 speakers of x have no neutral utterance" in report(summary)
+    assert "1 speakers of x have no neutral utterance" in read(summary).text
 
 
-def test_without_a_control_there_is_no_difference(small_task, exp_dir, score_runs):
+def test_without_a_control_there_is_no_difference(small_task, exp_dir, score_runs, read):
     shutil.rmtree(exp_dir / "base_matched")
-    assert "## Difference" not in report(summarise(score_runs(small_task)[0], 0))
+    page = read(summarise(score_runs(small_task)[0], 0))
+    assert "differences" not in page.sections and "paper’s idea" not in page.text
 
 
-def test_a_paired_validation_speaker_is_pointed_out(summary):
+def test_a_paired_validation_speaker_is_pointed_out(summary, read):
     summary["test_sets"]["x"]["protocol"]["validation"] = "paired_speaker"
-    assert "shares session, room and dialogue" in report(summary)
+    assert "shares session, room and dialogue" in read(summary).text
 
 
-def test_stale_results_are_listed_with_what_to_do():
+def test_stale_results_are_listed_with_what_to_do(summary, read):
     stale = [Stale("dsnet", 1, fold, "its config (a, now b)") for fold in "AB"]
-    (title, _, lines) = stale_md(stale)
-    assert title == "## Stale results"
-    assert lines.startswith("- dsnet, seed 1, folds A, B: its config (a, now b) changed; rerun")
-    assert stale_md([]) == [] and probes_md({}) == []
+    text = read(summary, stale=stale_md(stale)).text
+    assert "Stale results" in text
+    assert "dsnet, seed 1, folds A, B: its config (a, now b) changed; rerun" in text
+    assert stale_md([]) == []
 
 
-def test_what_was_tried_is_taken_from_the_readme(tmp_path):
+def test_names_are_text_and_no_markup(summary, read):
+    summary["title"] = "<script>alert(1)</script> & co"
+    assert "<script>alert(1)</script> & co" in read(summary).text
+
+
+def test_what_was_tried_is_taken_from_the_readme(tmp_path, summary, read):
     readme = tmp_path / "README.md"
     assert tried_md(readme) == []
     readme.write_text("# A corpus\n\n## Licence\n\nNone.\n")
@@ -217,3 +245,4 @@ def test_what_was_tried_is_taken_from_the_readme(tmp_path):
         "# A corpus\n\n## What was tried\n\n- More.\n- Less.\n\n## Licence\n\nNone.\n"
     )
     assert tried_md(readme) == ["## What was tried\n\n- More.\n- Less."]
+    assert "What was tried More. Less." in read(summary, tried=tried_md(readme)).text

@@ -1,0 +1,35 @@
+"""Print what stage 5 found: the main systems, the answer, where the pages are, what is missing."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from dsnet.bin import run
+from dsnet.errors import ScoringError
+from dsnet.report.answer import missing_lines, short_answer
+from dsnet.report.system_tables import SHORT_HEADER, short_rows
+from dsnet.report.tables import terminal_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("results_dir", type=Path, help="where stage 5 wrote")
+    folder = parser.parse_args().results_dir
+    path = folder / "metrics.json"
+    if not path.is_file():
+        raise ScoringError(f"{path}: no such file; run --stage 5")
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    print(terminal_table(SHORT_HEADER, short_rows(summary)))
+    print(short_answer(summary))
+    # paths that Shown knows as such
+    page, text = (os.path.join(".", folder, name) for name in ("index.html", "RESULTS.md"))
+    print(f"Pages: {page} (in a browser), {text}")
+    gaps = missing_lines(summary)
+    if summary["num_stale"]:
+        gaps.append(f"{summary['num_stale']} stale runs are left out; the page says which and why")
+    print(f"Missing: {'; '.join(gaps) or 'nothing'}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,175 @@
+"""The answer of a page, before all tables: how well it goes, and what the paper's idea adds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dsnet.report.differences import SIGNIFICANT
+from dsnet.report.tables import HEADLINE, interval, p_value
+
+MOST = 4  # answers of one kind; the table has the rest
+MAX_MAIN = 6
+SUBJECT = ("dsnet", "dsnet_plus")  # kinds of which the project is about
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best row of those that are given the same.
+
+    Args:
+        given: what they are given, such as "With 3 neutral utterances of the speaker".
+        row: its name.
+        num_rows: of how many it is the best.
+    """
+
+    given: str
+    row: str
+    num_rows: int
+
+
+def best_rows(summary: dict[str, Any]) -> list[Best]:
+    """Return the best of what is given alike, the utterance alone first.
+
+    Only systems as their configs say take part, over all classes, and none that is transductive;
+    an ensemble only if there is nothing else. Across corpora what counts is what was trained on
+    one and tested on another.
+    """
+    rows = {
+        name: facts
+        for name, facts in summary["systems"].items()
+        if facts["primary"]
+        and not facts["transductive"]
+        and not facts[HEADLINE]["absent_classes"]
+        and facts["across"] == summary["across"]
+        and facts[HEADLINE]["uar"]["estimate"] is not None
+    }
+    single = {name: facts for name, facts in rows.items() if not facts["members"]}
+    groups: dict[tuple, list[str]] = {}
+    for name, facts in (single or rows).items():
+        pair = (facts["trained_on"], facts["tested_on"]) if summary["across"] else ()
+        groups.setdefault((*pair, facts["side_information"]), []).append(name)
+
+    def order(key: tuple) -> tuple:
+        enrolment = rows[groups[key][0]]["enrolment"]
+        sources = ("none", "neutral", "any")
+        place = sources.index(enrolment["source"]) if enrolment["source"] in sources else 9
+        return (*key[:-1], key[-1] != "none", place, enrolment["count"], key)
+
+    found = []
+    for key in sorted(groups, key=order):
+        names = groups[key]
+        best = max(names, key=lambda name: rows[name][HEADLINE]["uar"]["estimate"])
+        found.append(Best(_given(key), best, len(names)))
+    return found
+
+
+def _given(key: tuple) -> str:
+    *pair, side = key
+    words = "The utterance alone" if side == "none" else f"With {side}"
+    return f"{pair[0]} on {pair[1]}, {words[0].lower()}{words[1:]}" if pair else words
+
+
+def subject_pairs(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the comparisons of the paper's systems with their controls, of configs as they are.
+
+    Those of the best systems come first.
+    """
+    pairs = [
+        pair
+        for pair in summary["differences"]["pairs"]
+        if pair["primary"] and summary["systems"][pair["system"]]["kind"] in SUBJECT
+    ]
+    return sorted(pairs, key=lambda pair: -pair["uar"])
+
+
+def main_systems(summary: dict[str, Any]) -> list[str]:
+    """Choose the rows that get figures of their own: controls first, no more than MAX_MAIN.
+
+    Of more rows those that the answer speaks of, with their controls, then other single systems as
+    their configs say.
+    """
+    systems = summary["systems"]
+    chosen = list(systems)
+    if len(systems) > MAX_MAIN:
+        named = [best.row for best in best_rows(summary)]
+        named += [pair[key] for pair in subject_pairs(summary) for key in ("system", "control")]
+        single = [n for n, facts in systems.items() if facts["primary"] and not facts["members"]]
+        chosen = list(dict.fromkeys([*named, *(single or systems)]))[:MAX_MAIN]
+
+    def order(name: str) -> tuple:
+        facts = systems[name]
+        return (not facts["is_control"], facts["kind"] not in SUBJECT, len(name), name)
+
+    return sorted(chosen, key=order)
+
+
+def verdict(pair: dict[str, Any], found: dict[str, Any]) -> str:
+    """Say what a comparison shows.
+
+    Args:
+        pair: of `differences`.
+        found: `differences` of `summarise`.
+    """
+    if pair["p_value"] is None:
+        return "too few folds for a test"
+    units = f"{pair['num_units']} {pair['unit']}{'' if pair['num_units'] == 1 else 's'}"
+    tests = found["family_size"]
+    corrected = f", {p_value(pair['adjusted_p'])} corrected for {tests} comparisons"
+    words = f"p {p_value(pair['p_value'])}{corrected if tests > 1 else ''}"
+    if pair["adjusted_p"] <= SIGNIFICANT:
+        return f"{words}: more than chance"
+    if (found["smallest_adjusted_p"] or 0) > SIGNIFICANT:
+        return f"{words}: {units} cannot show any difference"
+    return f"{words}: not shown by these {units}"
+
+
+def answer_lines(summary: dict[str, Any]) -> list[str]:
+    """Return the answer, a sentence a line, without markup."""
+    lines = []
+    for best in best_rows(summary)[:MOST]:
+        facts = summary["systems"][best.row]
+        rivals = f", best of {best.num_rows}" if best.num_rows > 1 else ""
+        uar = interval(facts[HEADLINE]["uar"])
+        lines.append(f"{best.given}: UAR {uar} ({best.row}{rivals})")
+    for pair in subject_pairs(summary)[:MOST]:
+        lines.append(
+            f"{pair['system']} minus its control {pair['control']}: {interval(pair, '+')} "
+            f"({verdict(pair, summary['differences'])})"
+        )
+    return lines or ["No system has been scored as its config says it"]
+
+
+def short_answer(summary: dict[str, Any]) -> str:
+    """Return the answer in one line for the terminal."""
+    found = best_rows(summary)[:MOST]
+    if not found:
+        return "no system was scored as its config says it; the page has what there is"
+    parts = []
+    for best in found:
+        words = best.given if summary["across"] else f"{best.given[0].lower()}{best.given[1:]}"
+        uar = interval(summary["systems"][best.row][HEADLINE]["uar"])
+        parts.append(f"{words} {uar} ({best.row}, {folds_there(summary, best.row)})")
+    for pair in subject_pairs(summary)[:1]:
+        parts.append(f"{pair['system']} minus its control {interval(pair, '+')}")
+    return f"UAR in percent: {'; '.join(parts)}"
+
+
+def folds_there(summary: dict[str, Any], row: str) -> str:
+    """Say of how many folds a row has results, of those that the task has."""
+    facts = summary["systems"][row]
+    if facts["across"]:
+        return f"{facts['num_runs']} models"
+    total = len(summary["test_sets"][facts["tested_on"]]["folds"])
+    return f"{facts['num_folds_there']} of {total} folds"
+
+
+def missing_lines(summary: dict[str, Any]) -> list[str]:
+    """Name the runs that are not there, systems that lack the same together."""
+    groups: dict[str, list[str]] = {}
+    for name, facts in summary["systems"].items():
+        for seed in sorted({run["seed"] for run in facts["missing"]}):
+            folds = [run["fold"] for run in facts["missing"] if run["seed"] == seed]
+            there = f"{facts['num_folds'] - len(folds)} of {facts['num_folds']} folds"
+            groups.setdefault(f"seed {seed}: {there}; not there: {', '.join(folds)}", []).append(
+                name
+            )
+    return [f"{', '.join(names)}, {words}" for words, names in groups.items()]

@@ -1,0 +1,24 @@
+"""Figures as part of an HTML page: their colours follow it, light or dark."""
+
+import re
+from pathlib import Path
+
+from dsnet.report.figures.plotting import GRID, INK
+
+_BACKGROUND = re.compile(r'<g id="patch_1">.*?</g>', re.DOTALL)
+_HEAD = re.compile(r"^.*?(?=<svg)", re.DOTALL)
+_METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
+
+
+def inlined(path: Path) -> str:
+    """Return a figure's SVG to stand in a page.
+
+    The page's ink takes the place of INK, its lines that of GRID, and its ground that of the white
+    behind the figure; width and height go, so that the figure is as wide as there is room.
+    """
+    text = _HEAD.sub("", path.read_text(encoding="utf-8"), count=1)
+    text = _METADATA.sub("", text, count=1)
+    text = _BACKGROUND.sub("", text, count=1)
+    text = text.replace(INK, "currentColor").replace(GRID, "var(--line)")
+    head, close, rest = text.partition(">")
+    return re.sub(r' (?:width|height)="[^"]*"', "", head) + close + rest
