@@ -16,7 +16,7 @@ from dsnet.report.system_tables import SYSTEMS_HEADER, short_rows, system_rows
 from dsnet.results.staleness import Stale
 
 PROVENANCE = Provenance("bash egs/x/run.sh", "abc-dirty", {"torch": "2.11.0"}, "2026-01-02", 4)
-FIGURES = [Figure("uar_by_speaker.png", "UAR by speaker", "Each column is a speaker.")]
+FIGURES = [Figure("by_speaker.svg", "UAR by speaker", "Each column is a speaker.", "speakers")]
 
 
 def report(summary, sections=()):
@@ -78,7 +78,7 @@ def test_says_protocol_selection_and_origin(summary):
     assert "(5) is tested for base_matched, dsnet@losses.similarity=3, enrolled." in text
     assert "C is chosen by cross-validation over the training speakers for compare_svm." in text
     assert "`bash egs/x/run.sh`" in text and "abc-dirty" in text and "torch 2.11.0" in text
-    assert "![UAR by speaker](figures/uar_by_speaker.png)" in text
+    assert "![UAR by speaker](figures/by_speaker.svg)" in text
     assert "Not complete" not in text
     assert "Trained on: CPU of 2 cores." in text
 
