@@ -111,6 +111,7 @@ def test_sweeps_are_sorted_by_weight():
         "half": facts_of("x", losses__alpha="0.5"),
         "x": facts_of("x"),
         "short": facts_of("x", train__max_epochs="3"),
+        "one": facts_of("x", losses__beta="2"),
         "both": facts_of("x", losses__alpha="1", losses__beta="1"),
     }
     (sweep,) = find_sweeps({"systems": systems})
@@ -143,7 +144,8 @@ def test_without_a_control_speakers_are_drawn_by_corpus(tmp_path):
     (panel,) = find_panels(summary)
     assert (panel.control, panel.names, panel.speakers) == (None, ["dsnet", "svm"], ["B"])
     figure = draw_speakers(panel, summary | {"classes": ["a", "b"]}, tmp_path)
-    assert "under the first system" in figure.caption and "control" not in figure.caption
+    assert "under each of the main systems" in figure.caption
+    assert "control" not in figure.caption and "orange" not in figure.caption
 
 
 def test_labels_do_not_hide_each_other():

@@ -36,7 +36,7 @@ def draw_curves(systems: Sequence[SystemResults], num_classes: int, folder: Path
     validated = any(map(_is_validated, logs.values()))
     columns = min(2, len(logs) * (1 + validated))
     rows = len(logs) if validated else -(-len(logs) // columns)
-    canvas = new_canvas(WIDTH if columns > 1 else 0.6 * WIDTH, 1.8 * rows + 0.5)
+    canvas = new_canvas(WIDTH if columns > 1 else 0.6 * WIDTH, 1.95 * rows + 0.5)
     panels = canvas.subplots(rows, columns, squeeze=False).ravel().tolist()
     for name, pairs in logs.items():
         _draw_losses(panels.pop(0), name, pairs)

@@ -69,16 +69,19 @@ def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
 
 def _caption(summary: dict[str, Any], drawn: Iterable[str]) -> str:
     systems = [summary["systems"][name] for name in drawn]
+    known = any(facts[HEADLINE]["uar"]["low"] is not None for facts in systems)
     sentences = [
-        "Headline UAR of each system with its 95 % interval over speakers; a grey tick is one "
-        "seed. Groups, and their colours and markers, say what a system is given beside the "
-        "utterance; only systems of one group compete as equals. The best of a group is above."
+        f"Headline UAR of each system{' with its 95 % interval over speakers' if known else ''}. "
+        "Groups, and their colours and markers, say what a system is given beside the utterance; "
+        "only systems of one group compete as equals. The best of a group is above."
     ]
+    if any(map(_has_seeds, systems)):
+        sentences.append("A grey tick is one seed of several.")
     if any(facts[HEADLINE]["absent_classes"] for facts in systems):
         sentences.append("Of a hollow marker the UAR is over fewer classes.")
     if any(facts["is_control"] for facts in systems):
         sentences.append("Controls are bold.")
-    if len(systems) > 1:
+    if known and len(systems) > 1:
         sentences.append(
             "Intervals overlap even where paired differences are clear: judge differences by "
             "their table."
@@ -132,7 +135,7 @@ def _draw_row(axes: Axes, place: float, facts: dict[str, Any]) -> None:
     scores, number = facts[HEADLINE], kind(facts)
     uar, colour = scores["uar"], COLOURS[number]
     for seed in scores["uar_by_seed"].values():
-        if seed is not None:
+        if _has_seeds(facts) and seed is not None:
             axes.plot(100 * seed, place, "|", color=GUESS, markersize=7, zorder=1)
     if uar["low"] is not None:
         ends = [100 * uar["low"], 100 * uar["high"]]
@@ -156,6 +159,10 @@ def _draw_row(axes: Axes, place: float, facts: dict[str, Any]) -> None:
         fontweight="bold" if facts["is_control"] else "normal",
         color=INK,
     )
+
+
+def _has_seeds(facts: dict[str, Any]) -> bool:
+    return len(facts[HEADLINE]["uar_by_seed"]) > 1
 
 
 def _estimate(facts: dict[str, Any]) -> float | None:

@@ -63,13 +63,15 @@ def draw_probes(summary: dict[str, Any], folder: Path) -> Figure | None:
     whole_numbers(axes.yaxis)
     tidy(axes)
     legend_below(canvas, columns=1)
+    known = any(m["low"] is not None for mark in marks.values() for m in mark)
     save(canvas, folder / "speaker_in_e.svg")
     return Figure(
         "speaker_in_e.svg",
         "Speaker in e against UAR",
         "How often e is wrong about whether two utterances of the same emotion are of one person, "
-        "who is not in training, against the headline UAR, with 95 % intervals (over folds; over "
-        "speakers); dashed: a guess. Disentanglement moves a system to the right; that it helps "
-        "shows only if it moves up as well.",
+        "who is not in training, against the headline UAR"
+        f"{', with 95 % intervals (over folds; over speakers)' if known else ''}; dashed: a guess. "
+        "Disentanglement moves a system to the right; that it helps shows only if it moves up as "
+        "well.",
         "embeddings",
     )

@@ -97,7 +97,7 @@ def draw_speakers(panel: Panel, summary: dict[str, Any], folder: Path) -> Figure
     letters = LETTERS // len(panel.names)
     ticks = [wrapped(label_of(summary, name), letters) for name in panel.names]
     axes.set_xticks(range(len(ticks)), ticks, fontsize=8)
-    _draw_lines(axes, uars)
+    _draw_lines(axes, uars, panel.control is not None)
     if named:
         pairs = sorted(zip(uars[-1], panel.speakers, strict=True))
         _name_ends(axes, pairs, (low, high), LABEL_INCHES / height * (high - low))
@@ -114,7 +114,8 @@ def draw_speakers(panel: Panel, summary: dict[str, Any], folder: Path) -> Figure
     return Figure(
         name,
         f"UAR by speaker: {', '.join(panel.names)}",
-        f"{_meaning(panel)} No network had heard the speaker whom it was tested on.{below}",
+        f"{_meaning(panel)} No model was trained with labels of the speaker whom it was tested "
+        f"on.{below}",
         "speakers",
     )
 
@@ -123,11 +124,12 @@ def _meaning(panel: Panel) -> str:
     counted = "(mean over seeds, the headline's utterances of each)"
     if len(panel.names) == 1:
         return f"A dot is one test speaker {counted}."
-    first = "the control" if panel.control else "the first system"
-    small = " Lines that mostly go one way are what a small p needs." if panel.control else ""
+    if panel.control is None:
+        return f"A thin line is one test speaker under each of the main systems {counted}."
     return (
-        f"A thin line is one test speaker under {first} and under the other main systems "
-        f"{counted}: blue rises from the first to the last, orange falls.{small}"
+        "A thin line is one test speaker under the control and under the other main systems "
+        f"{counted}: blue rises from the first to the last, orange falls. Lines that mostly go one "
+        "way are what a small p needs."
     )
 
 
@@ -138,10 +140,11 @@ def _limits(uars: np.ndarray) -> tuple[float, float]:
     return max(0.0, float(low)), min(101.0, float(high))
 
 
-def _draw_lines(axes: Axes, uars: np.ndarray) -> None:
+def _draw_lines(axes: Axes, uars: np.ndarray, compared: bool) -> None:
+    """Draw (systems, speakers); where all are compared with the first, colour says who falls."""
     x, many = np.arange(len(uars)), uars.shape[1] > MAX_NAMED
     for line in uars.T:
-        colour = COLOURS[0] if line[-1] >= line[0] else COLOURS[1]
+        colour = COLOURS[1] if compared and line[-1] < line[0] else COLOURS[0]
         alpha = 0.35 if many else 0.8
         axes.plot(x, line, "o-", color=colour, alpha=alpha, linewidth=1, markersize=3)
     if uars.shape[1] > 1:

@@ -36,7 +36,8 @@ class Sweep:
 def find_sweeps(summary: dict[str, Any]) -> list[Sweep]:
     """Find systems of which one loss weight and nothing else was changed, for each base and weight.
 
-    The base itself is drawn as a line, since its weight is in its config only.
+    The base itself is drawn as a line, since its weight is in its config only. One point has no
+    shape and is no sweep.
     """
     groups: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for name, facts in summary["systems"].items():
@@ -49,6 +50,7 @@ def find_sweeps(summary: dict[str, Any]) -> list[Sweep]:
     return [
         Sweep(base, key, [weight for weight, _ in points], [name for _, name in points])
         for (base, key), points in ((group, sorted(p)) for group, p in sorted(groups.items()))
+        if len(points) > 1
     ]
 
 
@@ -72,14 +74,15 @@ def draw_sweep(sweep: Sweep, summary: dict[str, Any], folder: Path) -> Figure:
     whole_numbers(axes.yaxis)
     tidy(axes)
     legend_below(canvas)
+    known = any(uar["low"] is not None for uar in uars)
     name = f"sweep_{file_stem(sweep.base)}_{sweep.key}.svg"
     save(canvas, folder / name)
     return Figure(
         name,
         f"UAR of {sweep.base} by {sweep.key}",
-        f"UAR when losses.{sweep.key} of {sweep.base} is changed, with 95 % intervals over "
-        "speakers. The weights were judged on test speakers: the best of them is not a fair "
-        "result, the shape is what counts.",
+        f"UAR when losses.{sweep.key} of {sweep.base} is changed"
+        f"{', with 95 % intervals over speakers' if known else ''}. The weights were judged on "
+        "test speakers: the best of them is not a fair result, the shape is what counts.",
         "ablation",
     )
 
