@@ -91,7 +91,7 @@ def test_a_run_killed_in_every_stage_ends_with_the_same_bits(finished, true_reci
     recipe.kill_when("exp/4class/tiny/seed_1/fold_f1/checkpoint.pt")
     recipe.kill_when("exp/4class/tiny/seed_1/fold_m1/train.json")
     recipe.kill_when("exp/4class/tiny/seed_1/fold_f1/dev/posteriors.tsv")
-    recipe.kill_when("exp/results/4class/figures/*.png")
+    recipe.kill_when("exp/results/4class/figures/*.svg")
     recipe.run()
     weights, posteriors, metrics = outcome(finished[0])
     weights_after, posteriors_after, metrics_after = outcome(recipe)

@@ -3,23 +3,28 @@
 import json
 import re
 import shutil
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 
 from dsnet.errors import ScoringError
 from dsnet.report.figures.all import draw_figures
 from dsnet.report.figures.classes import draw_confusions
 from dsnet.report.figures.curves import draw_curves
-from dsnet.report.figures.embeddings import embedding_map, layout
+from dsnet.report.figures.embeddings import EmbeddingMap, draw_map, embedding_map, layout
+from dsnet.report.figures.forest import ANY, NEUTRAL, OTHER, draw_forest, kind
 from dsnet.report.figures.matrices import draw_matrices
-from dsnet.report.figures.plotting import file_stem
+from dsnet.report.figures.plotting import BACKGROUND, WIDTH, file_stem, look, wrapped
 from dsnet.report.figures.probes import draw_probes
-from dsnet.report.figures.speakers import LABEL_HEIGHT, _spread, find_panels
-from dsnet.report.figures.systems import find_sweeps
+from dsnet.report.figures.speakers import draw_speakers, find_panels, spread
+from dsnet.report.figures.sweeps import find_sweeps
 from dsnet.report.summary import summarise
+from dsnet.systems.catalog import is_transductive, resolve, side_information
 
+EGS = Path(__file__).parents[2] / "egs"
 EER = {"eer": {"estimate": 0.4, "low": 0.3, "high": 0.5}}
 PROBED = {
     "parts": {"e": {"speaker_same_emotion": EER}},
@@ -44,27 +49,38 @@ def results(small_task, exp_dir, score_runs):
     return score_runs(small_task)[0]
 
 
-def test_draws_small_files_of_a_readmes_width(results, tmp_path):
-    summary = summarise(results, 0) | {"probes": {"dsnet": PROBED}}
+def test_draws_small_vector_files(results, tmp_path):
+    summary = summarise(results, 0) | {"probes": dict.fromkeys(("base_matched", "dsnet"), PROBED)}
     drawn = draw_figures(results, summary, tmp_path / "figures")
     names = [figure.file_name for figure in drawn]
     assert names == [
-        "uar_by_system.png",
-        "uar_by_speaker_base_matched.png",
-        "sweep_dsnet_similarity.png",
-        "speaker_in_e.png",
-        "reliability.png",
-        "confusions.png",
-        "learning.png",
-        "embeddings_dsnet.png",
-        "embeddings_dsnet-losses.similarity-0.png",
-        "embeddings_dsnet-losses.similarity-10.png",
+        "uar_by_system.svg",
+        "uar_by_speaker_base_matched.svg",
+        "sweep_dsnet_similarity.svg",
+        "speaker_in_e.svg",
+        "reliability.svg",
+        "confusions.svg",
+        "learning.svg",
+        "embeddings_dsnet.svg",
+        "embeddings_dsnet-losses.similarity-0.svg",
+        "embeddings_dsnet-losses.similarity-10.svg",
     ]
     assert sorted(names) == sorted(path.name for path in (tmp_path / "figures").iterdir())
-    for path in (tmp_path / "figures").iterdir():
-        assert path.stat().st_size < 150_000
-        assert 300 < imread(path).shape[1] <= 840
-    assert "fold A, seed 1 (speakers A, B)" in drawn[-1].caption
+    texts = [path.read_text() for path in (tmp_path / "figures").iterdir()]
+    ids: Counter[str] = Counter()
+    for text in texts:
+        assert len(text) < 150_000 and "<image" not in text
+        assert float(re.search(r'<svg [^>]*width="([\d.]+)pt"', text)[1]) < 72 * WIDTH + 1
+        assert "in percent" in text or "t-SNE" in drawn[-1].caption
+        own = re.findall(r'\bid="([^"]+)"', text)
+        assert set(re.findall(r'(?:href="|url\()#([^")]+)', text)) <= set(own)
+        ids.update(own)
+    assert [name for name, n in ids.items() if n > 1] == [BACKGROUND]  # one page may hold them all
+    assert "fold A, seed 1 (speakers A, B, not in training)" in drawn[-1].caption
+    assert [figure.topic for figure in drawn] == (
+        ["systems", "speakers", "ablation", "embeddings", "calibration", "classes", "learning"]
+        + 3 * ["embeddings"]
+    )
 
 
 @pytest.mark.usefixtures("results")
@@ -72,7 +88,7 @@ def test_curves_and_maps_are_drawn_of_what_is_there(small_task, exp_dir, score_r
     shutil.rmtree(exp_dir)
     gone, _ = score_runs(small_task)
     drawn = draw_figures(gone, summarise(gone, 0) | {"probes": {}}, tmp_path / "figures")
-    assert [figure.file_name for figure in drawn][-2:] == ["reliability.png", "confusions.png"]
+    assert [figure.file_name for figure in drawn][-2:] == ["reliability.svg", "confusions.svg"]
 
 
 def test_the_same_numbers_give_the_same_bytes(results, tmp_path):
@@ -95,6 +111,7 @@ def test_sweeps_are_sorted_by_weight():
         "half": facts_of("x", losses__alpha="0.5"),
         "x": facts_of("x"),
         "short": facts_of("x", train__max_epochs="3"),
+        "one": facts_of("x", losses__beta="2"),
         "both": facts_of("x", losses__alpha="1", losses__beta="1"),
     }
     (sweep,) = find_sweeps({"systems": systems})
@@ -107,20 +124,101 @@ def test_speakers_are_drawn_from_each_control_on():
     control = {"dsnet": "matched", "dsnet_small": "matched_small"}
     control["dsnet_plus_small"] = "matched_small"
     pairs = [{"system": name, "control": other} for name, other in control.items()]
-    summary = {"main_systems": main, "differences": {"pairs": pairs}, "systems": {}}
+    systems = {name: spoken("x", "AB") for name in main}
+    summary = {"main_systems": main, "differences": {"pairs": pairs}, "systems": systems}
     assert [panel.names for panel in find_panels(summary)] == [
         ["matched", "dsnet"],
         ["matched_small", "dsnet_small", "dsnet_plus_small"],
     ]
-    alone = {"main_systems": ["dsnet", "svm"], "differences": {"pairs": []}}
-    alone["systems"] = {name: {"tested_on": "x"} for name in ("dsnet", "svm")}
-    assert [panel.names for panel in find_panels(alone)] == [["dsnet", "svm"]]
+
+
+def spoken(corpus, speakers):
+    by_speaker = {speaker: {"uar": 0.5} for speaker in speakers}
+    return {"tested_on": corpus, "transductive": False, "headline": {"by_speaker": by_speaker}}
+
+
+def test_without_a_control_speakers_are_drawn_by_corpus(tmp_path):
+    """One system on one speaker would be one point; nothing is said of a control."""
+    systems = {"dsnet": spoken("x", "AB"), "svm": spoken("x", "BC"), "other": spoken("y", "A")}
+    summary = {"main_systems": [*systems], "differences": {"pairs": []}, "systems": systems}
+    (panel,) = find_panels(summary)
+    assert (panel.control, panel.names, panel.speakers) == (None, ["dsnet", "svm"], ["B"])
+    figure = draw_speakers(panel, summary | {"classes": ["a", "b"]}, tmp_path)
+    assert "under each of the main systems" in figure.caption
+    assert "control" not in figure.caption and "orange" not in figure.caption
 
 
 def test_labels_do_not_hide_each_other():
-    """Two that are near each other move apart by as much."""
-    heights = [height for height, _ in _spread([(10, "a"), (10.5, "b"), (60, "c")])]
-    assert heights == pytest.approx([10.25 - LABEL_HEIGHT / 2, 10.25 + LABEL_HEIGHT / 2, 60])
+    """Two that are near each other move apart by as much, and none leaves the axes."""
+    assert spread([10, 10.5, 60], 3.2, (0, 100)) == pytest.approx([8.65, 11.85, 60])
+    assert spread([99, 100], 3, (0, 100)) == pytest.approx([95.5, 98.5])
+    heights = spread(sorted(np.random.default_rng(0).uniform(50, 100, 24)), 2, (50, 100))
+    assert min(np.diff(heights)) >= 2 - 1e-9 and 51 <= min(heights) <= max(heights) <= 99
+
+
+def test_only_equals_stand_side_by_side(tmp_path):
+    """Groups come in the order nothing, neutral clips, any clips, other; the best is above."""
+
+    def row(given, uar, transductive=False):
+        uar = {"estimate": uar, "low": None, "high": None}
+        headline = {"uar": uar, "uar_by_seed": {}, "absent_classes": []}
+        facts = {"side_information": given, "transductive": transductive, "is_control": False}
+        return facts | {"tested_on": "x", "headline": headline}
+
+    systems = {
+        "any30": row("30 unlabelled utterances of the speaker", 0.9),
+        "any3": row("3 unlabelled utterances of the speaker", 0.95),
+        "dsc": row("1 neutral utterance of the speaker at inference", 0.5),
+        "both": row(
+            "1 neutral utterance of the speaker; 3 unlabelled utterances of the speaker", 1
+        ),
+        "heard": row("none", 0.99, transductive=True),
+        "worse": row("none", 0.6),
+        "better": row("none", 0.7),
+        "nothing": row("none", None),
+    }
+    summary = {"systems": systems, "test_sets": {"x": {}}, "across": False}
+    figure = draw_forest(summary, tmp_path)
+    drawn = re.findall(r">([^<>]+)</text>", (tmp_path / figure.file_name).read_text())
+    names = [text for text in drawn if text in systems]
+    assert names == ["better", "worse", "dsc", "any3", "any30", "heard", "both"]
+    heads = [text for text in drawn if text == "the utterance alone" or "speaker" in text]
+    assert heads[:2] == ["the utterance alone", "1 neutral utterance of the speaker at inference"]
+    assert "bold" not in figure.caption and "hollow" not in figure.caption
+    systems["better"]["is_control"] = True
+    assert "Controls are bold." in draw_forest(summary, tmp_path).caption
+
+
+def test_every_shipped_enrolment_has_its_group():
+    """The words that infer writes are those that the figure groups by."""
+    names = sorted(path.stem for path in (EGS / "conf" / "systems").glob("*.yaml"))
+    seen = set()
+    for name in names:
+        config = resolve(name, EGS / "emodb").config
+        source = config.enrolment.source
+        words = side_information(config, config.enrolment, across=False)
+        facts = {
+            "side_information": words,
+            "transductive": is_transductive(config, config.enrolment, False),
+        }
+        expected = {"neutral": NEUTRAL, "any": ANY, "all": OTHER}
+        if source in expected:
+            assert kind(facts) == expected[source], (name, words)
+            seen.add(source)
+    assert seen == {"neutral", "any", "all"}
+
+
+def test_long_names_are_broken_at_their_marks():
+    name = "whisper_base_matched_any+whisper_probe_any (enrolment any:30)"
+    broken = "whisper_base_matched_any\n+whisper_probe_any\n(enrolment any:30)"
+    assert wrapped(name, 30) == broken
+    assert wrapped("whisper_base_matched", 14) == "whisper_base_\nmatched"
+    assert wrapped("dsnet") == "dsnet"
+
+
+def test_looks_differ():
+    assert len({look(number) for number in range(64)}) == 64
+    assert len({look(number)[0] for number in range(8)}) == 8
 
 
 def test_file_names_are_links():
@@ -134,10 +232,13 @@ def test_matrices_are_drawn_of_what_is_there(results, tmp_path):
     matrix = {"title": "dsnet (transductive: corpus)", "recipes": ["x", "y"], "cells": cells}
     names = [figure.file_name for figure in draw_matrices(matrix, summary, tmp_path)]
     assert names == [
-        "matrix_dsnet--transductive--corpus-.png",
-        "confusions_dsnet--transductive--corpus-.png",
+        "matrix_dsnet--transductive--corpus-.svg",
+        "confusions_dsnet--transductive--corpus-.svg",
     ]
-    assert all((tmp_path / name).stat().st_size > 5000 for name in names)
+    assert "grey was not scored" in draw_matrices(matrix, summary, tmp_path)[0].caption
+    sizes = summary["systems"]["dsnet"]["headline"]["class_counts"].values()
+    drawn = (tmp_path / names[1]).read_text()
+    assert all(f">{text}</text>" in drawn for text in ("n", *sizes))
 
 
 def test_curves_of_different_lengths_and_of_svms(results, tmp_path):
@@ -146,7 +247,7 @@ def test_curves_of_different_lengths_and_of_svms(results, tmp_path):
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     for run in system.runs:
         run.info["training"].update(selected_epoch=1, selection="best")
-    assert draw_curves([system], 4, tmp_path).file_name == "learning.png"
+    assert draw_curves([system], 4, tmp_path).file_name == "learning.svg"
     for run in system.runs:
         (run.folder / "log.jsonl").unlink()
     assert draw_curves([system], 4, tmp_path) is None
@@ -156,11 +257,8 @@ def test_curves_have_one_panel_where_nobody_validates(results, tmp_path):
     system = results.systems[0]
 
     def panels(folder):
-        """Count the vertical axes: columns of pixels that are nearly all dark."""
         draw_curves([system], 4, folder)
-        dark = (imread(folder / "learning.png")[:, :, :3] < 0.3).all(2)
-        tall = dark.sum(0) > 0.3 * len(dark)
-        return int((tall[1:] & ~tall[:-1]).sum())
+        return (folder / "learning.svg").read_text().count(">epoch</text>")
 
     assert panels(tmp_path / "two") == 2
     for run in system.runs:
@@ -170,13 +268,14 @@ def test_curves_have_one_panel_where_nobody_validates(results, tmp_path):
     assert panels(tmp_path / "one") == 1
 
 
-def test_no_mark_no_figure_of_probes(results, tmp_path):
-    """One held-out speaker cannot be told from others."""
+def test_no_marks_no_figure_of_probes(results, tmp_path):
+    """One held-out speaker cannot be told from others; one mark shows no relation."""
     eer = dict.fromkeys(EER["eer"])
     unknown = PROBED | {"parts": {"e": {"speaker_same_emotion": {"eer": eer}}}}
-    summary = summarise(results, 0) | {"probes": {"dsnet": unknown}}
-    assert draw_probes(summary, tmp_path) is None
-    assert draw_probes(summary | {"probes": {"dsnet": PROBED}}, tmp_path) is not None
+    summary = summarise(results, 0)
+    probes = {"base_matched": PROBED, "dsnet": unknown}
+    assert draw_probes(summary | {"probes": probes}, tmp_path) is None
+    assert draw_probes(summary | {"probes": probes | {"dsnet": PROBED}}, tmp_path) is not None
 
 
 def test_a_broken_log_is_named(results, tmp_path):
@@ -199,6 +298,32 @@ def test_layout_keeps_clusters_apart_and_is_repeatable():
 
 def test_collapsed_embeddings_are_one_point():
     assert not layout(np.ones((20, 4), dtype=np.float32)).any()
+
+
+@pytest.mark.parametrize("count", [1000, 2000])
+def test_maps_of_many_points_stay_small(tmp_path, count):
+    """Points become pixels only where their marks would be too much."""
+    rng = np.random.default_rng(0)
+    positions = {part: rng.normal(size=(count, 2)) for part in "es"}
+    emotions = rng.choice(["sad", "happy"], count).tolist()
+    speakers = rng.choice(["f1", "m1"], count).tolist()
+    points = EmbeddingMap(positions, emotions, speakers, ["test"])
+    system, run = SimpleNamespace(name="x", runs=[1]), SimpleNamespace(fold="A", seed=1)
+    figure = draw_map(system, run, points, ["sad", "happy"], tmp_path)
+    text = (tmp_path / figure.file_name).read_text()
+    assert len(text) < 400_000
+    assert ("<image" in text) == (count > 1000)
+
+
+def test_map_of_one_speaker_is_by_emotion_alone(tmp_path):
+    points = EmbeddingMap(
+        {part: np.zeros((3, 2)) for part in "es"}, ["sad"] * 3, ["f1"] * 3, ["test"]
+    )
+    system, run = SimpleNamespace(name="x", runs=[1]), SimpleNamespace(fold="A", seed=1)
+    figure = draw_map(system, run, points, ["sad"], tmp_path)
+    drawn = (tmp_path / figure.file_name).read_text()
+    assert "by emotion" in drawn and "by speaker" not in drawn and "all in one point" in drawn
+    assert "3 test utterances" in figure.caption and "(speaker f1," in figure.caption
 
 
 def test_map_needs_both_parts_and_enough_utterances(small_task, results):

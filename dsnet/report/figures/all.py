@@ -12,11 +12,12 @@ from dsnet.report.figures.calibration import draw_reliability
 from dsnet.report.figures.classes import draw_confusions
 from dsnet.report.figures.curves import draw_curves
 from dsnet.report.figures.embeddings import draw_map, embedding_map
+from dsnet.report.figures.forest import draw_forest
 from dsnet.report.figures.matrices import draw_matrices
 from dsnet.report.figures.plotting import Figure
 from dsnet.report.figures.probes import draw_probes
 from dsnet.report.figures.speakers import draw_speakers, find_panels
-from dsnet.report.figures.systems import draw_forest, draw_sweep, find_sweeps
+from dsnet.report.figures.sweeps import draw_sweep, find_sweeps
 from dsnet.results.runs import Results
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from dsnet.report.figures.plotting import (
     COLOURS,
+    GUESS,
     WIDTH,
     Figure,
     legend_below,
@@ -30,9 +31,9 @@ def draw_reliability(summary: dict[str, Any], folder: Path) -> Figure:
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
     canvas = new_canvas(WIDTH * max(columns, 2) / 3, 2.5 * rows + 0.5)
-    grid = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    grid = canvas.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
-        axes.plot([0, 100], [0, 100], "--", color="0.4", linewidth=1, label="honest")
+        axes.plot([0, 100], [0, 100], "--", color=GUESS, linewidth=1, label="honest")
         for variant, (words, line, colour) in LOOKS.items():
             bins = {key: np.array(v) for key, v in summary["calibration"][name][variant].items()}
             there = bins["count"] >= MIN_COUNT
@@ -44,20 +45,21 @@ def draw_reliability(summary: dict[str, Any], folder: Path) -> Figure:
         axes.set_title(wrapped(label(summary, name)), fontsize=9)
         axes.set_xlim(0, 101)
         axes.set_ylim(0, 101)
+        axes.set_xlabel("posterior in percent", fontsize=9)
+        axes.set_ylabel("right, in percent", fontsize=9)
+        axes.set_xticks(range(0, 101, 20))
+        axes.set_yticks(range(0, 101, 20))
         tidy(axes)
     for axes in grid[len(names) :]:
         axes.remove()
-    for axes in grid[-columns:][: len(names)]:
-        axes.set_xlabel("posterior in percent", fontsize=9)
-    for axes in grid[::columns]:
-        axes.set_ylabel("right, in percent", fontsize=9)
     legend_below(canvas)
-    save(canvas, folder / "reliability.png")
+    save(canvas, folder / "reliability.svg")
     return Figure(
-        "reliability.png",
+        "reliability.svg",
         "Reliability of the posteriors",
         "The headline's utterances of all folds and seeds by the posterior of the recognised "
         "class: how many of them were right. On the dashed line probabilities are what they say; "
         "below it the system is too sure. The larger a mark, the more utterances; bins with "
         f"fewer than {MIN_COUNT} are left out.",
+        "calibration",
     )

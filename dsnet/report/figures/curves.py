@@ -13,6 +13,7 @@ from dsnet.errors import ScoringError
 from dsnet.files import read_lines
 from dsnet.report.figures.plotting import (
     COLOURS,
+    INK,
     WIDTH,
     Figure,
     draw_chance,
@@ -32,33 +33,49 @@ def draw_curves(systems: Sequence[SystemResults], num_classes: int, folder: Path
     logs = {name: pairs for name, pairs in logs.items() if pairs}
     if not logs:
         return None
-    validated = any(log[0]["dev"] for pairs in logs.values() for _, log in pairs)
-    canvas = new_canvas(WIDTH, 1.55 * len(logs) + 0.9)
-    grid = canvas.subplots(len(logs), 2 if validated else 1, squeeze=False, sharex="row")
-    for row, (name, pairs) in zip(grid, logs.items(), strict=True):
-        losses = [[entry["train"]["loss"] for entry in log] for _, log in pairs]
-        _draw_lines(row[0], losses)
-        row[0].set_title(name, fontsize=9, loc="left", fontweight="bold")
-        row[0].set_ylabel("training loss")
-        if min(map(min, losses)) >= 0:
-            row[0].set_ylim(bottom=0)
-        if validated:
-            _draw_validation(row[1], pairs, num_classes)
-        for axes in row:
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            tidy(axes)
-    for axes in grid[-1]:
-        axes.set_xlabel("epoch")
+    validated = any(map(_is_validated, logs.values()))
+    columns = min(2, len(logs) * (1 + validated))
+    rows = len(logs) if validated else -(-len(logs) // columns)
+    canvas = new_canvas(WIDTH if columns > 1 else 0.6 * WIDTH, 1.95 * rows + 0.5)
+    panels = canvas.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for name, pairs in logs.items():
+        _draw_losses(panels.pop(0), name, pairs)
+        if _is_validated(pairs):
+            _draw_validation(panels.pop(0), pairs, num_classes)
+        elif validated:
+            panels.pop(0).remove()
+    for axes in panels:
+        axes.remove()
+    for axes in canvas.axes:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("epoch", fontsize=9)
+        axes.tick_params(labelsize=8)
+        tidy(axes)
     legend_below(canvas)
-    save(canvas, folder / "learning.png")
+    save(canvas, folder / "learning.svg")
+    over = "; a falling loss under a flat validation UAR is overfitting" if validated else ""
     return Figure(
-        "learning.png",
+        "learning.svg",
         "Learning curves",
-        "A row is a system, a thin line one network of it (a fold and seed), the thick line the "
-        "mean of those still in training, as long as half of them are; a falling loss under a flat "
-        "validation UAR is overfitting. The loss is the sum of all terms, which differ from system "
-        "to system.",
+        f"{'A row' if validated else 'A panel'} is a system, a thin line one network of it (a fold "
+        "and seed), the thick line the mean of those still in training, as long as half of them "
+        f"are{over}. The loss is the sum of all terms, which differ from system to system.",
+        "learning",
     )
+
+
+def _is_validated(pairs: list[tuple[Run, Log]]) -> bool:
+    """Say whether somebody validates in the folds of a system."""
+    return all(log[0]["dev"] for _, log in pairs)
+
+
+def _draw_losses(axes: Axes, name: str, pairs: list[tuple[Run, Log]]) -> None:
+    losses = [[entry["train"]["loss"] for entry in log] for _, log in pairs]
+    _draw_lines(axes, losses)
+    axes.set_title(name, fontsize=9, loc="left", fontweight="bold")
+    axes.set_ylabel("training loss", fontsize=9)
+    if min(map(min, losses)) >= 0:
+        axes.set_ylim(bottom=0)
 
 
 def _draw_validation(axes: Axes, pairs: list[tuple[Run, Log]], num_classes: int) -> None:
@@ -67,11 +84,11 @@ def _draw_validation(axes: Axes, pairs: list[tuple[Run, Log]], num_classes: int)
     for uar, (run, _) in zip(uars, pairs, strict=True):
         epoch = run.info["training"]["selected_epoch"]
         if run.info["training"]["selection"] == "best":  # the last epoch needs no mark
-            dot = dict(color="black", markersize=3, label="epoch that was tested")
-            axes.plot(epoch, uar[epoch - 1], "o", **dot)
+            ring = dict(color=INK, fillstyle="none", markersize=4, label="epoch that was tested")
+            axes.plot(epoch, uar[epoch - 1], "o", **ring)
     draw_chance(axes, num_classes)
     axes.set_ylim(0, 100)
-    axes.set_ylabel("validation UAR in %")
+    axes.set_ylabel("validation UAR in percent", fontsize=9)
 
 
 def _read_logs(system: SystemResults) -> list[tuple[Run, Log]]:
@@ -99,7 +116,7 @@ def _draw_lines(axes: Axes, lines: Sequence[Sequence[float]]) -> None:
             range(1, len(line) + 1),
             line,
             color=COLOURS[0],
-            alpha=max(0.1, min(0.35, 6 / len(lines))),
+            alpha=max(0.2, min(0.35, 6 / len(lines))),
             linewidth=0.8,
             marker="" if len(line) > 1 else ".",
             label="one network",
@@ -110,4 +127,4 @@ def _draw_lines(axes: Axes, lines: Sequence[Sequence[float]]) -> None:
         values = [line[epoch] for line in lines if len(line) > epoch]
         if 2 * len(values) >= len(lines):
             means.append(np.mean(values))
-    axes.plot(range(1, len(means) + 1), means, color=COLOURS[1], linewidth=2.2, label="mean")
+    axes.plot(range(1, len(means) + 1), means, color=COLOURS[1], linewidth=1.6, label="mean")

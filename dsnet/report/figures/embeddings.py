@@ -7,32 +7,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from sklearn.manifold import TSNE
 
 from dsnet.errors import ScoringError
 from dsnet.folds.task_data import TaskData
 from dsnet.report.figures.plotting import (
-    COLOURS,
-    MARKERS,
     WIDTH,
     Figure,
     file_stem,
+    look,
     new_canvas,
     save,
 )
 from dsnet.results.runs import Run, SystemResults
 
 MIN_UTTERANCES = 10  # with fewer there are no neighbourhoods to show
-PARTS = ("e", "s")
+TITLES = {"e": "e, the emotion part", "s": "s, the rest of the voice"}
+SIDES = {"dev": "validation", "test": "test"}
+LEGEND = dict(frameon=False, fontsize=8, handletextpad=0.1, columnspacing=1.0)
+MAX_MARKS = 4000  # of a figure, at 75 bytes; more are drawn as pixels
 
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """Positions (N, 2) of e and of s, and whose utterances they are."""
+    """Positions (N, 2) of e and of s, whose utterances they are, and of which sides of a fold."""
 
     positions: dict[str, np.ndarray]
     emotions: list[str]
     speakers: list[str]
+    sides: list[str]
 
 
 def embedding_map(fold_dir: Path, task: TaskData) -> EmbeddingMap | None:
@@ -49,25 +53,29 @@ def embedding_map(fold_dir: Path, task: TaskData) -> EmbeddingMap | None:
         ScoringError: an embedding is not finite.
     """
     utt_ids: list[str] = []
-    arrays: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
-    for side in ("dev", "test"):
+    arrays: dict[str, list[np.ndarray]] = {part: [] for part in TITLES}
+    sides = []
+    for side, words in SIDES.items():
         path = fold_dir / side / "embeddings.npz"
         if not path.is_file():
             continue
         with np.load(path) as stored:
-            if not set(PARTS) <= set(stored.files):
+            if not set(TITLES) <= set(stored.files):
                 return None
             utt_ids += stored["utt_ids"].tolist()
-            for part in PARTS:
+            if len(stored["utt_ids"]):
+                sides.append(words)
+            for part in TITLES:
                 arrays[part].append(stored[part])
                 if not np.isfinite(stored[part]).all():
                     raise ScoringError(f"{path}: '{part}' is not finite; rerun stages 3 and 4")
     if len(utt_ids) < MIN_UTTERANCES:
         return None
     return EmbeddingMap(
-        {part: layout(np.concatenate(arrays[part])) for part in PARTS},
+        {part: layout(np.concatenate(arrays[part])) for part in TITLES},
         [task.utt2emo[utt] for utt in utt_ids],
         [task.utt2spk[utt] for utt in utt_ids],
+        sides,
     )
 
 
@@ -85,7 +93,7 @@ def layout(embeddings: np.ndarray) -> np.ndarray:
 def draw_map(
     system: SystemResults, run: Run, points: EmbeddingMap, classes: list[str], folder: Path
 ) -> Figure:
-    """Draw both maps, once by emotion and once by speaker.
+    """Draw both maps, once by emotion and, if there are several, once by speaker.
 
     Args:
         system: whose run it is.
@@ -94,51 +102,65 @@ def draw_map(
         classes: all emotions, in the order of their colours.
         folder: figures/.
     """
-    canvas = new_canvas(WIDTH, 7.2)
-    grid = canvas.subplots(2, 2)
     speakers = sorted(set(points.speakers))
-    colourings = (("emotion", points.emotions, classes), ("speaker", points.speakers, speakers))
-    parts = (("e", "e, the emotion part"), ("s", "s, the rest of the voice"))
-    for row, (part, words) in enumerate(parts):
-        for column, (what, values, names) in enumerate(colourings):
-            axes = grid[row][column]
-            for number, name in enumerate(names):
-                chosen = np.array([value == name for value in values])
-                axes.scatter(
-                    *points.positions[part][chosen].T,
-                    s=20,
-                    color=COLOURS[number % len(COLOURS)],
-                    marker=MARKERS[number % len(MARKERS)],
-                    edgecolors="white",
-                    linewidths=0.4,
-                    label=name,
-                )
+    colourings = [("emotion", points.emotions, classes), ("speaker", points.speakers, speakers)]
+    if len(speakers) == 1:
+        colourings = colourings[:1]
+    canvas = new_canvas(WIDTH, 7.2 if len(colourings) > 1 else 3.9)
+    # one under the other, by emotion and by speaker; of one speaker side by side
+    grid = canvas.subplots(2, 2) if len(colourings) > 1 else canvas.subplots(1, 2).reshape(2, 1)
+    rasterized = grid.size * len(points.speakers) > MAX_MARKS
+    for row, (part, words) in enumerate(TITLES.items()):
+        for axes, (what, values, names) in zip(grid[row], colourings, strict=True):
+            _draw_points(axes, points.positions[part], values, names, rasterized)
             axes.set_title(f"{words}, by {what}", fontsize=10)
-            axes.set_xticks([])
-            axes.set_yticks([])
-            if row == 1:
-                axes.legend(
-                    loc="upper center",
-                    bbox_to_anchor=(0.5, -0.03),
-                    ncols=4,
-                    frameon=False,
-                    fontsize=8,
-                    handletextpad=0.1,
-                    columnspacing=1.0,
-                )
-    canvas.suptitle(
-        f"{system.name}: {len(points.speakers)} utterances of {len(speakers)} speakers "
-        "not in training (t-SNE)",
-        fontsize=11,
-    )
-    name = f"embeddings_{file_stem(system.name)}.png"
+    if len(colourings) > 1:
+        for axes in grid[-1]:
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.03), ncols=4, **LEGEND)
+    else:
+        handles = grid[0, 0].get_legend_handles_labels()
+        canvas.legend(*handles, loc="outside lower center", ncols=8, **LEGEND)
+    name = f"embeddings_{file_stem(system.name)}.svg"
     save(canvas, folder / name)
+    plural = "s" if len(speakers) > 1 else ""
     return Figure(
         name,
         f"Map of the embeddings of {system.name}",
-        f"The validation and test utterances of fold {run.fold}, seed {run.seed} (speakers "
-        f"{', '.join(speakers)}), neighbours placed near each other by t-SNE: if the parts are "
-        "disentangled, e groups by emotion and mixes the speakers, and s does the reverse; only "
-        "neighbourhoods mean something, not distances or axes, and it is one network of "
-        f"{len(system.runs)}.",
+        f"The {len(points.speakers)} {' and '.join(points.sides)} utterances of fold {run.fold}, "
+        f"seed {run.seed} (speaker{plural} {', '.join(speakers)}, not in training), neighbours "
+        f"placed near each other by t-SNE: {_meaning(len(speakers))}; only neighbourhoods mean "
+        f"something, not distances or axes, and it is one network of {len(system.runs)}.",
+        "embeddings",
+    )
+
+
+def _draw_points(
+    axes: Axes, positions: np.ndarray, values: list[str], names: list[str], rasterized: bool
+) -> None:
+    """Draw (N, 2) positions, each in the look of its value, of which `names` are all."""
+    for number, name in enumerate(names):
+        chosen = np.array([value == name for value in values])
+        colour, marker = look(number)
+        axes.plot(
+            *positions[chosen].T,
+            marker,
+            color=colour,
+            markersize=5,
+            markeredgewidth=0,
+            rasterized=rasterized,
+            label=name,
+        )
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if not np.ptp(positions, axis=0).any():
+        collapsed = dict(ha="center", transform=axes.transAxes, fontsize=9)
+        axes.text(0.5, 0.6, "all in one point: equal for every utterance", **collapsed)
+
+
+def _meaning(num_speakers: int) -> str:
+    if num_speakers == 1:
+        return "if the parts are disentangled, e groups by emotion and s does not"
+    return (
+        "if the parts are disentangled, e groups by emotion and mixes the speakers, and s does the "
+        "reverse"
     )

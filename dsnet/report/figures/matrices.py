@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from dsnet.report.figures.heat import draw_cells, percent_of_rows
 from dsnet.report.figures.plotting import WIDTH, Figure, file_stem, new_canvas, save
-from dsnet.report.summary import HEADLINE
+from dsnet.report.tables import HEADLINE
+
+MAX_CELLS = 28  # across a figure, for percentages that are legible
 
 
 def draw_matrices(matrix: dict[str, Any], summary: dict[str, Any], folder: Path) -> list[Figure]:
@@ -21,29 +24,32 @@ def draw_matrices(matrix: dict[str, Any], summary: dict[str, Any], folder: Path)
 def _draw_uar(matrix: dict[str, Any], summary: dict[str, Any], folder: Path) -> Figure:
     recipes, cells, chance = matrix["recipes"], _cells(matrix, summary), 1 / len(summary["classes"])
     size = min(WIDTH, 2.4 + 1.05 * len(recipes))
-    canvas = new_canvas(size, 0.82 * size)
+    canvas = new_canvas(size, 0.9 * size)
     axes = canvas.add_subplot()
     uars = np.full((len(recipes), len(recipes)), np.nan)
     texts = {}
     for (row, column), cell in cells.items():
+        if cell["uar"]["estimate"] is None:
+            continue
         uars[row, column] = 100 * cell["uar"]["estimate"]
         deviation = cell["uar_model_sd"]
         texts[row, column] = f"{uars[row, column]:.1f}"
         if row != column and deviation is not None:
             texts[row, column] += f"\n± {100 * deviation:.1f}"
-    _heat(axes, uars, texts, 100 * chance, 10)
+    draw_cells(axes, uars, texts, 100 * chance, 10)
     axes.set_xticks(range(len(recipes)), recipes, rotation=25, ha="right")
     axes.set_yticks(range(len(recipes)), recipes)
     axes.set_xlabel("tested on")
     axes.set_ylabel("trained on")
-    axes.set_title(f"{matrix['title']}: UAR in percent", fontsize=11)
-    name = f"matrix_{file_stem(matrix['title'])}.png"
+    axes.set_title("UAR in percent", fontsize=11)
+    name = f"matrix_{file_stem(matrix['title'])}.svg"
     save(canvas, folder / name)
     return Figure(
         name,
         f"UAR of {matrix['title']} across corpora",
         "UAR in percent, mean ± deviation over models; on the diagonal pooled over the folds. "
-        f"White is guessing ({100 * chance:.1f} %) or worse; grey was not scored.",
+        f"White is guessing ({100 * chance:.1f} %) or worse{_grey(uars, 'was not scored')}.",
+        "across",
     )
 
 
@@ -51,55 +57,55 @@ def _draw_confusions(matrix: dict[str, Any], summary: dict[str, Any], folder: Pa
     recipes, cells, classes = matrix["recipes"], _cells(matrix, summary), summary["classes"]
     canvas = new_canvas(WIDTH, 0.4 + WIDTH * 0.98)
     grid = canvas.subplots(len(recipes), len(recipes), squeeze=False)
-    small = len(recipes) * len(classes) > 14  # counts would not be legible
+    canvas.get_layout_engine().set(w_pad=0.06)  # inches beside n
+    num_cells = len(recipes) * len(classes)
+    font_size = 7 if num_cells <= MAX_CELLS / 2 else 5
+    drawn = []
     for (row, column), axes in np.ndenumerate(grid):
         cell = cells.get((row, column))
         percent = np.full((len(classes), len(classes)), np.nan)
         if cell is not None:
-            counts = np.array(cell["confusion"], dtype=float)
-            totals = counts.sum(1, keepdims=True)
-            percent = np.where(totals > 0, 100 * counts / np.maximum(totals, 1), np.nan)
+            percent = percent_of_rows(np.array(cell["confusion"], dtype=float))
+            _name_sizes(axes, list(cell["class_counts"].values()), min(font_size + 1, 7))
         texts = {
             place: f"{value:.0f}"
             for place, value in np.ndenumerate(percent)
-            if not small and not np.isnan(value)
+            if num_cells <= MAX_CELLS and not np.isnan(value)
         }
-        _heat(axes, percent, texts, 0, 7)
-        axes.set_xticks(range(len(classes)), classes if row == len(recipes) - 1 else [])
-        axes.set_yticks(range(len(classes)), classes if column == 0 else [])
-        axes.tick_params(labelsize=7, length=2)
+        draw_cells(axes, percent, texts, 0, font_size)
+        drawn.append(percent)
+        below, left = (classes if outer else [] for outer in (row == len(grid) - 1, column == 0))
+        axes.set_xticks(range(len(below)), below)
+        axes.set_yticks(range(len(left)), left)
+        axes.tick_params(labelsize=7)
         axes.tick_params(axis="x", labelrotation=90)
         if row == 0:
             axes.set_title(f"tested on\n{recipes[column]}", fontsize=9)
         if column == 0:
             axes.set_ylabel(f"trained on\n{recipes[row]}", fontsize=9)
-    canvas.suptitle(f"{matrix['title']}: what was taken for what", fontsize=11)
-    name = f"confusions_{file_stem(matrix['title'])}.png"
+    canvas.supxlabel("recognised as (percent of the row)", fontsize=9)
+    name = f"confusions_{file_stem(matrix['title'])}.svg"
     save(canvas, folder / name)
     return Figure(
         name,
         f"Confusion matrices of {matrix['title']} across corpora",
         "In each panel a row is what became of the utterances of one class, in percent of them, "
-        "added up over models; a column is what they were taken for; grey does not exist.",
+        "added up over models; a column is what they were taken for, white 0, dark blue 100; "
+        "n is how many utterances of the class are scored"
+        f"{_grey(np.array(drawn), 'does not exist')}.",
+        "across",
     )
 
 
-def _heat(
-    axes: Axes, values: np.ndarray, texts: dict[tuple[int, int], str], low: float, size: int
-) -> None:
-    """Colour a table from `low` (white) to 100 percent, with a text in each cell that has one."""
-    axes.set_facecolor("0.85")
-    axes.imshow(np.ma.masked_invalid(values), cmap="Blues", vmin=low, vmax=100)
-    for (row, column), text in texts.items():
-        dark = values[row, column] > low + 0.65 * (100 - low)
-        axes.annotate(
-            text,
-            (column, row),
-            ha="center",
-            va="center",
-            fontsize=size,
-            color="white" if dark else "black",
-        )
+def _name_sizes(axes: Axes, sizes: list[int], font_size: float) -> None:
+    """Write how many utterances a row has on its right, under the head n."""
+    for row, text in enumerate(["n", *map(str, sizes)], -1):
+        axes.text(len(sizes) - 0.35, row, text, va="center", fontsize=font_size)
+
+
+def _grey(percent: np.ndarray, words: str) -> str:
+    """Say what grey cells are if there are any."""
+    return f"; grey {words}" if np.isnan(percent).any() else ""
 
 
 def _cells(

@@ -3,15 +3,26 @@
 from pathlib import Path
 from typing import Any
 
-from dsnet.report.figures.plotting import COLOURS, MARKERS, WIDTH, Figure, new_canvas, save, tidy
-from dsnet.report.summary import HEADLINE
+from dsnet.report.figures.plotting import (
+    GUESS,
+    WIDTH,
+    Figure,
+    legend_below,
+    look,
+    new_canvas,
+    save,
+    tidy,
+    whole_numbers,
+)
 from dsnet.report.system_tables import label
+from dsnet.report.tables import HEADLINE
 
 SHOWN = "speaker_same_emotion"  # of VERIFICATIONS: other pairs differ in emotion more than in voice
 
 
 def draw_probes(summary: dict[str, Any], folder: Path) -> Figure | None:
-    """Draw UAR over the error of telling by e who speaks, a mark a system; None if there is none.
+    """Draw UAR over the error of telling by e who speaks, a mark a system; None of fewer
+    than two.
 
     One speaker alone cannot be told from others, as where a fold tests one and nobody validates.
     """
@@ -23,13 +34,13 @@ def draw_probes(summary: dict[str, Any], folder: Path) -> Figure | None:
     marks = {
         name: mark for name, mark in marks.items() if all(m["estimate"] is not None for m in mark)
     }
-    if not marks:
+    if len(marks) < 2:
         return None
-    canvas = new_canvas(0.75 * WIDTH, 3.9)
+    canvas = new_canvas(0.75 * WIDTH, 3.6 + 0.19 * len(marks))
     axes = canvas.add_subplot()
     for number, (name, (speaker, uar)) in enumerate(marks.items()):
         x, y = 100 * speaker["estimate"], 100 * uar["estimate"]
-        colour = COLOURS[number % len(COLOURS)]
+        colour, marker = look(number)
         if speaker["low"] is not None:
             ends = [100 * speaker["low"], 100 * speaker["high"]]
             axes.plot(ends, [y, y], color=colour, linewidth=1, alpha=0.6)
@@ -38,24 +49,29 @@ def draw_probes(summary: dict[str, Any], folder: Path) -> Figure | None:
         axes.plot(
             x,
             y,
-            MARKERS[number % len(MARKERS)],
+            marker,
             color=colour,
             markersize=6,
             label=label(summary, name),
         )
     chances = [found["targets"][SHOWN]["chance"] for found in probed.values()]
     for chance in {chance for chance in chances if chance is not None}:
-        axes.axvline(100 * chance, color="0.4", linewidth=1, linestyle="--")
+        axes.axvline(100 * chance, color=GUESS, linewidth=1, linestyle="--")
     axes.set_xlabel("equal error rate of telling from e who speaks, in percent")
     axes.set_ylabel("UAR in percent")
+    whole_numbers(axes.xaxis)
+    whole_numbers(axes.yaxis)
     tidy(axes)
-    axes.legend(frameon=False, fontsize=8)
-    save(canvas, folder / "speaker_in_e.png")
+    legend_below(canvas, columns=1)
+    known = any(m["low"] is not None for mark in marks.values() for m in mark)
+    save(canvas, folder / "speaker_in_e.svg")
     return Figure(
-        "speaker_in_e.png",
+        "speaker_in_e.svg",
         "Speaker in e against UAR",
         "How often e is wrong about whether two utterances of the same emotion are of one person, "
-        "who is not in training, against the headline UAR, with 95 % intervals (over folds; over "
-        "speakers); dashed: a guess. Disentanglement moves a system to the right; that it helps "
-        "shows only if it moves up as well.",
+        "who is not in training, against the headline UAR"
+        f"{', with 95 % intervals (over folds; over speakers)' if known else ''}; dashed: a guess. "
+        "Disentanglement moves a system to the right; that it helps shows only if it moves up as "
+        "well.",
+        "embeddings",
     )
