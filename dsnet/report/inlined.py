@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from dsnet.report.figures.plotting import GRID, INK
+from dsnet.report.figures.plotting import BACKGROUND, GRID, INK
 
-_BACKGROUND = re.compile(r'<g id="patch_1">.*?</g>', re.DOTALL)
+_BACKGROUND = re.compile(rf'<g id="{BACKGROUND}">.*?</g>', re.DOTALL)
 _HEAD = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 

@@ -22,7 +22,7 @@ from dsnet.results.runs import Results
 
 
 def draw_figures(results: Results, summary: dict[str, Any], folder: Path) -> list[Figure]:
-    """Draw every figure into `folder`.
+    """Draw every figure into `folder`; pictures of an earlier scoring go.
 
     Args:
         results: what was tested.
@@ -33,6 +33,15 @@ def draw_figures(results: Results, summary: dict[str, Any], folder: Path) -> lis
         What was drawn, in the order of the report. Curves and maps need files of training and
         inference; those of systems whose files are not here are left out.
     """
+    figures = _draw(results, summary, folder)
+    drawn = {figure.file_name for figure in figures}
+    for path in folder.iterdir():
+        if path.suffix in (".svg", ".png") and path.name not in drawn:
+            path.unlink()
+    return figures
+
+
+def _draw(results: Results, summary: dict[str, Any], folder: Path) -> list[Figure]:
     main = [s for name in summary["main_systems"] for s in results.systems if s.name == name]
     figures = [draw_forest(summary, folder)]
     figures += [
