@@ -213,6 +213,9 @@ def test_long_names_are_broken_at_their_marks():
     broken = "whisper_base_matched_any\n+whisper_probe_any\n(enrolment any:30)"
     assert wrapped(name, 30) == broken
     assert wrapped("whisper_base_matched", 14) == "whisper_base_\nmatched"
+    assert wrapped("dsnet@losses.alpha=0,train.max_epochs=8", 22) == (
+        "dsnet@losses.alpha=0,\ntrain.max_epochs=8"
+    )
     assert wrapped("dsnet") == "dsnet"
 
 

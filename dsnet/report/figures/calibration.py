@@ -42,7 +42,7 @@ def draw_reliability(summary: dict[str, Any], folder: Path) -> Figure:
             axes.plot(x, y, line[1:], color=colour, linewidth=1)
             size = 4 + 110 * count / bins["count"].sum()
             axes.scatter(x, y, s=size, color=colour, marker=line[0], label=words)
-        axes.set_title(wrapped(label(summary, name)), fontsize=9)
+        axes.set_title(wrapped(label(summary, name), 28), fontsize=9)
         axes.set_xlim(0, 101)
         axes.set_ylim(0, 101)
         axes.set_xlabel("posterior in percent", fontsize=9)

@@ -22,7 +22,7 @@ def draw_confusions(summary: dict[str, Any], folder: Path) -> Figure:
     grid = canvas.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
         _draw_matrix(
-            axes, wrapped(label(summary, name), 96 // columns), summary["systems"][name][HEADLINE]
+            axes, wrapped(label(summary, name), 84 // columns), summary["systems"][name][HEADLINE]
         )
     for axes in grid[len(names) :]:
         axes.remove()

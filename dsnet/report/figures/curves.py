@@ -21,6 +21,7 @@ from dsnet.report.figures.plotting import (
     new_canvas,
     save,
     tidy,
+    wrapped,
 )
 from dsnet.results.runs import Run, SystemResults
 
@@ -72,7 +73,7 @@ def _is_validated(pairs: list[tuple[Run, Log]]) -> bool:
 def _draw_losses(axes: Axes, name: str, pairs: list[tuple[Run, Log]]) -> None:
     losses = [[entry["train"]["loss"] for entry in log] for _, log in pairs]
     _draw_lines(axes, losses)
-    axes.set_title(name, fontsize=9, loc="left", fontweight="bold")
+    axes.set_title(wrapped(name, 36), fontsize=9, loc="left", fontweight="bold")
     axes.set_ylabel("training loss", fontsize=9)
     if min(map(min, losses)) >= 0:
         axes.set_ylim(bottom=0)
@@ -88,7 +89,7 @@ def _draw_validation(axes: Axes, pairs: list[tuple[Run, Log]], num_classes: int)
             axes.plot(epoch, uar[epoch - 1], "o", **ring)
     draw_chance(axes, num_classes)
     axes.set_ylim(0, 100)
-    axes.set_ylabel("validation UAR in percent", fontsize=9)
+    axes.set_ylabel("validation UAR\nin percent", fontsize=9)
 
 
 def _read_logs(system: SystemResults) -> list[tuple[Run, Log]]:

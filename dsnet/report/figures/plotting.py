@@ -66,7 +66,7 @@ def wrapped(label: str, letters: int = 40) -> str:
     lines: list[str] = []
     for line in re.split(r" (?=\()|(?<=,) ", label):
         lines.append("")
-        for word in re.split(r"(?<= )|(?=[+@,])", line):
+        for word in re.split(r"(?<=[ ,])|(?=[+@])", line):
             parts = [word] if len(word) <= letters else re.split(r"(?<=_)", word)
             for part in parts:
                 if lines[-1] and len(lines[-1] + part) > letters:
