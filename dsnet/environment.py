@@ -10,6 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from dsnet.errors import ConfigError
 
+PAGES = ("RESULTS.md", "index.html", "metrics.json", "ledger.jsonl", "figures/**")
+
 
 def choose_device(name: str) -> torch.device:
     """Return the device called `name`; "auto" is the GPU if there is one.
@@ -46,15 +48,21 @@ def versions() -> dict[str, str]:
 
 
 def git_revision() -> str:
-    """Return the revision of this checkout, `-dirty` if it has changes; "unknown" outside git."""
+    """Return the revision of this checkout, `-dirty` if it has changes; "unknown" outside git.
+
+    Pages that stage 5 has written into a recipe's folder are no changes: they make no result.
+    """
+    pages = (f":(top,exclude,glob)egs/*/{name}" for name in PAGES)
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        revision = _git("describe", "--always", "--abbrev=12")
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--", ":(top)", *pages)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return f"{revision}-dirty" if changes else revision
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(
+        ["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()

@@ -7,7 +7,7 @@ from dsnet.report.figures.plotting import BACKGROUND, GRID, INK
 
 _BACKGROUND = re.compile(rf'<g id="{BACKGROUND}">.*?</g>', re.DOTALL)
 _HEAD = re.compile(r"^.*?(?=<svg)", re.DOTALL)
-_METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
+_RULES = re.compile(r"<style[^>]*>.*?</style>", re.DOTALL)  # they would be of the whole page
 
 
 def inlined(path: Path) -> str:
@@ -17,7 +17,7 @@ def inlined(path: Path) -> str:
     behind the figure; width and height go, so that the figure is as wide as there is room.
     """
     text = _HEAD.sub("", path.read_text(encoding="utf-8"), count=1)
-    text = _METADATA.sub("", text, count=1)
+    text = _RULES.sub("", text)
     text = _BACKGROUND.sub("", text, count=1)
     text = text.replace(INK, "currentColor").replace(GRID, "var(--line)")
     head, close, rest = text.partition(">")

@@ -25,7 +25,16 @@ from dsnet.report.inlined import inlined
 from dsnet.report.listening import Listening
 from dsnet.report.matrices import matrix_table, matrix_uses
 from dsnet.report.provenance import Provenance
-from dsnet.report.tables import DASH, HEADLINE, WITHOUT, interval, p_value, percent, without
+from dsnet.report.tables import (
+    DASH,
+    HEADLINE,
+    WITHOUT,
+    interval,
+    p_value,
+    percent,
+    without,
+    without_empty,
+)
 
 TOPICS = {  # of figures: titles of their sections
     "speakers": "Speakers and folds",
@@ -101,7 +110,7 @@ def page_html(
         "spread": (tables.SPREAD_HEADER, tables.spread_rows(summary)),
         "calibration": (tables.CALIBRATION_HEADER, tables.calibration_rows(summary)),
         "cost": (tables.COST_HEADER, tables.cost_rows(summary)),
-        "probes": (probes.HEADER, probes.probe_rows(summary["probes"])),
+        "probes": without_empty(probes.HEADER, probes.probe_rows(summary["probes"])),
         "probe_words": probes.EXPLANATION,
         "words": words,
         "provenance": provenance,

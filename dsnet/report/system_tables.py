@@ -71,15 +71,17 @@ def in_order(summary: dict[str, Any], names: Sequence[str]) -> list[str]:
 def main_rows(summary: dict[str, Any]) -> list[str]:
     """Return the rows of a table that shall be read at a glance, in order.
 
-    All systems as their configs say; of more than MOST those that the answer speaks of, their
-    controls and those that have figures of their own.
+    All systems as their configs say; of more than MOST first those that the answer speaks of with
+    their controls, then those that have figures of their own, then other single ones.
     """
-    names = [name for name, facts in summary["systems"].items() if facts["primary"]]
+    systems = summary["systems"]
+    names = in_order(summary, [name for name, facts in systems.items() if facts["primary"]])
     if len(names) > MOST:
         named = [best.row for best in best_rows(summary)]
         named += [pair[key] for pair in subject_pairs(summary) for key in ("system", "control")]
-        names = list(dict.fromkeys([*named, *summary["main_systems"]]))[:MOST]
-    return in_order(summary, names or list(summary["systems"])[:MOST])
+        single = [name for name in names if not systems[name]["members"]]
+        names = list(dict.fromkeys([*named, *summary["main_systems"], *single]))[:MOST]
+    return in_order(summary, names or list(systems)[:MOST])
 
 
 def short_rows(summary: dict[str, Any]) -> list[list[str]]:
@@ -166,7 +168,7 @@ def calibration_rows(summary: dict[str, Any]) -> list[list[str]]:
 
 
 def cost_rows(summary: dict[str, Any]) -> list[list[str]]:
-    """Return the cells under COST_HEADER."""
+    """Return the cells under COST_HEADER; another enrolment at the test costs no training."""
     return [
         [
             label(summary, name),
@@ -178,6 +180,7 @@ def cost_rows(summary: dict[str, Any]) -> list[list[str]]:
             _memory(facts),
         ]
         for name, facts in summary["systems"].items()
+        if facts["own_enrolment"] and not facts["across"]
     ]
 
 

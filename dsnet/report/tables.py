@@ -20,6 +20,12 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     return tabulate(escaped[1:], escaped[0], tablefmt="github", disable_numparse=True)
 
 
+def without_empty(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return a table without the columns that have nothing but dashes."""
+    kept = [place for place in range(len(header)) if any(row[place] != DASH for row in rows)]
+    return [header[place] for place in kept], [[row[place] for place in kept] for row in rows]
+
+
 def count(number: int) -> str:
     """Return a number of parameters, such as "4.83 M" or "432 k"."""
     return f"{number / 1e6:.2f} M" if number >= 1e6 else f"{number / 1e3:.0f} k"
