@@ -36,12 +36,12 @@ def project(tmp_path):
     return copy
 
 
-def setup(project, wait=True, **env):
+def setup(project, *options, wait=True, **env):
     full = {**os.environ, "PATH": f"{project.parent / 'bin'}:{os.environ['PATH']}", **env}
     if "VIRTUAL_ENV" not in env:
         full.pop("VIRTUAL_ENV", None)
     process = subprocess.Popen(
-        ["bash", project / "utils/setup.sh"],
+        ["bash", project / "utils/setup.sh", *options],
         cwd=project.parent,
         env=full,
         text=True,
@@ -119,4 +119,19 @@ def test_an_active_environment_is_used(project):
 def test_without_a_suitable_python_it_says_what_is_wanted(project):
     code, out = setup(project, TOO_OLD="1")
     assert code == 1 and "no Python 3.10 or later" in out and "Python 3.11.0" in out
+    assert calls(project) == []
+
+
+def test_torch_comes_from_an_index_of_its_own(project):
+    pair = '    "torch~=2.11.0",\n    "torchaudio~=2.11.0",\n    "torchmetrics"\n'
+    (project / "setup.py").write_text(pair)
+    code, _ = setup(project, "--torch-index", "file:///a b")
+    assert code == 0
+    assert calls(project)[1:] == ["pip torch~=2.11.0 torchaudio~=2.11.0", "pip -e .[test]"]
+
+
+@pytest.mark.parametrize("options", [["--cpu"], ["--torch-index"], ["--torch-index", ""]])
+def test_another_option_is_refused(project, options):
+    code, out = setup(project, *options)
+    assert code == 1 and "setup.sh: expected nothing or --torch-index URL, found: --" in out
     assert calls(project) == []
