@@ -78,32 +78,31 @@ def name_columns(where: str, header: Sequence[str], columns: Mapping[str, str]) 
             wrong.append(f"two columns '{name}'; rename or remove one")
         elif plain in OURS and plain not in names and name not in columns.values():
             misspelt[plain] = name
-            wrong.append(f"column '{name}': write it '{plain}', or {_option([(plain, name)])}")
+            wrong.append(f"column '{name}': write it '{plain}', or {_option({plain: name})}")
         elif names[number - 1] == "audio_hash":
             wrong.append("column 'audio_hash' is a name that stage 0 uses; rename it")
     missing = [name for name in REQUIRED if name not in {*names, *columns, *misspelt}]
     if missing:
-        wrong.append(_say_which(missing, header, [name for name in names if name not in OURS]))
+        wrong.append(_say_which(missing, header, columns))
     if wrong:
         raise CorpusError(f"{where}: " + "\n  ".join(wrong))
     return names
 
 
-def _say_which(missing: Sequence[str], header: Sequence[str], others: Sequence[str | None]) -> str:
-    close = [
-        (name, difflib.get_close_matches(name, filter(None, others), n=1, cutoff=0.5))
-        for name in missing
-    ]
-    meant = [(name, found[0]) for name, found in close if found]
+def _say_which(missing: Sequence[str], header: Sequence[str], columns: Mapping[str, str]) -> str:
+    """Name the columns that are needed and not there, and the --columns that may be meant."""
+    said = {ours: theirs for ours, theirs in columns.items() if theirs in header}
+    free = [name for name in header if name not in {*OURS, *said.values()}]
+    meant = {name: _nearest(name, free) or "..." for name in missing}
     return (
         f"no column {' or '.join(map(repr, missing))} among {', '.join(map(repr, header))}. Needed "
         f"are {', '.join(REQUIRED)}, separated by commas, semicolons or tabs. If the table calls "
-        f"them otherwise, say so: {_option(meant or [(name, '...') for name in missing])}"
+        f"them otherwise, say so: {_option({**said, **meant})}"
     )
 
 
-def _option(pairs: Sequence[tuple[str, str]]) -> str:
-    return f'--columns "{" ".join(_pair(*pair) for pair in pairs)}"'
+def _option(columns: Mapping[str, str]) -> str:
+    return f'--columns "{" ".join(_pair(*pair) for pair in columns.items())}"'
 
 
 def _pair(ours: str, theirs: str) -> str:
@@ -113,7 +112,12 @@ def _pair(ours: str, theirs: str) -> str:
 
 def _there(name: str, names: Collection[str]) -> str:
     """Return which names there are, and the nearest to one that there is not."""
+    near = _nearest(name, names)
+    return f"there are: {', '.join(names)}" + (f"; did you mean '{near}'?" if near else "")
+
+
+def _nearest(name: str, names: Collection[str]) -> str:
+    """Return the nearest of some names, whatever the case; empty: none is near."""
     folded = {each.casefold(): each for each in names}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1)
-    hint = f"; did you mean '{folded[close[0]]}'?" if close else ""
-    return f"there are: {', '.join(names)}{hint}"
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return folded[close[0]] if close else ""

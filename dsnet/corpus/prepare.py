@@ -39,17 +39,28 @@ def run_prepare(utterances: Callable[[Path], Iterable[Utterance]]) -> None:
     args = parser.parse_args()
     show_paths()
     try:
-        if not args.corpus_dir.is_dir():
-            raise CorpusError(f"--corpus-dir: {args.corpus_dir}: no such folder")
-        found = list(utterances(args.corpus_dir))
-        if not found:
-            raise CorpusError(
-                f"--corpus-dir: {args.corpus_dir}: no utterance found; is this the folder that "
-                "the recipe's README.md describes?"
-            )
+        found = _found(utterances, args.corpus_dir)
         prepare(found, args.manifest_dir, **options(args))
     except DsnetError as error:
         sys.exit(f"{Path(sys.argv[0]).stem}: {shown(str(error))}")
+
+
+def _found(utterances: Callable[[Path], Iterable[Utterance]], corpus_dir: Path) -> list[Utterance]:
+    """Return the utterances; what is wrong with the folder as such is told by its option."""
+    if not corpus_dir.is_dir():
+        raise CorpusError(f"--corpus-dir: {corpus_dir}: no such folder")
+    try:
+        found = list(utterances(corpus_dir))
+    except CorpusError as error:
+        if str(error).startswith(f"{corpus_dir}: "):
+            raise CorpusError(f"--corpus-dir: {error}") from error
+        raise
+    if not found:
+        raise CorpusError(
+            f"--corpus-dir: {corpus_dir}: no utterance found; is this the folder that the recipe's "
+            "README.md describes?"
+        )
+    return found
 
 
 def check_pairs(corpus_dir: Path, labels: Iterable[str], audio: Iterable[str]) -> None:

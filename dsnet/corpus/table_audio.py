@@ -40,7 +40,7 @@ def find_utterances(
     problems = problems or Problems(table.path)
     rows = [row for row in table.rows if row.path and _stays_inside(row, corpus_dir, problems)]
     paths = {row.path: corpus_dir / row.path for row in rows}  # a full path replaces the folder
-    there = {name for name, path in paths.items() if path.is_file()}
+    there = {name for name, path in paths.items() if os.path.isfile(path)}
     if not allow_missing and len(there) < len(paths):
         close = {_loose(p): p for p in audio_below(corpus_dir)}
         for row in rows:

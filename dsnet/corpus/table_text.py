@@ -48,15 +48,15 @@ def read_cells(path: Path, known: Collection[str], problems: Problems) -> tuple[
 
 def _decode(path: Path) -> str:
     """Return the text; bytes that are not UTF-8 as surrogates, to be found in their cells."""
-    if not path.is_file():
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError) as error:
         found = "a folder, not a table" if path.is_dir() else "no such file"
         folder = path if path.is_dir() else path.parent
         there = [p.name for p in sorted(folder.glob("[!.]*")) if p.suffix in (".csv", ".tsv")]
         raise CorpusError(
             f"--table: {path}: {found}; tables in {folder}: {', '.join(there) or 'none'}"
-        )
-    try:
-        data = path.read_bytes()
+        ) from error
     except OSError as error:
         raise CorpusError(f"--table: {path}: cannot be read: {error.strerror}") from error
     if data.startswith(b"PK\3\4"):

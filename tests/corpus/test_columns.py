@@ -75,6 +75,10 @@ def test_columns_that_a_table_does_not_have(tmp_path):
     assert third == f"--columns: no column 'Wort' in the table; {there} 'Ort'?"
     assert last.startswith("no column 'emotion' among 'Datei', ")
     assert last.endswith('say so: --columns "emotion=..."')
+    with pytest.raises(
+        CorpusError, match='say so: --columns "path=Datei speaker=Sprecher emotion='
+    ):
+        read(tmp_path, GERMAN, "path=Datei")
 
 
 def test_the_hint_about_a_missing_column_can_be_typed(tmp_path):
