@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dsnet.errors import CorpusError
+from dsnet.recipe import FINAL
 
 SEXES = ("female", "male")
 MEAN = "mean"
@@ -26,8 +27,8 @@ def wrong_name(field: str, name: object) -> str:
     """
     if not isinstance(name, str) or name.split() != [name]:
         return "expected a name without white space (lists such as utt2spk are split at it)"
-    if field in OF_FOLDERS and "/" in name:
-        return "expected a name without '/' (folders of folds are named after it)"
+    if field in OF_FOLDERS and ("/" in name or name == FINAL):
+        return f"expected a name without '/', other than {FINAL} (folders are named after it)"
     return ""
 
 

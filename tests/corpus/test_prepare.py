@@ -116,15 +116,17 @@ def test_missing_and_empty_corpus_folder(tmp_path, monkeypatch):
         run(monkeypatch, tmp_path / "empty", tmp_path / "m")
 
 
-def test_what_a_recipe_says_of_the_folder_is_told_by_the_option(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("where", "begin"), [("", "--corpus-dir: /"), ("/a.txt", "/")])
+def test_what_a_recipe_says_of_the_folder_is_told_by_the_option(
+    tmp_path, monkeypatch, where, begin
+):
     def looks(corpus_dir):
-        raise CorpusError(f"{corpus_dir}{where}: no folder wav")
+        raise CorpusError(f"{corpus_dir}{where}: not as it should be")
 
-    for where, begin in (("", f"prepare: --corpus-dir: {tmp_path}: "), ("/a", "prepare: /")):
-        monkeypatch.setattr(sys, "argv", ["prepare.py", str(tmp_path), str(tmp_path / "m")])
-        with pytest.raises(SystemExit) as stopped:
-            run_prepare(looks)
-        assert str(stopped.value).startswith(begin)
+    monkeypatch.setattr(sys, "argv", ["prepare.py", str(tmp_path), str(tmp_path / "m")])
+    with pytest.raises(SystemExit) as stopped:
+        run_prepare(looks)
+    assert str(stopped.value).startswith(f"prepare: {begin}")
 
 
 def test_one_person_under_two_names(corpus, tmp_path, monkeypatch, capsys):
