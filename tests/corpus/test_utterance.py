@@ -17,6 +17,7 @@ from dsnet.errors import CorpusError
         {"emotion": None},
         {"session": " "},
         {"speaker": "a/b"},
+        {"session": "final"},
     ],
 )
 def test_names_are_words(change):
