@@ -13,9 +13,12 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
+from dsnet.corpus.columns import parse_columns
 from dsnet.corpus.draft import draft_task
+from dsnet.corpus.look_alikes import look_alikes_in_words
 from dsnet.corpus.table import Table, read_table
 from dsnet.errors import DsnetError
 from dsnet.files import write_text
@@ -71,6 +74,7 @@ RUN_SH = """\
 corpus_dir=
 {defaults}task={task}
 parse_options "$@"
+need_corpus
 {after}plan "$@"
 
 stage 0 "prepare"
@@ -117,13 +121,24 @@ def main() -> None:
     )
     parser.add_argument("name", help="of the recipe: lower-case letters, digits and _")
     parser.add_argument("--table", type=Path, help="csv or tsv; without: local/prepare.py is yours")
+    parser.add_argument(
+        "--columns",
+        default="",
+        help="OURS=THEIRS ...: which column of the table is path, speaker, emotion and so on, as "
+        "in \"path=File 'emotion=Primary emotion'\"",
+    )
     args = parser.parse_args()
     try:
         check_name(args.name)
-        table = read_table(args.table) if args.table else None
-        write_recipe(args.name, table)
+        if args.columns and not args.table:
+            raise DsnetError("--columns says how a table calls its columns; give --table FILE, too")
+        columns = parse_columns(args.columns)
+        table = read_table(args.table, columns=columns) if args.table else None
+        write_recipe(args.name, table, columns)
     except DsnetError as error:
         sys.exit(f"new_recipe.sh: {error}")
+    for words in notes(table) if table else ():
+        print(f"note: {words}")
     print(next_steps(args.name, table))
 
 
@@ -142,7 +157,7 @@ def check_name(name: str) -> None:
         )
 
 
-def write_recipe(name: str, table: Table | None) -> None:
+def write_recipe(name: str, table: Table | None, columns: Mapping[str, str]) -> None:
     """Write all files of a recipe beside the others, then give the folder its name."""
     made = Path(tempfile.mkdtemp(dir=EGS, prefix=".new-"))
     try:
@@ -161,7 +176,7 @@ def write_recipe(name: str, table: Table | None) -> None:
             (made / "local/prepare.py").chmod(0o755)
         write_text(made / f"conf/{TASK}.yaml", task)
         write_text(made / "README.md", README.format(name=name, counts=counts))
-        write_text(made / "run.sh", run_sh(name, table, counts if table else ""))
+        write_text(made / "run.sh", run_sh(name, table, columns, counts if table else ""))
         (made / "run.sh").chmod(0o755)
         made.chmod(0o755)
         made.rename(EGS / name)
@@ -170,7 +185,7 @@ def write_recipe(name: str, table: Table | None) -> None:
         raise
 
 
-def run_sh(name: str, table: Table | None, counts: str) -> str:
+def run_sh(name: str, table: Table | None, columns: Mapping[str, str], counts: str) -> str:
     """Return a run.sh that prepares with a table or with local/prepare.py."""
     if table is None:
         return RUN_SH.format(
@@ -183,17 +198,32 @@ def run_sh(name: str, table: Table | None, counts: str) -> str:
             source="local/prepare.py",
             program='local/prepare.py "$corpus_dir"',
         )
+    pairs = shlex.join(f"{ours}={theirs}" for ours, theirs in columns.items())
     return RUN_SH.format(
         name=name,
         counts=counts,
         task=TASK,
         options="#   --corpus-dir              folder that the table's relative paths start from\n"
-        f"#   --table ({table.path.name})  a row an utterance; in that folder, or its full path",
-        defaults=f"table={shlex.quote(table.path.name)}\n",
-        after="[[ $table == /* ]] || table=$corpus_dir/$table\n",
+        f"#   --table ({table.path.name})  a row an utterance; in that folder, or its full path\n"
+        f"#   --columns ({pairs})  what the table calls otherwise: OURS=THEIRS ...",
+        defaults=f"table={shlex.quote(table.path.name)}\ncolumns={in_quotes(pairs)}\n",
+        after="need_table\n",
         source='"$table"',
-        program='-m dsnet.bin.prepare_table "$table" "$corpus_dir"',
+        program='-m dsnet.bin.prepare_table --columns "$columns" "$table" "$corpus_dir"',
     )
+
+
+def in_quotes(text: str) -> str:
+    """Return a text as a shell script assigns it, in double quotes where these change nothing."""
+    if not text or re.search(r'["$`\\]', text):
+        return shlex.quote(text) if text else ""
+    return f'"{text}"'
+
+
+def notes(table: Table) -> list[str]:
+    """Return what a person should know about a table, in words."""
+    speakers = [row.facts["speaker"] for row in table.rows]
+    return table.notes + look_alikes_in_words(speakers, [r.facts["emotion"] for r in table.rows])
 
 
 def next_steps(name: str, table: Table | None) -> str:

@@ -12,10 +12,13 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import sys
 
 INTEGER = r"-?(0|[1-9][0-9]*)"  # bash reads 08 as a bad octal number
 FINAL = "6"  # the number of the stage that is typed as final
+COUNTS = ("nj", "fold_jobs", "num_threads")
+WRITTEN = ("results_dir", "bundle_dir")
 RECIPES = ("train", "test")  # options that name another recipe: its folder, beside this one's
 
 
@@ -39,6 +42,7 @@ def main() -> None:
         if values.get("stage") == FINAL and "bundle_dir" in defaults:
             values.setdefault("stop_stage", FINAL)
         check_stages({**defaults, **values})
+        check_places(values, recipe)
     except OptionError as error:
         sys.exit(f"{os.path.basename(run_sh)}: {error}")
     typed = [(name, value) for name, value in given if name != "stage"]
@@ -101,11 +105,13 @@ def wanted(name: str, default: str):
     """Return (regular expression, words) for the values of an option, judged by its default."""
     if default in ("true", "false"):
         return "true|false", "true or false"
+    if name in COUNTS:
+        return "[1-9][0-9]*", "an integer of 1 or more"
     if re.fullmatch(INTEGER, default):
         if name.endswith("s"):  # seeds: a list in quotes
             return rf"{INTEGER}( +{INTEGER})*", "an integer or several in quotes"
         return INTEGER, "an integer"
-    return ".*", "a value"
+    return ".+" if default else ".*", "a value"
 
 
 def resolve(name: str, value: str, recipe: str) -> str:
@@ -126,6 +132,28 @@ def show(name: str, resolved: str, typed: str) -> str:
     if os.path.isabs(resolved):
         return "FOLDER"
     return resolved if os.path.isabs(typed) else typed
+
+
+def check_places(values, recipe: str) -> None:
+    """Raise OptionError for a file in the place of a folder, or what may not be used."""
+    for name, value in values.items():
+        path = os.path.join(recipe, value)  # run.sh works there
+        if name in ("cmd", "cuda_cmd"):
+            program = (value.split() or [""])[0]
+            if not shutil.which(os.path.join(recipe, program) if "/" in program else program):
+                raise OptionError(
+                    f"{option(name)}: no program '{value}' here; run.py, slurm.py, or the path of "
+                    "Kaldi's run.pl or slurm.pl, with their options"
+                )
+        elif not name.endswith("_dir") or not os.path.exists(path):
+            continue
+        elif not os.path.isdir(path):
+            raise OptionError(f"{option(name)}: {value}: a file; expected a folder")
+        elif not os.access(path, os.R_OK | os.X_OK | (os.W_OK if name in WRITTEN else 0)):
+            must = "read, and written into," if name in WRITTEN else "read"
+            raise OptionError(
+                f"{option(name)}: {value}: permission denied; the folder must be {must} by you"
+            )
 
 
 def check_stages(values) -> None:

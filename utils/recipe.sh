@@ -56,6 +56,20 @@ parse_options() {
   recipe=${PWD##*/}
 }
 
+# need_corpus: stop at a --corpus-dir that is no folder; in front of --stage it may be left out.
+need_corpus() {
+  [[ $corpus_dir != "" ]] || (( stage > 0 )) || die "--corpus-dir FOLDER is missing: stage 0 reads" \
+    "the corpus there; --help and $(shown README.md) say which folder"
+  [[ $corpus_dir == "" || -d $corpus_dir ]] || die "--corpus-dir: $corpus_dir: no such folder"
+}
+
+# need_table: set $table to its full path, empty if that is not known, and stop if it is no file.
+need_table() {
+  [[ $table == /* ]] || table=${corpus_dir:+$corpus_dir/$table}
+  [[ $table == "" || -f $table ]] || die "--table: $table: no such file;" \
+    "give its full path, or one that starts from --corpus-dir"
+}
+
 # plan ARGS...: check all names before anything runs, and say what the stages need: the systems to
 # train with their features, the networks among them, ensembles. --ablation ends here.
 plan() {

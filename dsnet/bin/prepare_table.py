@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from dsnet.bin import run
+from dsnet.corpus.columns import parse_columns
 from dsnet.corpus.prepare import add_arguments, options, prepare
 from dsnet.corpus.problems import Problems
 from dsnet.corpus.table import read_table
@@ -15,12 +16,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("table", type=Path, help="csv or tsv; columns: egs/README.md")
     parser.add_argument("corpus_dir", type=Path, help="folder that relative paths start from")
+    parser.add_argument(
+        "--columns", default="", help="OURS=THEIRS ...: what the table calls otherwise"
+    )
     add_arguments(parser)
     args = parser.parse_args()
     problems = Problems(args.table)
-    table = read_table(args.table, problems)
+    table = read_table(args.table, problems, parse_columns(args.columns))
     drop = args.drop_bad_audio == "true"
     utterances = find_utterances(table, args.corpus_dir, allow_missing=drop, problems=problems)
+    for words in table.notes:
+        print(f"note: {args.table}: {words}")
     if table.further:
         kinds = ", ".join(f"{name} ({kind})" for name, kind in table.further.items())
         print(f"note: {args.table}: further columns, kept as custom fields: {kinds}")

@@ -19,7 +19,7 @@ from dsnet.corpus.sound import (
 from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError
 
-OVERHANG_SECONDS = 1e-3  # a segment may end this far beyond its file: times are often rounded
+OVERHANG_SECONDS = 0.01  # a part may end this far behind its file: times are often rounded
 COARSE_SUBTYPES = {"PCM_S8", "PCM_U8", "DPCM_8", "ULAW", "ALAW"}
 
 
@@ -38,6 +38,7 @@ class AudioFacts:
         coarse: its samples have 8 bits or fewer.
         channel: the one that was decoded, or those that were averaged.
         channels_differ: the utterance is not the same in all channels of the file.
+        overhangs: the end that was given lies behind the file's, by no more than rounding explains.
     """
 
     sampling_rate: int
@@ -50,6 +51,7 @@ class AudioFacts:
     coarse: bool
     channel: int | list[int] = 0
     channels_differ: bool = False
+    overhangs: bool = False
 
 
 def inspect(utterance: Utterance) -> AudioFacts:
@@ -62,7 +64,7 @@ def inspect(utterance: Utterance) -> AudioFacts:
     path = Path(utterance.path)
     try:
         with Sound(path) as sound:
-            start, num_samples = _span(utterance, sound)
+            start, num_samples, overhangs = _span(utterance, sound)
             if num_samples < MIN_SECONDS * sound.sampling_rate:
                 raise BadAudio(
                     f"{num_samples} samples ({num_samples / sound.sampling_rate:.4f} s), shorter "
@@ -85,11 +87,12 @@ def inspect(utterance: Utterance) -> AudioFacts:
         coarse=sound.subtype in COARSE_SUBTYPES,
         channel=channel,
         channels_differ=bool((channels != channels[:, :1]).any()),
+        overhangs=overhangs,
     )
 
 
-def _span(utterance: Utterance, sound: Sound) -> tuple[int, int]:
-    """Return the first sample of an utterance in its file, and how many it has."""
+def _span(utterance: Utterance, sound: Sound) -> tuple[int, int, bool]:
+    """Return the first sample of an utterance, how many it has, and if it was cut to its file."""
     path, seconds = utterance.path, sound.seconds
     if utterance.channel not in (None, MEAN) and not 0 <= utterance.channel < sound.num_channels:
         raise CorpusError(
@@ -97,7 +100,7 @@ def _span(utterance: Utterance, sound: Sound) -> tuple[int, int]:
             f"has {sound.num_channels} (counted from 0)"
         )
     if utterance.start is None and utterance.end is None:
-        return 0, sound.num_samples
+        return 0, sound.num_samples, False
     begin = 0.0 if utterance.start is None else utterance.start
     end = seconds if utterance.end is None else utterance.end
     if not 0 <= begin < end <= seconds + OVERHANG_SECONDS:
@@ -106,8 +109,9 @@ def _span(utterance: Utterance, sound: Sound) -> tuple[int, int]:
             f"{seconds:.4f} s; are its times in seconds, and is this its file?"
         )
     start = compute_num_samples(begin, sound.sampling_rate)
-    stop = min(compute_num_samples(end, sound.sampling_rate), sound.num_samples)
-    return start, max(stop - start, 0)
+    stop = compute_num_samples(end, sound.sampling_rate)
+    overhangs = stop > sound.num_samples
+    return start, max(min(stop, sound.num_samples) - start, 0), overhangs
 
 
 def _channel(utterance: Utterance, num_channels: int) -> int | list[int]:

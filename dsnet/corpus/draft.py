@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
+from dsnet.corpus.look_alikes import look_alikes_in_words
 from dsnet.errors import CorpusError
 
 NEUTRAL = ("n", "neu", "neutral")
@@ -24,20 +25,23 @@ def draft_task(utterances: Sequence[tuple[str, str]], name: str) -> str:
         name: of the corpus, for the first line.
 
     Raises:
-        CorpusError: fewer than two labels or three speakers.
+        CorpusError: fewer than two labels, fewer than three speakers, or both.
     """
     by_speaker = Counter(speaker for speaker, _ in utterances)
     by_label = Counter(label for _, label in utterances)
+    few = []
     if len(by_label) < 2:
-        raise CorpusError(
+        few.append(
             f"all {len(utterances)} utterances have the label {', '.join(by_label) or '(none)'}; "
             "a task needs two classes or more"
         )
     if len(by_speaker) < 3:
-        raise CorpusError(
+        few.append(
             f"{len(by_speaker)} speakers ({', '.join(sorted(by_speaker))}); folds by speaker need "
             "three or more: one to test, one to validate, one to train"
         )
+    if few:
+        raise CorpusError(". ".join(few))
     labels = sorted(by_label)
     return "\n".join(
         [
@@ -46,6 +50,7 @@ def draft_task(utterances: Sequence[tuple[str, str]], name: str) -> str:
             "# - labels that are no class of this task move from label_map to ignored_labels;",
             "# - gate has the counts that stage 0 checks: correct them with the classes.",
             "# All keys, with what they mean, are in dsnet/task.py.",
+            *(f"# Look: {words}" for words in look_alikes_in_words(by_speaker, by_label)),
             *_entry("classes", "[]", map(plain, labels)),
             *_entry("label_map", "{}", (f"{plain(label)}: {plain(label)}" for label in labels)),
             "ignored_labels: []",

@@ -25,8 +25,12 @@ def write_list(path: Path, values: Mapping[str, str]) -> None:
         write_text(path, "".join(f"{key} {values[key]}\n" for key in sorted(values)))
 
 
-def read_list(path: Path) -> dict[str, str]:
+def read_list(path: Path, may_be_empty: bool = False) -> dict[str, str]:
     """Read `key value` lines; a value may hold spaces.
+
+    Args:
+        path: the list.
+        may_be_empty: a key without a value is left out, instead of refused.
 
     Raises:
         CorpusError: no such list, a line without a value, or a key that comes twice.
@@ -36,6 +40,8 @@ def read_list(path: Path) -> dict[str, str]:
     values: dict[str, str] = {}
     for number, line in enumerate(read_lines(path), 1):
         fields = line.split(maxsplit=1)
+        if len(fields) == 1 and may_be_empty:
+            continue
         if len(fields) < 2:
             raise CorpusError(f"{path}:{number}: expected 'key value', found {line!r}")
         if fields[0] in values:
@@ -152,7 +158,10 @@ def read_kaldi(data_dir: Path) -> list[Utterance]:
     for name, values in (("utt2spk", utt2spk), ("utt2emo", utt2emo)):
         _check_same(data_dir, name, values, spans)
     text, sexes, sessions, dialogues = (
-        read_list(data_dir / name) if (data_dir / name).is_file() else {}
+        # Kaldi and Lhotse allow an empty transcript
+        read_list(data_dir / name, may_be_empty=name == "text")
+        if (data_dir / name).is_file()
+        else {}
         for name in ("text", "spk2gender", "utt2session", "utt2dialogue")
     )
     strange = sorted(speaker for speaker, sex in sexes.items() if sex not in SEXES)

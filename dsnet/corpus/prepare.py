@@ -12,7 +12,8 @@ from lhotse import RecordingSet, SupervisionSet
 from tabulate import tabulate
 from tqdm import tqdm
 
-from dsnet.corpus.audio import AudioFacts, inspect_all
+from dsnet.corpus.audio import OVERHANG_SECONDS, AudioFacts, inspect_all
+from dsnet.corpus.look_alikes import look_alikes_in_words
 from dsnet.corpus.manifests import make_manifests, write_manifests
 from dsnet.corpus.problems import Problems
 from dsnet.corpus.same_audio import in_words, same_audio, shared_by_speakers
@@ -38,17 +39,28 @@ def run_prepare(utterances: Callable[[Path], Iterable[Utterance]]) -> None:
     args = parser.parse_args()
     show_paths()
     try:
-        if not args.corpus_dir.is_dir():
-            raise CorpusError(f"{args.corpus_dir}: no such corpus folder; see --corpus-dir")
-        found = list(utterances(args.corpus_dir))
-        if not found:
-            raise CorpusError(
-                f"{args.corpus_dir}: no utterance found; is this the folder that the recipe's "
-                "README.md describes?"
-            )
+        found = _found(utterances, args.corpus_dir)
         prepare(found, args.manifest_dir, **options(args))
     except DsnetError as error:
         sys.exit(f"{Path(sys.argv[0]).stem}: {shown(str(error))}")
+
+
+def _found(utterances: Callable[[Path], Iterable[Utterance]], corpus_dir: Path) -> list[Utterance]:
+    """Return the utterances; what is wrong with the folder as such is told by its option."""
+    if not corpus_dir.is_dir():
+        raise CorpusError(f"--corpus-dir: {corpus_dir}: no such folder")
+    try:
+        found = list(utterances(corpus_dir))
+    except CorpusError as error:
+        if str(error).startswith(f"{corpus_dir}: "):
+            raise CorpusError(f"--corpus-dir: {error}") from error
+        raise
+    if not found:
+        raise CorpusError(
+            f"--corpus-dir: {corpus_dir}: no utterance found; is this the folder that the recipe's "
+            "README.md describes?"
+        )
+    return found
 
 
 def check_pairs(corpus_dir: Path, labels: Iterable[str], audio: Iterable[str]) -> None:
@@ -211,6 +223,12 @@ def _report(
         [u.id for u, facts in good if facts.clipped],
     )
     _note("have samples of 8 bits or fewer", [u.id for u, facts in good if facts.coarse])
+    _note(
+        f"end up to {OVERHANG_SECONDS * 1000:.0f} ms behind their file, and are cut there",
+        [u.id for u, facts in good if facts.overhangs],
+    )
+    for words in look_alikes_in_words({u.speaker for u, _ in good}, {u.emotion for u, _ in good}):
+        print(f"note: {words}")
     groups = same_audio({u.id: facts.audio_hash for u, facts in good})
     _note("have the same audio as another", sorted(utt for utts in groups for utt in utts))
     utt2emo = {u.id: u.emotion for u, _ in good}

@@ -1,10 +1,10 @@
-"""What is wrong with a corpus, collected and told at once: by kind, the first ten of each."""
+"""What is wrong with a corpus, collected and told at once: by kind, the first twenty of each."""
 
 from pathlib import Path
 
 from dsnet.errors import CorpusError
 
-SHOWN = 10
+SHOWN = 20
 
 
 class Problems:
@@ -34,7 +34,7 @@ class Problems:
         """Stop if there are any.
 
         Raises:
-            CorpusError: the only one as it is, or all kinds with their number and first ten.
+            CorpusError: the only one as it is, or all kinds with their number and first twenty.
         """
         number = sum(map(len, self._by_kind.values()))
         if number == 1:

@@ -1,53 +1,33 @@
 """A corpus as a table: a row an utterance, in csv or tsv, every cell checked.
 
-    id         name of the utterance, unique
     path       audio file, relative to the corpus folder or in full
     speaker    name
     emotion    label as the corpus spells it
-    optional   start, end (seconds), channel (from 0, or mean), sex (f, m, female, male), text,
-               session, dialogue, recording (id of the audio file, where two files have one name)
+    optional   id (name of the utterance, unique; without: from the name of the file), start, end
+               (seconds), channel (from 0, or mean), sex (f, m, female, male), text, session,
+               dialogue, recording (id of the audio file, where two files have one name)
 
 Any further column is kept in `custom` of the utterance: as numbers if all that it holds are numbers
 without leading zeros, otherwise as text. An empty cell is no value.
 """
 
-import csv
-import difflib
-import io
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dsnet.corpus.columns import OURS, name_columns
 from dsnet.corpus.problems import Problems
-from dsnet.corpus.utterance import MEAN
+from dsnet.corpus.row import Row, read_row
+from dsnet.corpus.table_ids import ids_from_paths
+from dsnet.corpus.table_text import read_cells
 from dsnet.errors import CorpusError
 
-REQUIRED = ("id", "path", "speaker", "emotion")
-OPTIONAL = ("start", "end", "channel", "sex", "text", "session", "dialogue", "recording")
-NAMES = ("id", "speaker", "emotion", "session", "dialogue", "recording")  # without white space
-SEXES = {"f": "female", "female": "female", "m": "male", "male": "male"}
-DELIMITERS = ",;\t"
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One utterance as the table describes it.
-
-    Args:
-        where: "file:line", for messages.
-        path: audio file as the table spells it; empty: not given.
-        facts: the other arguments of its `Utterance`.
-    """
-
-    where: str
-    path: str
-    facts: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -58,125 +38,74 @@ class Table:
         path: the file.
         further: kind ("numbers" or "text") of each column that goes to `custom`.
         rows: in the order of the file; one or more.
+        notes: what a person should know about it, in words.
     """
 
     path: Path
     further: dict[str, str]
     rows: list[Row]
+    notes: list[str] = field(default_factory=list)
 
 
-def read_table(path: Path | str, problems: Problems | None = None) -> Table:
+def read_table(
+    path: Path | str,
+    problems: Problems | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Table:
     """Read a table; the audio is not looked at.
 
     Args:
-        path: UTF-8 with or without byte order mark; the header tells whether columns are separated
-            by commas, semicolons or tabs.
+        path: UTF-8 with or without byte order mark; the header, or a line such as sep=; in front
+            of it, tells whether columns are separated by commas, semicolons or tabs.
         problems: takes what is wrong with the rows, for the caller to check. Such a table is good
             for finding more problems only.
+        columns: the table's own name of each column that it calls otherwise; see `parse_columns`.
 
     Raises:
         CorpusError: no table, or no header that fits; without `problems` also what is wrong with
             the rows, all of it, with file, line and cell.
     """
-    path = Path(path)
+    path, columns = Path(path), columns or {}
     found = Problems(path) if problems is None else problems
-    text = _decode(path)
-    (where, header), *lines = _split(path, text)
-    _check_header(where, header)
+    (where, header), lines = read_cells(path, {*OURS, *columns.values()}, found)
+    names = name_columns(where, header, columns)
     if not lines:
+        found.check()
         raise CorpusError(f"{path}: a header and no row; expected a row an utterance")
     whole = [line for line in lines if _has_all_cells(header, *line, found)]
-    rows = [(where, dict(zip(header, fields, strict=True))) for where, fields in whole]
+    cells = [
+        {name: cell for name, cell in zip(names, fields, strict=True) if name is not None}
+        for _, fields in whole
+    ]
     further = {
-        name: _column([cells[name] for _, cells in rows])
-        for name in header
-        if name not in REQUIRED + OPTIONAL
+        name: _column([given[name] for given in cells])
+        for name in names
+        if name is not None and name not in OURS
     }
-    table = Table(
-        path=path,
-        further={name: kind for name, (kind, _) in further.items()},
-        rows=[
-            _row(where, cells, {name: v[i] for name, (_, v) in further.items() if i in v}, found)
-            for i, (where, cells) in enumerate(rows)
-        ],
-    )
-    _check_ids(table.rows, found)
-    _check_labels(table.rows, found)
-    _check_sexes(table.rows, found)
+    rows = [
+        read_row(line[0], given, {name: v[i] for name, (_, v) in further.items() if i in v}, found)
+        for i, (line, given) in enumerate(zip(whole, cells, strict=True))
+    ]
+    notes = [
+        f"column '{name}' is not used: --columns takes it from '{columns[name]}'"
+        for name, ours in zip(header, names, strict=True)
+        if ours is None
+    ]
+    if "id" not in names:
+        rows, note = ids_from_paths(rows, found)
+        notes.append(note)
+    _check_ids(rows, found)
+    _check_labels(rows, found)
+    _check_sexes(rows, found)
     if problems is None:
         found.check()
-    return table
+    kinds = {name: kind for name, (kind, _) in further.items()}
+    return Table(path=path, further=kinds, rows=rows, notes=notes)
 
 
-def _decode(path: Path) -> str:
-    if not path.is_file():
-        there = [p.name for p in sorted(path.parent.glob("[!.]*")) if p.suffix in (".csv", ".tsv")]
-        raise CorpusError(
-            f"{path}: no such table; tables in this folder: {', '.join(there) or 'none'}"
-        )
-    data = path.read_bytes()
-    if data.startswith(b"PK\3\4"):
-        raise CorpusError(f"{path}: a workbook, not a text; save the sheet as 'CSV UTF-8'")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise CorpusError(
-            f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save the table as UTF-8 "
-            "(in spreadsheets 'CSV UTF-8'), or convert it with iconv"
-        ) from error
-
-
-def _split(path: Path, text: str) -> list[tuple[str, list[str]]]:
-    """Return "file:line" and cells of the header and of every row."""
-    start = next((line for line in io.StringIO(text, newline=None) if line.strip()), "")
-    headers = {d: next(csv.reader([start], delimiter=d), []) for d in DELIMITERS}
-    known = {*REQUIRED, *OPTIONAL}
-    delimiter = max(DELIMITERS, key=lambda d: (len(known & {*headers[d]}), len(headers[d])))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    found, line = [], 1
-    try:
-        for fields in reader:
-            if len(fields) > 1 or "".join(fields).strip():  # no blank line
-                found.append((f"{path}:{line}", fields))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise CorpusError(
-            f"{path}:{line}: not readable as a row ({error}); is every quoted cell closed, and "
-            'every " inside one doubled?'
-        ) from error
-    if not found:
-        raise CorpusError(f"{path}: empty; expected a header with {', '.join(REQUIRED)}, and rows")
-    return found
-
-
-def _check_header(where: str, header: list[str]) -> None:
-    for number, name in enumerate(header, 1):
-        if not name.strip():
-            raise CorpusError(
-                f"{where}: column {number} has no name; name it or remove it (pandas: index=False)"
-            )
-        if header.index(name) < number - 1:
-            raise CorpusError(f"{where}: two columns '{name}'; rename or remove one")
-        plain = name.strip().lower()
-        if name not in REQUIRED + OPTIONAL and plain in REQUIRED + OPTIONAL:
-            raise CorpusError(f"{where}: column '{name}': write it '{plain}'")
-        if name == "audio_hash":
-            raise CorpusError(
-                f"{where}: column 'audio_hash' is a name that stage 0 uses; rename it"
-            )
-    for name in REQUIRED:
-        if name not in header:
-            others = [other for other in header if other not in REQUIRED + OPTIONAL]
-            close = difflib.get_close_matches(name, others, n=1, cutoff=0.5)
-            hint = f"; is it '{close[0]}'? Then rename that one" if close else ""
-            raise CorpusError(
-                f"{where}: no column '{name}' among {', '.join(map(repr, header))}{hint}. "
-                f"Needed are {', '.join(REQUIRED)}, separated by commas, semicolons or tabs"
-            )
-
-
-def _has_all_cells(header: list[str], where: str, fields: list[str], problems: Problems) -> bool:
+def _has_all_cells(
+    header: Sequence[str], where: str, fields: list[str], problems: Problems
+) -> bool:
     if len(fields) != len(header):
         problems.add(
             "rows with another number of cells than the header",
@@ -200,76 +129,6 @@ def _column(cells: list[str]) -> tuple[str, dict[int, Any]]:
 def _is_number(cell: str) -> bool:
     # JSON knows no infinity
     return NUMBER.fullmatch(cell) is not None and math.isfinite(float(cell))
-
-
-def _row(where: str, cells: Mapping[str, str], custom: dict[str, Any], problems: Problems) -> Row:
-    """Return a row with those of its facts that are right."""
-    given = {name: cell for name, cell in cells.items() if cell.strip()}
-    empty = [name for name in REQUIRED if name not in given]
-    if empty:
-        problems.add(
-            "rows without a cell that is needed",
-            f"{where}: {', '.join(empty)} is empty; fill it in or remove the row",
-        )
-    facts: dict[str, Any] = {"custom": custom}
-    for name in NAMES:
-        if name not in given:
-            continue
-        if given[name].split() != [given[name]]:
-            problems.add(
-                "names with white space",
-                f"{where}: {name} is {given[name]!r}; expected a name without white space "
-                "(lists such as utt2spk are split at it)",
-            )
-        else:
-            facts[name] = given[name]
-    for name in ("start", "end"):
-        if name in given and (seconds := _seconds(where, name, given[name], problems)) is not None:
-            facts[name] = seconds
-    if facts.get("end", math.inf) <= facts.get("start", 0.0):
-        problems.add(
-            "ends in front of their start",
-            f"{where}: end is {given['end']} s and start is {given.get('start', 0)} s; "
-            "expected an end behind the start",
-        )
-    if "channel" in given:
-        channel = given["channel"].strip()
-        if channel != MEAN and not channel.isdecimal():
-            problems.add(
-                "channels that are none",
-                f"{where}: channel is '{given['channel']}'; expected 0 for the first, 1, ... or "
-                f"{MEAN} for the average of all",
-            )
-        else:
-            facts["channel"] = channel if channel == MEAN else int(channel)
-    if "sex" in given:
-        if given["sex"].strip().lower() not in SEXES:
-            problems.add(
-                "unknown sexes",
-                f"{where}: sex is '{given['sex']}'; expected one of {', '.join(SEXES)}, or an "
-                "empty cell where it is unknown",
-            )
-        else:
-            facts["sex"] = SEXES[given["sex"].strip().lower()]
-    if "text" in given:
-        facts["text"] = given["text"]
-    return Row(where, given.get("path", ""), facts)
-
-
-def _seconds(where: str, name: str, cell: str, problems: Problems) -> float | None:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = None
-    if value is not None and 0 <= value < math.inf:
-        return value
-    wanted = "such as 12.34" if value is None else "from the file's start"
-    hint = "; write the decimal point as a point" if "," in cell else ""
-    problems.add(
-        "times that are no seconds",
-        f"{where}: {name} is '{cell}'; expected seconds, {wanted}{hint}",
-    )
-    return None
 
 
 def _check_ids(rows: Iterable[Row], problems: Problems) -> None:
@@ -300,6 +159,8 @@ def _check_labels(rows: Iterable[Row], problems: Problems) -> None:
                 "rows that contradict another about the same audio",
                 f"{row.where}: '{row.path}' is {' of '.join(here)} here and {' of '.join(there)} "
                 f"in {first.where}; keep one, or give start, end or channel of each",
+                "A row is an utterance: where several listeners judged one, decide first (most "
+                "votes, say), and keep their votes in columns of their own.",
             )
 
 

@@ -36,11 +36,11 @@ def find_utterances(
     """
     corpus_dir = Path(corpus_dir)
     if not corpus_dir.is_dir():
-        raise CorpusError(f"{corpus_dir}: no such corpus folder; see --corpus-dir")
+        raise CorpusError(f"--corpus-dir: {corpus_dir}: no such folder")
     problems = problems or Problems(table.path)
     rows = [row for row in table.rows if row.path and _stays_inside(row, corpus_dir, problems)]
     paths = {row.path: corpus_dir / row.path for row in rows}  # a full path replaces the folder
-    there = {name for name, path in paths.items() if path.is_file()}
+    there = {name for name, path in paths.items() if os.path.isfile(path)}
     if not allow_missing and len(there) < len(paths):
         close = {_loose(p): p for p in audio_below(corpus_dir)}
         for row in rows:

@@ -1,13 +1,35 @@
 """An utterance as a corpus describes it, before any audio was read."""
 
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dsnet.errors import CorpusError
+from dsnet.recipe import FINAL
 
 SEXES = ("female", "male")
 MEAN = "mean"
+NAMES = ("id", "speaker", "emotion", "session", "dialogue", "recording")
+OF_FOLDERS = ("speaker", "session")  # those that folds are named after
+
+
+def plain_name(name: str) -> str:
+    """Return a name in the one spelling that equal names have: ë is one letter, not two."""
+    return unicodedata.normalize("NFC", name)
+
+
+def wrong_name(field: str, name: object) -> str:
+    """Say what a name in one of NAMES would have to be like; empty: it is right.
+
+    >>> wrong_name("speaker", "ann")
+    ''
+    """
+    if not isinstance(name, str) or name.split() != [name]:
+        return "expected a name without white space (lists such as utt2spk are split at it)"
+    if field in OF_FOLDERS and ("/" in name or name == FINAL):
+        return f"expected a name without '/', other than {FINAL} (folders are named after it)"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -15,8 +37,8 @@ class Utterance:
     """One utterance of one speaker with one emotion label.
 
     Args:
-        id: name of the utterance; unique in the corpus, without white space.
-        speaker: name of the speaker, without white space.
+        id: name of the utterance; unique in the corpus, without white space, as all names here.
+        speaker: name of the speaker; like that of a session without a slash.
         emotion: the label as the corpus spells it ("W", "exc"); the task config maps it to a class.
         path: audio file.
         channel: channel of the file, from 0; "mean": all of them averaged; None: nobody chose, so
@@ -29,10 +51,10 @@ class Utterance:
         dialogue: conversation that the utterance is part of.
         custom: further facts, kept in the manifest.
         recording: id of the recording; None: the utterance's id if it is the whole file, otherwise
-            the name of the file.
+            the name of the file, with _ for white space.
 
     Raises:
-        CorpusError: a name is empty or holds white space, or `sex` or `channel` is none.
+        CorpusError: a name is empty or holds what it may not, or `sex` or `channel` is none.
     """
 
     id: str
@@ -50,15 +72,16 @@ class Utterance:
     recording: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("id", "speaker", "emotion", "session", "dialogue", "recording"):
+        for name in NAMES:
             value = getattr(self, name)
             if value is None and name in ("session", "dialogue", "recording"):
                 continue
-            if not isinstance(value, str) or value.split() != [value]:
+            wrong = wrong_name(name, value)
+            if wrong:
                 raise CorpusError(
-                    f"{self.path}: {name} of utterance {self.id!r} is {value!r}; expected a name "
-                    "without white space (lists such as utt2spk are split at it)"
+                    f"{self.path}: {name} of utterance {self.id!r} is {value!r}; {wrong}"
                 )
+            object.__setattr__(self, name, plain_name(value))
         if self.channel not in (None, MEAN) and not isinstance(self.channel, int):
             raise CorpusError(
                 f"{self.path}: channel of utterance '{self.id}' is {self.channel!r}; expected 0 "
@@ -75,4 +98,6 @@ class Utterance:
         """The id of the recording that holds this utterance."""
         if self.recording is not None:
             return self.recording
-        return self.id if self.start is None and self.end is None else Path(self.path).stem
+        if self.start is None and self.end is None:
+            return self.id
+        return plain_name("_".join(Path(self.path).stem.split()))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dsnet.corpus.audio import OVERHANG_SECONDS
 from dsnet.corpus.sound import (
     MIN_SECONDS,
     BadAudio,
@@ -15,7 +16,6 @@ from dsnet.corpus.sound import (
     mix,
 )
 
-OVERHANG_SECONDS = 0.01  # that a part may end behind its recording: times are rounded
 MIXED = "mix"  # in the place of a channel: the mean of all
 RATES = (1000, 384_000)  # Hz
 MOST = 16.0  # no float recording overshoots full scale so far; one of integers without scale does

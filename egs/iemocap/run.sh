@@ -16,6 +16,7 @@
 corpus_dir=
 task=4class
 parse_options "$@"
+need_corpus
 plan "$@"
 
 stage 0 "prepare"

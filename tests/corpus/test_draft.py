@@ -88,8 +88,21 @@ def test_neutral_labels(tmp_path, label):
     assert config.references.native_label == label
 
 
+def test_names_that_look_alike_stand_in_the_draft(tmp_path):
+    drafted(tmp_path, corpus(["b1", "b01", "c"], ["happy", "Happy", "neutral"]))
+    looks = [
+        line for line in (tmp_path / "emotion.yaml").read_text().splitlines() if "Look" in line
+    ]
+    assert [line.partition(" look")[0] for line in looks] == [
+        "# Look: speakers b01 and b1",
+        "# Look: labels Happy and happy",
+    ]
+
+
 def test_too_few_labels_or_speakers():
     with pytest.raises(CorpusError, match="all 3 utterances have the label N; a task needs two"):
         draft_task(corpus("abc", "N"), "x")
+    with pytest.raises(CorpusError, match="have the label N; .* three or more"):
+        draft_task(corpus("ab", "N"), "x")
     with pytest.raises(CorpusError, match=r"2 speakers \(a, b\); .* three or more"):
         draft_task(corpus("ba", "NW"), "x")

@@ -118,6 +118,11 @@ def test_malformed_directories(tmp_path, lists, message):
         read_kaldi(kaldi_dir(tmp_path, **lists))
 
 
+def test_a_transcript_may_be_empty(tmp_path):
+    folder = kaldi_dir(tmp_path, text="u1 \n")
+    assert [u.text for u in read_kaldi(folder)] == [None]
+
+
 def test_missing_list(tmp_path):
     with pytest.raises(CorpusError, match=r"wav\.scp: no such list; is .* a Kaldi data directory"):
         read_kaldi(tmp_path)

@@ -98,22 +98,35 @@ def test_ids_and_sexes_are_refused_together(tmp_path):
     def utterance(name, **more):
         return Utterance(name, "ann", "N", tmp_path / f"{name}.wav", **more)
 
-    twice = [utterance(f"u{i}", sex="female") for i in range(12)] * 2
+    twice = [utterance(f"u{i}", sex="female") for i in range(22)] * 2
     found = [*[Utterance(**vars(u)) for u in twice], utterance("v", sex="male"), utterance("w")]
     with pytest.raises(CorpusError) as caught:
         prepare(found, tmp_path / "m")
     lines = str(caught.value).splitlines()
-    assert lines[0] == "the corpus: 13 problems"
-    assert "  12 ids of two utterances; the first 10:" in lines and "id 'u10'" not in str(lines)
+    assert lines[0] == "the corpus: 23 problems"
+    assert "  22 ids of two utterances; the first 20:" in lines and "id 'u20'" not in str(lines)
     assert lines[-1].startswith("    speaker 'ann' is female in 'u0' and male in 'v'; correct one")
 
 
 def test_missing_and_empty_corpus_folder(tmp_path, monkeypatch):
-    with pytest.raises(SystemExit, match="nowhere: no such corpus folder"):
+    with pytest.raises(SystemExit, match="--corpus-dir: .*nowhere: no such folder"):
         run(monkeypatch, tmp_path / "nowhere", tmp_path / "m")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SystemExit, match="empty: no utterance found"):
+    with pytest.raises(SystemExit, match="--corpus-dir: .*empty: no utterance found"):
         run(monkeypatch, tmp_path / "empty", tmp_path / "m")
+
+
+@pytest.mark.parametrize(("where", "begin"), [("", "--corpus-dir: /"), ("/a.txt", "/")])
+def test_what_a_recipe_says_of_the_folder_is_told_by_the_option(
+    tmp_path, monkeypatch, where, begin
+):
+    def looks(corpus_dir):
+        raise CorpusError(f"{corpus_dir}{where}: not as it should be")
+
+    monkeypatch.setattr(sys, "argv", ["prepare.py", str(tmp_path), str(tmp_path / "m")])
+    with pytest.raises(SystemExit) as stopped:
+        run_prepare(looks)
+    assert str(stopped.value).startswith(f"prepare: {begin}")
 
 
 def test_one_person_under_two_names(corpus, tmp_path, monkeypatch, capsys):
@@ -123,6 +136,17 @@ def test_one_person_under_two_names(corpus, tmp_path, monkeypatch, capsys):
     notes = [line for line in capsys.readouterr().out.splitlines() if "one person" in line]
     words = "speakers s0 and s2 have 2 identical recordings: one person under two names?"
     assert notes == [f"note: {words}"]
+
+
+def test_names_that_look_alike_are_told(corpus, tmp_path, monkeypatch, capsys):
+    write(corpus / "S1-n.wav", 20)
+    write(corpus / "s01-N.wav", 21)
+    run(monkeypatch, corpus, tmp_path / "m")
+    notes = [line for line in capsys.readouterr().out.splitlines() if "look alike" in line]
+    assert [note.partition(" look")[0] for note in notes] == [
+        "note: speakers S1 and s01 and s1",
+        "note: labels N and n",
+    ]
 
 
 @pytest.fixture

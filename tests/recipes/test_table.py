@@ -12,6 +12,7 @@ from lhotse import CutSet, validate
 
 from dsnet.bin import run
 from dsnet.bin.prepare_table import main
+from dsnet.corpus.kaldi_data import export_kaldi, read_kaldi
 from dsnet.corpus.manifests import read_manifests
 from dsnet.corpus.table import read_table
 from dsnet.corpus.table_audio import find_utterances
@@ -146,19 +147,19 @@ def test_rows_that_their_file_does_not_bear_out(corpus, row, message):
 def test_missing_audio_is_counted_and_what_may_be_meant_is_named(corpus, stage_0):
     decomposed = unicodedata.normalize("NFD", "wav/größe 2.flac")  # as some systems store names
     rows = [r"u00,WAV\One.wav,ann,N", f"u01,{decomposed},ann,N", "ok,long.wav,bob,N"]
-    rows += [f"u{i:02d},none{i}.wav,ann,N" for i in range(2, 14)]
+    rows += [f"u{i:02d},none{i}.wav,ann,N" for i in range(2, 24)]
     with pytest.raises(CorpusError) as caught:
         find(corpus, rows, "id,path,speaker,emotion\n")
     _, first, *listed, last = str(caught.value).splitlines()
-    assert first == "  14 of 15 rows name audio that is not there; the first 10:"
-    assert len(listed) == 10
+    assert first == "  24 of 25 rows name audio that is not there; the first 20:"
+    assert len(listed) == 20
     assert listed[0].endswith(r"csv:2: no such file: 'WAV\One.wav'; is it 'wav/one.wav'?")
     assert listed[1].endswith("; is it 'wav/größe 2.flac'?")
-    assert listed[9].endswith("csv:12: no such file: 'none9.wav'")
+    assert listed[19].endswith("csv:22: no such file: 'none19.wav'")
     assert f"start from {corpus}." in last and "--drop-bad-audio true" in last
 
     out, error = stage_0("--drop-bad-audio", "true")
-    assert error is None and "14 of 15 utterances dropped: bad audio" in out
+    assert error is None and "24 of 25 utterances dropped: bad audio" in out
 
 
 def test_cells_and_audio_are_refused_together(corpus, stage_0):
@@ -169,6 +170,27 @@ def test_cells_and_audio_are_refused_together(corpus, stage_0):
     assert lines[0] == f"prepare_table: {path}: 4 problems"
     wheres = [line.split(": ")[0].rpartition(":")[2] for line in lines if f"    {path}" in line]
     assert wheres == ["4", "3", "4", "3"]  # no id, two sexes, outside the folder, no such file
+
+
+def test_an_end_that_was_rounded_up_is_the_end_of_the_file(corpus, tmp_path, stage_0):
+    write(corpus / "one.wav", 7, seconds=1.3453)
+    find(corpus, ["u1,one.wav,ann,N,0,1.35,,,", "u2,long.wav,ann,N,0,2,,,"])
+    out, error = stage_0()
+    assert error is None
+    assert "note: 1 utterances end up to 10 ms behind their file, and are cut there: u1" in out
+    _, supervisions = read_manifests(tmp_path / "m")
+    assert supervisions["u1"].duration == int(1.3453 * 16000) / 16000
+
+
+def test_a_recording_whose_name_has_spaces(corpus, tmp_path, stage_0):
+    """Its id has none, so that a Kaldi data directory of it can be read again."""
+    (corpus / "long.wav").rename(corpus / "a long one.wav")
+    find(corpus, ["u1,a long one.wav,ann,N,0,1.3,,,"])
+    assert stage_0()[1] is None
+    export_kaldi(*read_manifests(tmp_path / "m"), tmp_path / "kaldi")
+    (utterance,) = read_kaldi(tmp_path / "kaldi")
+    assert (utterance.recording, utterance.path) == ("a_long_one", corpus / "a long one.wav")
+    assert (utterance.start, utterance.end) == (0.0, 1.3)
 
 
 @pytest.mark.parametrize("option", [True, False])
@@ -191,7 +213,7 @@ def test_features_are_of_the_mean_of_the_channels(corpus, tmp_path, stage_0, opt
 
 
 def test_errors_end_the_program_with_their_message(corpus, stage_0):
-    assert stage_0()[1].startswith(f"prepare_table: {corpus}/utterances.csv: no such table")
+    assert stage_0()[1].startswith(f"prepare_table: --table: {corpus}/utterances.csv: no such f")
     find(corpus, ["u1,long.wav,ann,N,,,,,"])
     (corpus / "long.wav").write_bytes(b"RIFF")
     assert "1 of 1 utterances have audio that cannot be used" in stage_0()[1]
@@ -199,5 +221,5 @@ def test_errors_end_the_program_with_their_message(corpus, stage_0):
 
 def test_corpus_folder_that_is_none(corpus, tmp_path):
     find(corpus, ["u1,long.wav,ann,N,,,,,"])
-    with pytest.raises(CorpusError, match="nowhere: no such corpus folder; see --corpus-dir"):
+    with pytest.raises(CorpusError, match="--corpus-dir: .*nowhere: no such folder"):
         find_utterances(read_table(corpus / "utterances.csv"), tmp_path / "nowhere")

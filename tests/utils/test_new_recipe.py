@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dsnet.config import load
+from dsnet.corpus.columns import parse_columns
 from dsnet.task import TaskConfig
 
 ROOT = Path(__file__).parents[2]
@@ -110,11 +112,59 @@ def test_recipe_from_a_table(new_recipe, egs, table):
         text.splitlines()[1] == "# DSNet on from_table: 6 utterances of 3 speakers with 2 labels."
     )
     assert '--channel "$channel"\n' in text
-    assert "\ntable='my labels.csv'\n" in text and "--table (my labels.csv)" in text
+    assert "\ntable='my labels.csv'\ncolumns=\n" in text and "--table (my labels.csv)" in text
     assert "prepare.py" not in text
     assert "6 utterances of 3 speakers with 2 labels." in (made / "README.md").read_text()
     assert "emotion.yaml, which was drafted from the table" in done.stdout
     assert done.stdout.endswith("run.sh' --corpus-dir corpus --stop-stage 2\n")
+
+
+@pytest.mark.parametrize("path", ["Datei", "it's", 'a "b"', "$HOME \\ `c`"])
+def test_the_tables_own_columns_are_written_into_the_recipe(new_recipe, egs, table, path):
+    """In a way that the shell and --columns of run.sh read back, whatever the names hold."""
+    names = {"path": path, "speaker": "Sprecher", "emotion": "primary emotion"}
+    rows = TABLE.partition("\n")[2]
+    doubled = [name.replace('"', '""') for name in names.values()]
+    text = "id;" + ";".join(f'"{name}"' for name in doubled) + "\n" + rows
+    table.write_text(text)
+    pairs = shlex.join(f"{ours}={theirs}" for ours, theirs in names.items())
+    done = new_recipe("named", "--table", str(table), "--columns", pairs)
+    assert done.returncode == 0, done.stderr
+    (line,) = re.findall("^columns=.*", (egs / "named" / "run.sh").read_text(), re.MULTILINE)
+    command = f'{line}\nprintf %s "$columns"'
+    told = subprocess.run(["bash", "-c", command], capture_output=True, text=True).stdout
+    assert parse_columns(told) == names
+    if path == "Datei":
+        assert line == "columns=\"path=Datei speaker=Sprecher 'emotion=primary emotion'\""
+        check(egs / "named")
+    assert table.read_text() == text
+
+
+def test_what_a_person_should_know_about_a_table_is_told(new_recipe, table):
+    text = TABLE.replace("id;", "nr;").replace("eve;W", "Bob;W")
+    table.write_text(text)
+    done = new_recipe("told", "--table", str(table))
+    notes = [line for line in done.stdout.splitlines() if line.startswith("note: ")]
+    assert notes == [
+        "note: no column id: ids are the last 2 parts of their paths, such as 'ann-N'",
+        "note: speakers Bob and bob look alike: one person under several names?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--table", "none.csv"], r"--table: none\.csv: no such file; tables in \.: none"),
+        (["--table", "corpus"], r"--table: corpus: a folder, not a table; .*: my labels\.csv"),
+        (["--table", "corpus/my labels.csv", "--columns", "speker=x"], "did you mean 'speaker'"),
+        (["--table", "corpus/my labels.csv", "--columns", "text=mood"], "no column 'mood' in the"),
+        (["--columns", "path=x"], "give --table FILE, too"),
+    ],
+)
+def test_wrong_options_are_called_by_their_names(new_recipe, egs, table, args, message):
+    done = new_recipe("wrong", *args)
+    assert done.returncode == 1 and not (egs / "wrong").exists()
+    assert re.match(f"new_recipe.sh: .*{message}", done.stderr) and done.stderr.count("\n") == 1
 
 
 def test_a_table_without_a_neutral_label_says_what_to_fill_in(new_recipe, egs, table):

@@ -62,6 +62,64 @@ def test_stage_final_comes_behind_the_numbered_ones(recipe):
     assert "nothing to do" in done.stderr
 
 
+def test_a_folder_or_program_that_cannot_be_is_called_by_its_option(recipe):
+    recipe.write("echo ran\n")
+    text = recipe.script.read_text()
+    recipe.script.write_text(text.replace("nj=2\n", "nj=2\nresults_dir=\ncuda_cmd=run.py\n"))
+    (recipe.where / "a file").touch()
+    for name in ("--corpus-dir", "--results-dir"):
+        error = recipe.fails(name, "a file")
+        assert error == f"run.sh: {name}: {recipe.where}/a file: a file; expected a folder\n"
+    (recipe.folder / "data").mkdir()
+    (recipe.folder / "data" / "x").touch()
+    assert "data/x: a file" in recipe.fails("--corpus-dir", f"{recipe.seen}/data/x")
+    for name in ("--cmd", "--cuda-cmd"):
+        assert f"run.sh: {name}: no program 'rn.py -x' here; run.py" in recipe.fails(
+            name, "rn.py -x"
+        )
+    assert "option --cmd needs a value, not ''" in recipe.fails("--cmd", "")
+    for name in ("--nj", "--nj=0", "--nj=-1"):
+        assert "option --nj needs an integer of 1 or more" in recipe.fails(name)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read(recipe):
+    recipe.write("echo ran\n")
+    (recipe.where / "locked").mkdir(mode=0)
+    assert "--corpus-dir: " in (error := recipe.fails("--corpus-dir", "locked"))
+    assert "locked: permission denied; the folder must be read by you" in error
+
+
+def test_a_corpus_is_needed_by_stage_0_alone(recipe):
+    recipe.write('need_corpus\necho "<$corpus_dir>"\n')
+    for given in ([], ["--corpus-dir", ""]):
+        error = recipe.fails(*given)
+        assert error.startswith("run.sh: --corpus-dir FOLDER is missing: stage 0 reads")
+        assert f" {recipe.seen}/README.md " in error
+        assert recipe.ok("--stage", "1", *given) == "<>\n"
+    error = recipe.fails("--stage", "1", "--corpus-dir", "nowhere")
+    assert error == f"run.sh: --corpus-dir: {recipe.where}/nowhere: no such folder\n"
+    (recipe.where / "here").mkdir()
+    assert recipe.ok("--corpus-dir", "here") == f"<{recipe.where}/here>\n"
+
+
+def test_a_table_lies_in_the_corpus_or_where_its_full_path_says(recipe):
+    recipe.write('need_table\necho "<$table>"\n')
+    text = recipe.script.read_text()
+    recipe.script.write_text(text.replace("nj=2\n", "nj=2\ntable=t.csv\n"))
+    corpus = recipe.where / "a corpus"
+    corpus.mkdir()
+    given = ["--corpus-dir", "a corpus"]
+    assert f"run.sh: --table: {corpus}/t.csv: no such file; give" in recipe.fails(*given)
+    for path in (corpus / "t.csv", recipe.where / "u.csv"):
+        path.touch()
+    assert recipe.ok(*given) == f"<{corpus}/t.csv>\n"
+    assert recipe.ok(*given, "--table", f"{recipe.where}/u.csv") == f"<{recipe.where}/u.csv>\n"
+    error = recipe.fails(*given, "--table", "u.csv")  # there, but from where the user stands
+    assert f"--table: {corpus}/u.csv: no such file; give its full path, or one that sta" in error
+    assert recipe.ok("--stage", "3") == "<>\n"
+
+
 def test_the_last_of_equal_options_counts(recipe):
     """The ablation adds its own options behind those of the user."""
     recipe.write('echo "$nj"\n')
@@ -124,8 +182,8 @@ def test_what_a_line_of_the_ablation_prints_can_be_typed(recipe, environment):
         (["3"], "unexpected argument '3'"),
         (["--nj"], "option --nj needs an integer"),
         (["--nj", "--stage", "2"], "option --nj needs an integer"),
-        (["--nj", "two"], "option --nj needs an integer, not 'two'"),
-        (["--nj", "08"], "option --nj needs an integer, not '08'"),
+        (["--nj", "two"], "option --nj needs an integer of 1 or more, not 'two'"),
+        (["--nj", "08"], "option --nj needs an integer of 1 or more, not '08'"),
         (["--force", "yes"], "option --force needs true or false, not 'yes'"),
         (["--seeds", "1 x"], "option --seeds needs an integer or several in quotes, not '1 x'"),
         (
