@@ -24,7 +24,7 @@ from dsnet.report.figures.plotting import Figure
 from dsnet.report.inlined import inlined
 from dsnet.report.listening import Listening
 from dsnet.report.matrices import matrix_table, matrix_uses
-from dsnet.report.provenance import Provenance
+from dsnet.report.provenance import GENERATION, Provenance
 from dsnet.report.tables import (
     DASH,
     HEADLINE,
@@ -35,14 +35,6 @@ from dsnet.report.tables import (
     without,
     without_empty,
 )
-
-TOPICS = {  # of figures: titles of their sections
-    "speakers": "Speakers and folds",
-    "classes": "Classes",
-    "calibration": "Calibration",
-    "embeddings": "Embeddings",
-    "learning": "Learning",
-}
 
 
 @dataclass(frozen=True)
@@ -94,6 +86,7 @@ def page_html(
     pairs = {pair["system"]: pair for pair in summary["differences"]["pairs"]}
     context = {
         "summary": summary,
+        "generation": GENERATION,
         "style": Markup(_look("page.css")),
         "script": Markup(_look("page.js")),
         "answers": _answers(summary),
@@ -102,8 +95,9 @@ def page_html(
         "groups": _groups(summary, pairs, extras),
         "bars": _bar_scale(summary),
         "figures": lambda *topics: [one for one in drawn if one["figure"].topic in topics],
-        "primary": (tables.PRIMARY_HEADER, tables.difference_rows(summary, primary=True)),
-        "exploratory": (tables.EXPLORATORY_HEADER, tables.difference_rows(summary, primary=False)),
+        "primary": (tables.PRIMARY_HEADER, tables.difference_rows(summary, "primary")),
+        "ablation": (tables.EXPLORATORY_HEADER, tables.difference_rows(summary, "ablation")),
+        "exploratory": (tables.EXPLORATORY_HEADER, tables.difference_rows(summary, "other")),
         "matrices": matrix_table(summary) if summary["matrices"] else None,
         "matrix_uses": [(one["title"], matrix_uses(one, summary)) for one in summary["matrices"]],
         "folds": _folds(summary),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from dsnet.environment import git_revision, versions
 
+GENERATION = 2  # of the pages that stage 5 writes; those of another one are made anew
+
 
 @dataclass(frozen=True)
 class Provenance:

@@ -5,12 +5,11 @@ from typing import Any
 from dsnet.report.answer import answer_lines, missing_lines
 from dsnet.report.figures.plotting import Figure
 from dsnet.report.matrices import matrix_table
-from dsnet.report.provenance import Provenance
+from dsnet.report.provenance import GENERATION, Provenance
 from dsnet.report.system_tables import SHORT_HEADER, main_rows, short_rows
 from dsnet.report.tables import markdown_table
 from dsnet.report.words import protocol
 
-GENERATION = 2  # of what stage 5 writes; a page of another one is made anew
 MOST_MISSING = 3
 
 

@@ -116,11 +116,23 @@ def parameters(facts: dict[str, Any]) -> str:
     return _counts(facts["inference_parameters"])
 
 
-def difference_rows(summary: dict[str, Any], primary: bool) -> list[list[str]]:
-    """Return the cells under PRIMARY_HEADER, or those of the others under EXPLORATORY_HEADER."""
+def kind_of_difference(summary: dict[str, Any], pair: dict[str, Any]) -> str:
+    """Return "primary", "ablation" (a changed config or task), or "other" (enrolment, input)."""
+    if pair["primary"]:
+        return "primary"
+    facts = summary["systems"][pair["system"]]
+    changed = facts["changes"] or facts["task"] != summary["test_sets"][facts["trained_on"]]["task"]
+    return "ablation" if changed else "other"
+
+
+def difference_rows(summary: dict[str, Any], kind: str) -> list[list[str]]:
+    """Return the cells of one kind of difference.
+
+    Under PRIMARY_HEADER those that are tested, of the others those under EXPLORATORY_HEADER.
+    """
     rows = []
     for pair in summary["differences"]["pairs"]:
-        if pair["primary"] == primary:
+        if kind_of_difference(summary, pair) == kind:
             total = summary["test_sets"][summary["systems"][pair["system"]]["tested_on"]]
             cells = [
                 label(summary, pair["system"]),
@@ -132,7 +144,7 @@ def difference_rows(summary: dict[str, Any], primary: bool) -> list[list[str]]:
             ]
             plural = "" if pair["num_units"] == 1 else "s"
             tested = [*_p_values(pair), f"{pair['num_units']} {pair['unit']}{plural}"]
-            rows.append(cells + tested if primary else cells)
+            rows.append(cells + tested if pair["primary"] else cells)
     return rows
 
 

@@ -232,6 +232,6 @@ CALIBRATION = (
     "SVM's posteriors are a softmax of its decision values and mean nothing before scaling."
 )
 EXPLORATORY = (
-    "Exploratory: changed configs, tasks, enrolments or inputs. Many may have been tried, so they "
-    "have no p."
+    "Exploratory: what is not as its config says, on the page's task. Many may have been tried, so "
+    "they have no p."
 )

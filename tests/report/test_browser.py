@@ -135,8 +135,8 @@ def test_sorts_filters_opens_and_plays(page, html, width):
     found = browse(page, html, width)
     assert found["complaints"] == []
     assert found["tabs"] == [
-        "Systems", "Differences", "Speakers", "Classes", "Calibration", "Learning", "Listen",
-        "Method",
+        "Systems", "Differences", "Ablation", "Speakers", "Classes", "Calibration", "Learning",
+        "Listen", "Method",
     ]  # fmt: skip
     assert found["first"] == ["systems"] and found["second"] == ["listen"]
     # what is tried of a system is folded; a click shows it below its system

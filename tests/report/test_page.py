@@ -75,14 +75,14 @@ def summary(small_task, exp_dir, score_runs):
 def test_every_part_is_there_and_even(summary, read):
     page = read(summary)
     assert page.sections == [
-        "systems", "differences", "speakers", "classes", "calibration", "embeddings", "learning",
-        "method",
+        "systems", "differences", "ablation", "speakers", "classes", "calibration", "embeddings",
+        "learning", "method",
     ]  # fmt: skip
     for table in page.tables:
         if table[0][0] != "given":
             assert len({len(row) for row in table if len(row) > 1}) == 1, table[0]
     assert " None" not in page.text and "nan" not in page.text.split()
-    for topic in page.sections[2:-1]:
+    for topic in page.sections[3:-1]:
         assert f"Figure of {topic} How {topic} is read." in page.text
     row = page.row("system", "ECE", name="dsnet")
     assert re.fullmatch(r"\d\.\d\d to \d\.\d\d", row["temperature"])

@@ -154,5 +154,5 @@ def test_a_class_that_was_all_given_is_named_wherever_its_uar_stands(test_set, r
     summary = summarise_rows(test, [row(test, "a", 1, **info), row(test, "c", 2)])
     table = {cells[0]: cells for cells in short_rows(summary)}
     assert table["a"][2] == "100.0 [–] (no neutral)" and table["c"][2].endswith("]")
-    (pair,) = difference_rows(summary, primary=True)
+    (pair,) = difference_rows(summary, "primary")
     assert pair[2] == "16 of 32 (no neutral)"
