@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Run a command of a recipe unless it is done; `once` in recipe.sh calls this.
 
-Usage: once.py run|force|check STAGE RESUME NAME --reads PATH... --writes PATH... -- CMD ARG...
+Usage: once.py run|force|check STAGE RESUME NAME [--show] --reads PATH... --writes PATH...
+               -- CMD ARG...
 
 A marker .done/STAGE-NAME.json holds the command and a digest of every path in --reads: of a file
 its content, of a folder the path, size and time of each file (those with a leading dot left out).
@@ -9,12 +10,13 @@ A step is done if its marker has the same command and digests and all --writes e
 is launched (run.py or slurm.py, their options, how many jobs, on which device) is no part of it: it
 does not alter the result. Mode force removes the --writes and runs, whatever is done. Mode check
 runs nothing and compares no commands; it stops if the step is not done.
+With --show what CMD prints comes last, and again if the step is done: it is kept beside the marker.
 RESUME is the user's command up to the stage number. Empty paths are options without a value.
 """
 
 import argparse
+import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -25,8 +27,9 @@ import sys
 import time
 from pathlib import Path
 
+from digests import digest
 from launch import JOBS
-from shown import shown
+from shown import red, shown
 from signals import Signals, signal_group
 
 TOLD = 64  # exit status: the message says all, recipe.sh adds nothing
@@ -46,17 +49,19 @@ def main() -> None:
     parser.add_argument("stage")
     parser.add_argument("resume")
     parser.add_argument("name")
+    parser.add_argument("--show", action="store_true")
     parser.add_argument("--reads", nargs="*", default=[])
     parser.add_argument("--writes", nargs="*", default=[])
     args = parser.parse_args(sys.argv[1:split])
-    step = Step(args.stage, args.name, args.reads, args.writes, sys.argv[split + 1 :])
+    command = sys.argv[split + 1 :]
+    step = Step(args.stage, args.name, args.reads, args.writes, command, args.show)
     try:
         if args.mode == "check":
             step.check(args.resume)
         else:
             sys.exit(step.run(args.resume, args.mode == "force"))
     except StepError as error:
-        print(f"stage {step.stage}, {step.name}: {error}", file=sys.stderr)
+        print(red(f"stage {step.stage}, {step.name}: {error}"), file=sys.stderr)
         sys.exit(TOLD)
 
 
@@ -64,7 +69,13 @@ class Step:
     """One call of `once`: what it reads, writes and runs."""
 
     def __init__(
-        self, stage: str, name: str, reads: list[str], writes: list[str], command: list[str]
+        self,
+        stage: str,
+        name: str,
+        reads: list[str],
+        writes: list[str],
+        command: list[str],
+        show: bool,
     ):
         self.stage, self.name, self.command, self.writes = stage, name, command, writes
         self.reads = [path for path in reads if path]
@@ -72,6 +83,7 @@ class Step:
         if "/" in name:
             raise SystemExit(f"once: the name of a step may not hold '/': {name}")
         self.marker = Path(".done", f"{stage}-{name}.json")
+        self.printed = self.marker.with_suffix(".txt") if show else None
 
     def check(self, resume: str) -> None:
         """Raise StepError, with the command to run, if the step is not done."""
@@ -100,11 +112,18 @@ class Step:
             status = self._call(lock)
             if status == 0:
                 self._finish(before, time.monotonic() - start)
+            self._show()
             return status
 
     def _skip(self) -> int:
         print(f"  already done: {self.name}", flush=True)
+        self._show()
         return 0
+
+    def _show(self) -> None:
+        if self.printed:
+            sys.stdout.buffer.write(self.printed.read_bytes())
+            sys.stdout.flush()
 
     def _digests(self) -> dict[str, str | None]:
         return {path: digest(path) for path in self.reads}
@@ -117,6 +136,8 @@ class Step:
         old, new = essence(marker["command"]), essence(self.command)
         if old != new:
             return f"command changed: {_difference(old, new)}"
+        if self.printed and (marker.get("from") != _seen_from() or not self.printed.is_file()):
+            return "what it prints was not kept, or not as seen from here"
         return self._stale(marker, digests)
 
     def _stale(self, marker: dict, digests: dict[str, str | None]) -> str:
@@ -178,11 +199,13 @@ class Step:
     def _call(self, lock) -> int:
         """Run the command in a process group of its own, to which signals are passed on."""
         signals = Signals()
+        printed = self.printed.open("wb") if self.printed else contextlib.nullcontext()
         try:
             # The command inherits the lock, so that it outlives a killed once.py.
-            process = subprocess.Popen(
-                self.command, start_new_session=True, pass_fds=[lock.fileno()]
-            )
+            with printed as stdout:
+                process = subprocess.Popen(
+                    self.command, start_new_session=True, pass_fds=[lock.fileno()], stdout=stdout
+                )
         except OSError as error:
             print(f"  {self.name}: cannot run {self.command[0]}: {error.strerror}", file=sys.stderr)
             return 127 if isinstance(error, FileNotFoundError) else 126
@@ -220,6 +243,7 @@ class Step:
             "command": self.command,
             "reads": before,
             "writes": self.writes,
+            "from": _seen_from(),
             "finished": time.strftime("%F %T"),
             "seconds": round(seconds, 1),
         }
@@ -227,35 +251,6 @@ class Step:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         temporary.replace(self.marker)
         print(f"  {self.name}: done in {seconds:.0f} s", flush=True)
-
-
-def digest(path: str) -> str | None:
-    """Return what identifies the content of a file or the listing of a folder; None if missing."""
-    if not os.path.exists(path):
-        return None
-    total = hashlib.sha256()
-    if os.path.isdir(path):
-        for line in sorted(_listing(path)):
-            total.update(line.encode("utf-8", "surrogateescape"))
-    else:
-        with open(path, "rb") as stream:
-            while block := stream.read(1 << 20):
-                total.update(block)
-    return total.hexdigest()[:16]
-
-
-def _listing(top: str):
-    """Yield a line a file: path below `top`, size, time of change; links are followed."""
-    seen = set()
-    for folder, folders, files in os.walk(top, followlinks=True):
-        real = os.path.realpath(folder)
-        folders[:] = [f for f in folders if f[0] != "." and real not in seen]
-        for name in files if real not in seen else []:
-            path = os.path.join(folder, name)
-            if name[0] != "." and os.path.exists(path):
-                stat = os.stat(path)
-                yield f"{os.path.relpath(path, top)}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
-        seen.add(real)
 
 
 def essence(command: list[str]) -> list[str]:
@@ -283,6 +278,11 @@ def _difference(old: list[str], new: list[str]) -> str:
         if before != after:
             return f"'{after}', before '{before}'"
     return f"{len(new)} words, before {len(old)}"
+
+
+def _seen_from() -> str:
+    """Return what paths in messages begin with; see shown.py."""
+    return os.environ.get("DSNET_FROM", "")
 
 
 def _load(marker: Path) -> dict | None:

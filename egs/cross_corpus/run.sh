@@ -92,7 +92,7 @@ for name in $systems $ensembles; do
     [[ ! -d $folder ]] || own+=("$folder")
   done
 done
-once "score.$task" --reads conf/"$task".yaml "$train/data/$train_task" "$test/data/$test_task" \
+once "score.$task" --show --reads conf/"$task".yaml "$train/data/$train_task" "$test/data/$test_task" \
   exp/"$task" "${own[@]}" --writes "$results_dir"/RESULTS.md \
   -- python -m dsnet.bin.score --shared conf/"$task".yaml --command "$command" \
   --results-dir "$results_dir"

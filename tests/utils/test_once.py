@@ -279,3 +279,35 @@ def test_the_lock_outlives_a_killed_once_py(slow):
     os.kill(slow.pid, signal.SIGKILL)
     with open(slow.folder / ".done/.1-x.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # free again, or this blocks
+
+
+SHOWN = """\
+stage 5 score
+once score --show --reads conf --writes page -- \\
+  sh -c 'echo ran >> count; echo "UAR 61.2"; touch page'
+once other --reads conf --writes page -- sh -c 'echo busy'
+"""
+
+
+def test_what_a_step_shows_comes_last_and_again(recipe):
+    (recipe.folder / "conf").mkdir()
+    recipe.write(SHOWN)
+    count = recipe.folder / "count"
+    lines = recipe.ok().splitlines()
+    assert re.fullmatch(r"  score: done in \d+ s", lines[2]) and lines[3] == "UAR 61.2"
+    assert lines[5] == "busy"  # other steps show what they print when they print it
+    again = recipe.ok().splitlines()
+    assert again[1:4] == ["  already done: score", "UAR 61.2", "  already done: other"]
+    assert count.read_text() == "ran\n"
+    elsewhere = recipe.run(cwd=recipe.folder).stdout  # it may have printed paths
+    assert "score: what it prints was not kept, or not as seen from here" in elsewhere
+    assert count.read_text() == "ran\nran\n"
+
+
+def test_what_a_step_that_fails_would_show_is_shown(recipe):
+    (recipe.folder / "conf").mkdir()
+    recipe.write(SHOWN.replace("touch page'", "exit 3'", 1))
+    done = recipe.run()
+    assert done.returncode == 3 and done.stdout.endswith("first run\nUAR 61.2\n")
+    recipe.write(SHOWN.replace("touch page'", "touch page'", 1))
+    assert "score: first run" in recipe.ok()
