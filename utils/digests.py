@@ -24,7 +24,8 @@ def _listing(top: str):
     seen = set()
     for folder, folders, files in os.walk(top, followlinks=True):
         real = os.path.realpath(folder)
-        folders[:] = [f for f in folders if f[0] != "." and real not in seen]
+        kept = [f for f in folders if f[0] != "." and f != "tensorboard"]  # to be looked at only
+        folders[:] = kept if real not in seen else []
         for name in files if real not in seen else []:
             path = os.path.join(folder, name)
             if name[0] != "." and os.path.exists(path):

@@ -5,7 +5,8 @@ Usage: once.py run|force|check STAGE RESUME NAME [--show] --reads PATH... --writ
                -- CMD ARG...
 
 A marker .done/STAGE-NAME.json holds the command and a digest of every path in --reads: of a file
-its content, of a folder the path, size and time of each file (those with a leading dot left out).
+its content, of a folder the path, size and time of each file (those with a leading dot, and what is
+in a folder tensorboard, left out).
 A step is done if its marker has the same command and digests and all --writes exist. How a command
 is launched (run.py or slurm.py, their options, how many jobs, on which device) is no part of it: it
 does not alter the result. Mode force removes the --writes and runs, whatever is done. Mode check

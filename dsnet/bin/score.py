@@ -25,6 +25,7 @@ from dsnet.report.sections import probes_md, stale_md, tried_md
 from dsnet.report.summary import summarise
 from dsnet.report.system_tables import SHORT_HEADER, short_rows
 from dsnet.report.tables import terminal_table
+from dsnet.report.tensorboard import write_tensorboard
 from dsnet.results import ledger
 from dsnet.results.classes import SharedClasses
 from dsnet.results.ledger import RowKey
@@ -85,6 +86,7 @@ def main() -> None:
     report = results_md(summary, Provenance.here(args.command), figures, sections)
     write_text(args.results_dir / "metrics.json", json.dumps(summary, indent=1) + "\n")
     write_text(args.results_dir / "RESULTS.md", report)
+    write_tensorboard(page.runs, lines, test_sets)
     print(terminal_table(SHORT_HEADER, short_rows(summary)))
     if stale:
         print(f"{len(stale)} stale runs are left out; the page says which and why")

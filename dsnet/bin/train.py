@@ -12,6 +12,7 @@ import sys
 import time
 from typing import Any
 
+from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from dsnet.bin import BEGAN, run
@@ -99,9 +100,11 @@ def train_network(job: Job, data: FoldData) -> dict[str, Any]:
             disable=not sys.stderr.isatty(),
         ) as bar,
     ):
+        if trainer.progress.epoch == 0:
+            curves.add_text("config", config_text(job), 0)
 
         def report(entry: dict) -> None:
-            curves.write(entry)
+            curves.write(in_percent(entry))
             bar.update()
             loss, dev = f"{entry['train']['loss']:.3f}", in_words(entry["dev"])
             bar.set_postfix_str(f"loss {loss}{dev}")
@@ -130,6 +133,17 @@ def train_network(job: Job, data: FoldData) -> dict[str, Any]:
         "seconds_per_epoch": seconds / progress.epoch,
         "process_seconds": seconds_before + time.monotonic() - BEGAN,
     }
+
+
+def config_text(job: Job) -> str:
+    """Return the system's config as TensorBoard shows it: YAML in Markdown."""
+    return f"```yaml\n{OmegaConf.to_yaml(OmegaConf.structured(job.config))}```"
+
+
+def in_percent(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a log entry with UAR and WAR of the validation speakers as the page has them."""
+    scale = {"uar": 100.0, "war": 100.0}
+    return entry | {"dev": {name: x * scale.get(name, 1.0) for name, x in entry["dev"].items()}}
 
 
 def in_words(dev: dict[str, float]) -> str:

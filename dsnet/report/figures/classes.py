@@ -20,7 +20,7 @@ def draw_confusions(summary: dict[str, Any], folder: Path) -> Figure:
     canvas = new_canvas(WIDTH if columns > 1 else 1.3 * size, 0.95 * size * rows + 0.3)
     grid = canvas.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
-        _draw_matrix(axes, wrapped(label(summary, name)), summary["systems"][name][HEADLINE])
+        draw_matrix(axes, wrapped(label(summary, name)), summary["systems"][name][HEADLINE])
     for axes in grid[len(names) :]:
         axes.remove()
     canvas.supxlabel("recognised as", fontsize=9)
@@ -34,7 +34,8 @@ def draw_confusions(summary: dict[str, Any], folder: Path) -> Figure:
     )
 
 
-def _draw_matrix(axes: Axes, name: str, scores: dict[str, Any]) -> None:
+def draw_matrix(axes: Axes, name: str, scores: dict[str, Any]) -> None:
+    """Draw one in percent of its rows; `scores` has "confusion" (K, K) and "class_counts"."""
     counts, sizes = np.array(scores["confusion"]), scores["class_counts"]
     percent = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
