@@ -32,6 +32,7 @@ from digests import digest
 from launch import JOBS
 from shown import red, shown
 from signals import Signals, signal_group
+from time_left import short
 
 TOLD = 64  # exit status: the message says all, recipe.sh adds nothing
 GRACE_SECONDS = 10  # from a forwarded signal to SIGKILL; run.py gives its jobs five
@@ -251,7 +252,7 @@ class Step:
         temporary = self.marker.with_suffix(".tmp")
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         temporary.replace(self.marker)
-        print(f"  {self.name}: done in {seconds:.0f} s", flush=True)
+        print(f"  {self.name}: done in {short(seconds)}", flush=True)
 
 
 def essence(command: list[str]) -> list[str]:

@@ -8,13 +8,14 @@ Axes: K classes.
 
 import datetime
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
+from tqdm import tqdm
 
 from dsnet.files import replacing_folder
 from dsnet.report.figures.classes import draw_matrix
@@ -33,7 +34,7 @@ CONFIG_KEYS = (  # a name with a dot at its end stands for all that begins so
 
 
 def write_tensorboard(
-    found: Iterable[StoredRun], lines: Sequence[Line], test_sets: Mapping[str, TestSet]
+    found: Sequence[StoredRun], lines: Sequence[Line], test_sets: Mapping[str, TestSet]
 ) -> None:
     """Write scored/ of each run whose line in the ledger is younger, or that has none yet.
 
@@ -43,7 +44,7 @@ def write_tensorboard(
         test_sets: by name; of all corpora that they were tested on.
     """
     last = {run_key(line["run"]): line for line in by_date(lines)}
-    for stored in found:
+    for stored in tqdm(found, "TensorBoard", unit=" runs", leave=False, disable=None):
         if ".." in stored.folder.parts:  # another recipe's own run, which that recipe scores
             continue
         line = last[run_key(stored.info)]
