@@ -35,8 +35,8 @@ for name in $systems; do
   for seed in $seeds; do
     exp=exp/$task/$name/seed_$seed
     fold_files "$exp" "" train.json model.pt
-    time_left
-    once "train.$task.$name.$seed" --reads exp/"$task/$name"/system.json "$feats" data/"$task" \
+    time_left "$name"
+    DSNET_TRAININGS=$trainings once "train.$task.$name.$seed" --reads exp/"$task/$name"/system.json "$feats" data/"$task" \
       --writes "${files[@]}" \
       -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
       JOB=1:"$num_folds" "$exp"/log/train.JOB.log \

@@ -1,6 +1,5 @@
-"""What run.py and slurm.py share: the command line of Kaldi's run.pl, logs, reports, progress."""
+"""What run.py and slurm.py share: the command line of Kaldi's run.pl, logs, reports."""
 
-import os
 import re
 import shlex
 import signal
@@ -10,12 +9,11 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from shown import shown
+from shown import red, shown
 
 OPTIONS = ("--max-jobs-run", "--mem", "--gpu", "--num-threads", "--time")
 JOBS = re.compile(r"([A-Z_][A-Z0-9_]*)=(\d+)(?::(\d+))?")
 ENDED = re.compile(r"# Ended \(code (\d+)\)")
-REFRESH_SECONDS = 2.0
 
 
 @dataclass
@@ -141,7 +139,7 @@ def report(program: str, launch: Launch, codes: dict[int, int | None]) -> int:
         f"{len(failed)} of {len(codes)} jobs failed ({launch.name} {', '.join(map(str, failed))})"
     )
     which = which if launch.name else "job failed"
-    print(f"{program}: {which}; end of {shown(str(log))}:", file=sys.stderr)
+    print(red(f"{program}: {which}; end of {shown(str(log))}:"), file=sys.stderr)
     for line in tail(log, 15):
         print(f"  | {line}", file=sys.stderr)
     for job in failed:
@@ -155,40 +153,3 @@ def report(program: str, launch: Launch, codes: dict[int, int | None]) -> int:
         elif signal_name(code):
             print(f"{program}: {where} was killed by {signal_name(code)}", file=sys.stderr)
     return 1
-
-
-class Progress:
-    """One line on the terminal: how many jobs are done, and where the most recent log is."""
-
-    def __init__(self, total: int):
-        self.total, self.next = total, 0.0
-        self.active = sys.stderr.isatty()
-
-    def due(self) -> bool:
-        """Return whether it is time to redraw the line."""
-        return self.active and time.monotonic() >= self.next
-
-    def show(self, done: int, running: list[Path]) -> None:
-        """Redraw the line if it is due.
-
-        Args:
-            done: number of jobs that have ended.
-            running: logs of the jobs that run now.
-        """
-        if not self.due():
-            return
-        self.next = time.monotonic() + REFRESH_SECONDS
-        text = f"{done} of {self.total} done, {len(running)} running"
-        youngest = max(running, key=lambda log: log.stat().st_mtime, default=None)
-        lines = [line for line in tail(youngest, 5) if line[0] != "#"] if youngest else []
-        if lines:
-            text += f" | {youngest.name}: " + "".join(c for c in lines[-1] if c.isprintable())
-        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        sys.stderr.write("\r\x1b[K" + text[: width - 1])
-        sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Remove the line."""
-        if self.active:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()

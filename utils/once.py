@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Run a command of a recipe unless it is done; `once` in recipe.sh calls this.
 
-Usage: once.py run|force|check STAGE RESUME NAME --reads PATH... --writes PATH... -- CMD ARG...
+Usage: once.py run|force|check STAGE RESUME NAME --reads PATH... --writes PATH...
+               -- CMD ARG...
 
 A marker .done/STAGE-NAME.json holds the command and a digest of every path in --reads: of a file
-its content, of a folder the path, size and time of each file (those with a leading dot left out).
+its content, of a folder the path, size and time of each file (those with a leading dot, and what is
+in a folder tensorboard, left out).
 A step is done if its marker has the same command and digests and all --writes exist. How a command
 is launched (run.py or slurm.py, their options, how many jobs, on which device) is no part of it: it
 does not alter the result. Mode force removes the --writes and runs, whatever is done. Mode check
@@ -14,7 +16,6 @@ RESUME is the user's command up to the stage number. Empty paths are options wit
 
 import argparse
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -25,9 +26,11 @@ import sys
 import time
 from pathlib import Path
 
+from digests import digest
 from launch import JOBS
-from shown import shown
+from shown import red, shown
 from signals import Signals, signal_group
+from time_left import short
 
 TOLD = 64  # exit status: the message says all, recipe.sh adds nothing
 GRACE_SECONDS = 10  # from a forwarded signal to SIGKILL; run.py gives its jobs five
@@ -49,14 +52,15 @@ def main() -> None:
     parser.add_argument("--reads", nargs="*", default=[])
     parser.add_argument("--writes", nargs="*", default=[])
     args = parser.parse_args(sys.argv[1:split])
-    step = Step(args.stage, args.name, args.reads, args.writes, sys.argv[split + 1 :])
+    command = sys.argv[split + 1 :]
+    step = Step(args.stage, args.name, args.reads, args.writes, command)
     try:
         if args.mode == "check":
             step.check(args.resume)
         else:
             sys.exit(step.run(args.resume, args.mode == "force"))
     except StepError as error:
-        print(f"stage {step.stage}, {step.name}: {error}", file=sys.stderr)
+        print(red(f"stage {step.stage}, {step.name}: {error}"), file=sys.stderr)
         sys.exit(TOLD)
 
 
@@ -226,36 +230,7 @@ class Step:
         temporary = self.marker.with_suffix(".tmp")
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         temporary.replace(self.marker)
-        print(f"  {self.name}: done in {seconds:.0f} s", flush=True)
-
-
-def digest(path: str) -> str | None:
-    """Return what identifies the content of a file or the listing of a folder; None if missing."""
-    if not os.path.exists(path):
-        return None
-    total = hashlib.sha256()
-    if os.path.isdir(path):
-        for line in sorted(_listing(path)):
-            total.update(line.encode("utf-8", "surrogateescape"))
-    else:
-        with open(path, "rb") as stream:
-            while block := stream.read(1 << 20):
-                total.update(block)
-    return total.hexdigest()[:16]
-
-
-def _listing(top: str):
-    """Yield a line a file: path below `top`, size, time of change; links are followed."""
-    seen = set()
-    for folder, folders, files in os.walk(top, followlinks=True):
-        real = os.path.realpath(folder)
-        folders[:] = [f for f in folders if f[0] != "." and real not in seen]
-        for name in files if real not in seen else []:
-            path = os.path.join(folder, name)
-            if name[0] != "." and os.path.exists(path):
-                stat = os.stat(path)
-                yield f"{os.path.relpath(path, top)}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
-        seen.add(real)
+        print(f"  {self.name}: done in {short(seconds)}", flush=True)
 
 
 def essence(command: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ set -Eeuo pipefail
 recipe=    # name of the recipe: emodb
 command=   # what the user typed, for reports: no stages, FOLDER for folders outside the recipe
 files=()   # what fold_files has found
+trainings=   # of stage 3, as time_left names them
 systems=   # what `plan` has found: systems to train, networks among them, ensembles, features
 networks=
 ensembles=
@@ -18,10 +19,19 @@ _resume="bash $0 --stage"
 _run_sh=$(realpath -- "$0")
 _child=   # process of the step that runs
 
-log() { printf '%(%F %T)T %s\n' -1 "$*"; }
+# coloured FD CODE TEXT: write TEXT there; on a terminal in that colour, see https://no-color.org
+coloured() {
+  if [[ -t $1 && ${NO_COLOR-} == "" ]]; then
+    printf '\e[%sm%s\e[0m\n' "$2" "$3" >&"$1"
+  else
+    printf '%s\n' "$3" >&"$1"
+  fi
+}
+log() { coloured 1 1 "$(printf '%(%F %T)T' -1) $*"; }  # bold
+failure() { coloured 2 31 "$*"; }  # red
 
 # Exit status 64 of a step or of $(...) means: the user has been told all there is to say.
-die() { echo "${0##*/}: $*" >&2; exit "$(( BASH_SUBSHELL ? 64 : 1 ))"; }
+die() { failure "${0##*/}: $*"; exit "$(( BASH_SUBSHELL ? 64 : 1 ))"; }
 
 # shown PATH: a path of the recipe as seen from where the user stands.
 shown() { echo "${DSNET_FROM:+$DSNET_FROM/}$1"; }
@@ -117,8 +127,8 @@ stage() {
   (( number < stage )) || log "stage $1: $2"
 }
 
-# once NAME --reads PATH... --writes PATH... -- CMD...: run CMD unless it is done (see once.py);
-# in front of --stage only check that it is.
+# once NAME --reads PATH... --writes PATH... -- CMD...: run CMD unless it is done (see
+# once.py); in front of --stage only check that it is.
 once() {
   local mode=run status=0
   [[ $force == false ]] || mode=force
@@ -186,12 +196,14 @@ ensemble() {
     -- python -m dsnet.bin.ensemble "$@" --system "$name" --seeds "$seeds" --folds "$folds" "$exp"
 }
 
-# time_left: say how many trainings are left and how long they take.
+# time_left SYSTEM: say how many trainings are left and how long they take; SYSTEM comes next.
+# Sets `trainings`, by which the launcher tells the same meanwhile.
 time_left() {
-  local since=0
+  local since=0 words
   [[ $force == false ]] || printf -v since '%(%s)T' -2  # when this shell began
-  (( _stage < stage )) || python3 -ES "$DSNET_ROOT"/utils/time_left.py \
-    "$task" "$systems" "$seeds" "$folds" "$fold_jobs" "$since"
+  words=("$1" "$task" "$systems" "$seeds" "$folds" "$fold_jobs" "$since")
+  trainings=$(IFS=$'\n'; echo "${words[*]}")
+  (( _stage < stage )) || python3 -ES "$DSNET_ROOT"/utils/time_left.py "${words[@]}"
 }
 
 # fold_files DIR FILE...: set `files` to each FILE in DIR/fold_<name> of each fold in $folds.
@@ -216,10 +228,10 @@ stop() {
   (( from >= stage )) || from=$stage  # it only checked an earlier one
   case $1 in
     64) exit 1 ;;
-    129|130|143) echo "${0##*/}: interrupted in $what; go on with: $_resume $from" ;;
-    *) echo "${0##*/}: $what failed with exit status $1."
-       echo "  Once the cause is mended, go on with: $_resume $from" ;;
-  esac >&2
+    129|130|143) echo "${0##*/}: interrupted in $what; go on with: $_resume $from" >&2 ;;
+    *) failure "${0##*/}: $what failed with exit status $1."
+       echo "  Once the cause is mended, go on with: $_resume $from" >&2 ;;
+  esac
   exit "$1"
 }
 trap 'stop $?' ERR

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from launch import Launch, Progress, close_log, open_log, parse, report
+from launch import Launch, close_log, open_log, parse, report
+from progress import Progress
 from signals import Signals, signal_group
 
 GRACE_SECONDS = 5.0  # from SIGTERM to SIGKILL
@@ -56,7 +57,7 @@ def run_jobs(launch: Launch, limit: int, devices: list[str], signals: Signals) -
     codes: dict[int, int] = {}
     running: list[Running] = []
     waiting = list(launch.jobs)
-    progress = Progress(len(waiting))
+    progress = Progress({job: launch.of_job(job)[0] for job in waiting})
     while (waiting or running) and not signals.received:
         while waiting and len(running) < limit:
             job = waiting.pop(0)
@@ -70,8 +71,8 @@ def run_jobs(launch: Launch, limit: int, devices: list[str], signals: Signals) -
             if entry.process.poll() is not None:
                 codes[entry.job] = finish(entry, launch)
                 running.remove(entry)
-        progress.show(len(codes), [entry.log for entry in running])
         if running:
+            progress.show(codes, [entry.job for entry in running])
             time.sleep(POLL_SECONDS)
     progress.clear()
     end_groups(running)

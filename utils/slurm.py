@@ -17,7 +17,8 @@ import sys
 import time
 from pathlib import Path
 
-from launch import Launch, Progress, ended, parse, report
+from launch import Launch, ended, parse, report
+from progress import Progress
 from shown import shown
 from signals import Signals
 
@@ -42,12 +43,12 @@ def main() -> None:
         )
     except FileNotFoundError:
         sys.exit("slurm.py: there is no sbatch here; use run.py")
-    progress = Progress(len(logs))
+    progress = Progress(logs)
     while process.poll() is None and not signals.received:
         if progress.due():
-            begun = [log for log in logs.values() if log.exists()]
-            running = [log for log in begun if ended(log) is None]
-            progress.show(len(begun) - len(running), running)
+            found = {job: ended(log) for job, log in logs.items() if log.exists()}
+            codes = {job: code for job, code in found.items() if code is not None}
+            progress.show(codes, [job for job in found if job not in codes])
         time.sleep(POLL_SECONDS)
     progress.clear()
     if signals.received:
@@ -100,6 +101,7 @@ def write_script(launch: Launch) -> Path:
     path.write_text(
         "#!/usr/bin/env bash\n"
         f"cd {shlex.quote(str(Path.cwd()))} || exit 1\n"
+        "unset DSNET_TRAININGS  # each task tells of itself\n"
         f"exec {shlex.join(words)} {job}{shlex.join([launch.log, *launch.command])}\n",
         encoding="utf-8",
     )

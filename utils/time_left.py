@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
-"""Print how many trainings of stage 3 are left and about how long they take.
+"""Print how many trainings of stage 3 are done and about how long the others take.
 
-Usage: time_left.py TASK SYSTEMS SEEDS FOLDS FOLD_JOBS SINCE
+Usage: time_left.py SYSTEM TASK SYSTEMS SEEDS FOLDS FOLD_JOBS SINCE
 
-SYSTEMS, SEEDS and FOLDS are lists in one word each. A training is done if its train.json is of the
-system, the features and the folds as they are now, and not older than SINCE (seconds since 1970;
---force redoes what is older). One that is left is taken to last as long as the mean of those
-of its system; of a system without any, as the mean of all, which the message then says. The
-trainings of a system and seed run FOLD_JOBS at a time, and none of the next begins before.
+SYSTEM comes next; SYSTEMS, SEEDS and FOLDS are lists in one word each. A training is done if its
+train.json is of the system, the features and the folds as they are now, and not older than SINCE
+(seconds since 1970; --force redoes what is older). The launchers of stage 3 tell the same while it
+runs: they find the arguments in DSNET_TRAININGS, a line each.
+
+A training takes as long as the mean of those of its system that are there. Of a system without any,
+those that run now tell: seconds an epoch times all epochs, at most. Of one that has not begun
+nothing is known, and it is named: about 9 min + dsnet left. The trainings of a system and seed run
+FOLD_JOBS at a time, and none of the next begins before.
 """
 
+import heapq
 import json
 import math
 import sys
@@ -17,69 +22,156 @@ from pathlib import Path
 from statistics import mean
 
 
-def main() -> None:
-    task, systems, seeds, folds, fold_jobs, since = sys.argv[1:]
-    done = total = 0
-    seconds: dict[str, list[float]] = {}  # by system, of its trainings that are there
-    left: list[tuple[str, int]] = []  # (system, trainings left), an entry a seed
-    for system in systems.split():
-        current = current_identity(task, system)
-        for seed in seeds.split():
-            missing = 0
-            for fold in folds.split():
-                path = Path("exp", task, system, f"seed_{seed}", f"fold_{fold}", "train.json")
-                trained = read(path)
-                same = (
-                    trained is not None and current.items() <= trained.get("identity", {}).items()
-                )
-                if same:
-                    seconds.setdefault(system, []).append(trained["seconds"])
-                is_done = same and path.stat().st_mtime >= float(since)
-                done, total, missing = done + is_done, total + 1, missing + (not is_done)
-            left.append((system, missing))
-    if done < total:
-        print(f"  {done} of {total} trainings are done{estimate(seconds, left, int(fold_jobs))}")
+class Trainings:
+    """All trainings of stage 3; the arguments are those of the program, as they are typed."""
+
+    def __init__(
+        self,
+        system: str,
+        task: str,
+        systems: str,
+        seeds: str,
+        folds: str,
+        fold_jobs: str,
+        since: str,
+    ):
+        self.system, self.task, self.systems = system, task, systems.split()
+        self.seeds, self.folds = seeds.split(), folds.split()
+        self.fold_jobs, self.since = int(fold_jobs), float(since)
+        self.current = {name: current_identity(task, name) for name in self.systems}
+        self._seen: dict[Path, tuple[int, float | None]] = {}
+
+    def in_words(self, began: float = math.inf) -> str:
+        """Return how many are done and how long the others take; nothing if all are done.
+
+        Args:
+            began: when the launcher of what runs now did, seconds since 1970; a log.jsonl that was
+                written later is of a training that runs.
+        """
+        done = 0
+        took: dict[str, list[float]] = {name: [] for name in self.systems}  # seconds a training
+        paces: dict[str, list[float]] = {name: [] for name in self.systems}  # seconds an epoch
+        left: list[tuple[str, list[float]]] = []  # (system, seconds trained so far), one a seed
+        for name in self.systems:
+            for seed in self.seeds:
+                spent = []
+                for fold in self.folds:
+                    folder = Path("exp", self.task, name, f"seed_{seed}", f"fold_{fold}")
+                    changed, seconds = self._trained(folder / "train.json", name)
+                    if seconds is not None:
+                        took[name].append(seconds)
+                    if seconds is not None and changed >= self.since:
+                        done += 1
+                        continue
+                    epochs = seconds_of_epochs(folder / "log.jsonl", began)
+                    paces[name] += epochs
+                    spent.append(sum(epochs))
+                left.append((name, spent))
+        total = done + sum(len(spent) for _, spent in left)
+        if done == total:
+            return ""
+        expected = {name: mean(values) for name, values in took.items() if values}
+        at_most = False
+        for name, values in paces.items():
+            if values and name not in expected:
+                train = self.current[name]["config"]["train"]
+                expected[name] = train["max_epochs"] * mean(values)
+                at_most |= train["stop_after"] > 0
+        each = f" ({short(expected[self.system])} each)" if self.system in expected else ""
+        return f"{done} of {total} trainings done{each}; {self._left(left, expected, at_most)}"
+
+    def _left(
+        self, left: list[tuple[str, list[float]]], expected: dict[str, float], at_most: bool
+    ) -> str:
+        seconds = sum(
+            makespan([max(0.0, expected[name] - s) for s in spent], self.fold_jobs)
+            for name, spent in left
+            if name in expected
+        )
+        unknown = dict.fromkeys(name for name, spent in left if spent and name not in expected)
+        if not any(spent for name, spent in left if name in expected):
+            return "time left not known yet"
+        names = list(unknown) if len(unknown) < 3 else [f"{len(unknown)} systems"]
+        about = "at most" if at_most else "about"
+        return f"{about} {' + '.join([short(seconds), *names])} left"
+
+    def _trained(self, path: Path, system: str) -> tuple[float, float | None]:
+        """Return when a train.json was written, and how long that training of the system took.
+
+        Seconds are None if there is none, or if it is of the system as it was earlier.
+        """
+        try:
+            changed = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0.0, None
+        if path not in self._seen or self._seen[path][0] != changed:
+            about, seconds = read(path), None
+            if about and self.current[system].items() <= about.get("identity", {}).items():
+                # until lately a train.json told of the epochs alone
+                seconds = about.get("process_seconds", about["seconds"])
+            self._seen[path] = changed, seconds
+        return changed / 1e9, self._seen[path][1]
 
 
 def read(path: Path) -> dict | None:
     """Return what a JSON file holds; None if there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
 
 
 def current_identity(task: str, system: str) -> dict:
     """Return what a training of a system is now, as its train.json says it."""
-    system = json.loads(Path("exp", task, system, "system.json").read_text(encoding="utf-8"))
-    folds = json.loads(Path("data", task, "task.json").read_text(encoding="utf-8"))
-    feats = read(Path("data", system["config"]["features"], "feats.json"))
+    about = read(Path("exp", task, system, "system.json"))
+    feats = read(Path("data", about["config"]["features"], "feats.json"))
+    folds = read(Path("data", task, "task.json"))
     return {
-        "config": system["config"],
-        "code_digest": system["code"],
+        "config": about["config"],
+        "code_digest": about["code"],
         "features_digest": feats and feats["digest"],
         "task_digest": folds["digest"],
     }
 
 
-def estimate(seconds: dict[str, list[float]], left: list[tuple[str, int]], fold_jobs: int) -> str:
-    """Return how long those left take; nothing is known before the first is done."""
-    if not seconds:
-        return ""
-    means = {system: mean(values) for system, values in seconds.items()}
-    overall = mean(value for values in seconds.values() for value in values)
-    expected = sum(
-        math.ceil(number / fold_jobs) * means.get(system, overall) for system, number in left
-    )
-    guessed = dict.fromkeys(system for system, number in left if number and system not in means)
-    names = (
-        " and ".join(guessed) if len(guessed) < 3 else f"the {len(guessed)} systems not yet begun"
-    )
-    condition = f", if {names} {'take' if len(guessed) > 1 else 'takes'} as long as the others"
-    return f"; about {in_words(expected)} left{condition if guessed else ''}"
+def seconds_of_epochs(log: Path, since: float) -> list[float]:
+    """Return how long each epoch took; nothing if the log is not there, or older than `since`."""
+    try:
+        if log.stat().st_mtime < since:
+            return []
+        lines = log.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line)["seconds"] for line in lines]
 
 
-def in_words(seconds: float) -> str:
-    """Return a time in minutes, from 100 on in hours and minutes."""
-    minutes = max(1, round(seconds / 60))
+def makespan(seconds: list[float], at_a_time: int) -> float:
+    """Return when the last of some jobs ends; those that have begun, the shorter ones, go first.
+
+    >>> makespan([60, 60, 20, 60], 2)  # 20 + 60 on one slot, 60 + 60 on the other
+    120
+    """
+    slots = [0.0] * at_a_time
+    for duration in sorted(seconds):
+        heapq.heapreplace(slots, slots[0] + duration)
+    return max(slots)
+
+
+def short(seconds: float) -> str:
+    """Return a time in seconds, from 100 on in minutes, from 100 of those on in hours and minutes.
+
+    >>> short(99), short(100), short(6000)
+    ('99 s', '2 min', '1 h 40 min')
+    """
+    minutes = round(seconds / 60)
+    if seconds < 99.5:
+        return f"{max(1, round(seconds))} s"
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def main() -> None:
+    if words := Trainings(*sys.argv[1:]).in_words():
+        print(f"  {words}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """Programs, one a stage: parse, call, print."""
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from dsnet.errors import DsnetError
 from dsnet.shown import show_paths, shown
+
+BEGAN = time.monotonic()  # of the program: what it needs is imported after this
 
 
 def run(main: Callable[[], None]) -> None:

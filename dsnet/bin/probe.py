@@ -32,7 +32,8 @@ def main() -> None:
     task = TaskData.load(args.task_dir)
     labels = Labels.read(task)
     limit_threads(1)
-    for fold in args.folds.split():
+    folds = args.folds.split()
+    for fold in folds:
         folder = args.seed_dir / f"fold_{fold}"
         with locked(folder):
             about = read_identity(folder)
@@ -40,7 +41,7 @@ def main() -> None:
             found = probe_network(folder, task, about["fold"], labels, recombine)
             text = json.dumps({**about, **found}, indent=1, ensure_ascii=False, allow_nan=False)
             write_text(folder / PROBES, text + "\n")
-        print(f"{folder / PROBES}: {found['num_held_out']} held-out utterances")
+    print(f"{args.seed_dir}: {len(folds)} networks probed")
 
 
 def load_recombine(path: Path, about: dict[str, Any], task: TaskData) -> Recombine | None:

@@ -25,6 +25,7 @@ from dsnet.report.provenance import Provenance
 from dsnet.report.results_md import results_md
 from dsnet.report.sections import stale_md, tried_md
 from dsnet.report.summary import summarise
+from dsnet.report.tensorboard import write_tensorboard
 from dsnet.results import ledger
 from dsnet.results.classes import SharedClasses
 from dsnet.results.ledger import RowKey
@@ -95,6 +96,7 @@ def main() -> None:
     write_text(args.results_dir / "index.html", html)
     report = results_md(summary, provenance, figures)
     write_text(args.results_dir / "RESULTS.md", report)
+    write_tensorboard(page.runs, lines, test_sets)
 
 
 def page_of_task(name: str, variants: list[str]) -> Page:

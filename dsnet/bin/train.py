@@ -9,11 +9,13 @@ utterances are read only for a system that declares it (side_information), and n
 import json
 import shlex
 import sys
+import time
 from typing import Any
 
+from omegaconf import OmegaConf
 from tqdm import tqdm
 
-from dsnet.bin import run
+from dsnet.bin import BEGAN, run
 from dsnet.bin.job import Job, job_parser, make_job
 from dsnet.files import locked, write_text
 from dsnet.systems import find_system
@@ -41,8 +43,8 @@ def train(job: Job) -> None:
             return
     finished.unlink(missing_ok=True)
     print(f"fold {job.fold}: {len(data.train)} utterances train, {len(data.dev)} validate")
-    network = find_system(job.config).is_network
-    facts = train_network(job, data) if network else fit(job.config, data, job.seed, job.folder)
+    train_one = train_network if find_system(job.config).is_network else train_linear
+    facts = train_one(job, data)
     whole = describe(job.config, data, job.seed)
     about = {
         "system": job.spec.name,
@@ -76,11 +78,18 @@ def train(job: Job) -> None:
     (job.folder / CHECKPOINT).unlink(missing_ok=True)  # only a killed run needs it
 
 
+def train_linear(job: Job, data: FoldData) -> dict[str, Any]:
+    """Fit a linear system; return facts for train.json."""
+    facts = fit(job.config, data, job.seed, job.folder)
+    return facts | {"process_seconds": time.monotonic() - BEGAN}
+
+
 def train_network(job: Job, data: FoldData) -> dict[str, Any]:
     """Train to the end; return facts for train.json."""
     trainer = Trainer(job.config, data, job.seed, job.folder)
     print(f"{trainer.num_parameters:,} parameters on {job.device}", flush=True)
     trainer.resume()
+    seconds_before = sum(entry["seconds"] for entry in trainer.progress.history)  # before a kill
     with (
         CurveWriter(job.folder / "tensorboard", trainer.progress.epoch) as curves,
         tqdm(
@@ -91,9 +100,11 @@ def train_network(job: Job, data: FoldData) -> dict[str, Any]:
             disable=not sys.stderr.isatty(),
         ) as bar,
     ):
+        if trainer.progress.epoch == 0:
+            curves.add_text("config", config_text(job), 0)
 
         def report(entry: dict) -> None:
-            curves.write(entry)
+            curves.write(in_percent(entry))
             bar.update()
             loss, dev = f"{entry['train']['loss']:.3f}", in_words(entry["dev"])
             bar.set_postfix_str(f"loss {loss}{dev}")
@@ -106,7 +117,7 @@ def train_network(job: Job, data: FoldData) -> dict[str, Any]:
 
         progress = trainer.run(report)
     selected = progress.history[trainer.selected_epoch - 1]
-    seconds = sum(entry["seconds"] for entry in progress.history)  # those before a kill too
+    seconds = sum(entry["seconds"] for entry in progress.history)
     print(
         f"fold {job.fold}: {progress.epoch} epochs; epoch {trainer.selected_epoch} is kept"
         f"{in_words(selected['dev'])}"
@@ -120,7 +131,19 @@ def train_network(job: Job, data: FoldData) -> dict[str, Any]:
         "dev_uar": selected["dev"].get("uar"),
         "seconds": seconds,
         "seconds_per_epoch": seconds / progress.epoch,
+        "process_seconds": seconds_before + time.monotonic() - BEGAN,
     }
+
+
+def config_text(job: Job) -> str:
+    """Return the system's config as TensorBoard shows it: YAML in Markdown."""
+    return f"```yaml\n{OmegaConf.to_yaml(OmegaConf.structured(job.config))}```"
+
+
+def in_percent(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a log entry with UAR and WAR of the validation speakers as the page has them."""
+    scale = {"uar": 100.0, "war": 100.0}
+    return entry | {"dev": {name: x * scale.get(name, 1.0) for name, x in entry["dev"].items()}}
 
 
 def in_words(dev: dict[str, float]) -> str:

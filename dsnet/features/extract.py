@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from dsnet.features.resample import resample
 from dsnet.files import locked
 
 INDEX_FILES = ("feats.json", "feats.scp", "utt2num_frames", "cuts.jsonl.gz", "frames.bin")
+LOG_SECONDS = 5.0
 
 
 def shard_stamp(extractor: Extractor, digest: str, num_jobs: int, device: str) -> dict[str, Any]:
@@ -108,7 +110,7 @@ def _note(pairs: list[tuple[SupervisionSegment, Recording]], extractor: Extracto
 def _matrices(
     pairs: Iterable[tuple[SupervisionSegment, Recording]], extractor: Extractor
 ) -> Iterator[tuple[str, np.ndarray]]:
-    for segment, recording in tqdm(pairs, extractor.name, unit=" utterances", disable=None):
+    for segment, recording in _told(pairs, extractor.name):
         samples = torch.from_numpy(decode(segment, recording))
         samples = resample(
             samples,
@@ -120,6 +122,21 @@ def _matrices(
             yield segment.id, extractor(samples).numpy()
         except FeatureError as error:
             raise FeatureError(f"utterance '{segment.id}': {error}") from error
+
+
+def _told(
+    pairs: list[tuple[SupervisionSegment, Recording]], name: str
+) -> Iterator[tuple[SupervisionSegment, Recording]]:
+    """Yield the pairs and tell how many are done: by a bar on a terminal, else in a log."""
+    if sys.stderr.isatty():
+        yield from tqdm(pairs, name, unit=" utterances")
+        return
+    said = time.monotonic()
+    for done, pair in enumerate(pairs):
+        if time.monotonic() - said >= LOG_SECONDS:
+            said = time.monotonic()
+            print(f"utterance {done}/{len(pairs)}", flush=True)  # utils/progress.py reads it
+        yield pair
 
 
 def decode(segment: SupervisionSegment, recording: Recording) -> np.ndarray:

@@ -15,6 +15,7 @@ from lhotse import CutSet, validate
 
 from dsnet.corpus.manifests import read_manifests, write_manifests
 from dsnet.errors import CorpusError, DsnetError, FeatureError
+from dsnet.features import extract
 from dsnet.features.archive import Shard
 from dsnet.features.combine import combine
 from dsnet.features.extract import INDEX_FILES, compute_shard, share
@@ -229,3 +230,12 @@ def test_job_is_held_by_one_process(recipe):
         compute_shard(MANIFESTS, FEATS, fbank(), 1, 1)
     with pytest.raises(FeatureError, match="job must be 1 to num_jobs"):
         compute_shard(MANIFESTS, FEATS, fbank(), 3, 2)
+
+
+def test_the_log_of_a_job_tells_how_far_it_is(recipe, monkeypatch, capsys):
+    """A job of two has three of the six utterances; what is there already is not counted."""
+    monkeypatch.setattr(extract, "LOG_SECONDS", 0.0)
+    compute_shard(MANIFESTS, FEATS, fbank(), 2, 2)
+    assert capsys.readouterr().out == "utterance 0/3\nutterance 1/3\nutterance 2/3\n"
+    compute_shard(MANIFESTS, FEATS, fbank(), 2, 2)
+    assert capsys.readouterr().out == ""

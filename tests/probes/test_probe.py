@@ -66,7 +66,8 @@ def test_each_network_is_probed_and_can_be_summarised(networks, monkeypatch, cap
     assert found["digests"]["task"] == networks.task.digest
     assert list(found["parts"]) == ["h", "e"]
     assert found["similarity"] is found["swap"] is None
-    assert "fold_C/probes.json: 48 held-out utterances" in capsys.readouterr().out
+    assert found["num_held_out"] == 48
+    assert f"{folders[0].parent}: 2 networks probed" in capsys.readouterr().out
     summary = read_probes({"name on the page": folders})["name on the page"]
     assert summary["folds"] == ["A", "C"]
     assert summary["targets"]["sex"]["num_absent"] == 1

@@ -1,7 +1,6 @@
 """run.py and slurm.py: the command line of Kaldi's run.pl, logs, failures, signals."""
 
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -182,28 +181,6 @@ def test_a_job_that_ignores_sigterm_is_killed(folder, wait_for, alive):
     assert process.wait(timeout=4) == 143
     assert not alive(int((folder / "pid").read_text()))
     assert "# Ended (code 137)" in (folder / "x.log").read_text()
-
-
-def test_progress_on_a_terminal(folder):
-    """The last line of the log that moved last, without what a progress bar overwrote."""
-    main, side = pty.openpty()
-    often = "import launch, run; launch.REFRESH_SECONDS = 0.05; run.main()"
-    script = "printf 'epoch 1\\repoch 2'; sleep 0.3"
-    process = subprocess.Popen(
-        [sys.executable, "-c", often, "--max-jobs-run", "1", "JOB=1:2", "log/x.JOB.log"]
-        + ["sh", "-c", script],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(UTILS)},
-        stderr=side,
-    )
-    process.wait(timeout=8)
-    os.close(side)
-    shown = os.read(main, 1 << 16).decode()
-    os.close(main)
-    lines = shown.split("\r\x1b[K")
-    assert "0 of 2 done, 1 running | x.1.log: epoch 2" in lines
-    assert "1 of 2 done, 1 running | x.2.log: epoch 2" in lines
-    assert lines[-1] == "" and "epoch 1" not in shown  # the line is gone at the end
 
 
 def test_sbatch_gets_the_resources(folder):

@@ -37,6 +37,12 @@ def test_a_step_that_is_done_is_skipped(step):
     assert "already done: fbank" in out and "already done: folds" in out and step.count() == 1
 
 
+def test_what_is_left_for_tensorboard_changes_nothing(step):
+    (step.folder / "corpus/a/tensorboard/scored").mkdir(parents=True)
+    (step.folder / "corpus/a/tensorboard/scored/events").touch()
+    assert "already done: fbank" in step.ok(*step.corpus)
+
+
 def change_config(folder):
     (folder / "conf/fbank.yaml").write_text("num_bins: 40\n")
 

@@ -1,6 +1,7 @@
 """Options, stages, folds, errors and interrupts of a run.sh."""
 
 import os
+import pty
 import shlex
 import signal
 import subprocess
@@ -324,3 +325,31 @@ def test_shellcheck(script):
         capture_output=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [(None, True), ("", True), ("1", False)])
+def test_titles_are_bold_and_failures_red_on_a_terminal_alone(
+    recipe, environment, no_color, coloured
+):
+    """NO_COLOR counts if it is set and not empty: https://no-color.org."""
+    recipe.write("stage 1 features\nfalse\n")
+    extra = {} if no_color is None else {"NO_COLOR": no_color}
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        ["bash", str(recipe.script)],
+        cwd=recipe.where,
+        env=environment(**extra),
+        stdout=side,
+        stderr=side,
+    )
+    process.wait(timeout=8)
+    os.close(side)
+    text = os.read(main, 1 << 16).decode()
+    os.close(main)
+    title, failed, advice = text.splitlines()
+    assert "stage 1: features" in title and "stage 1 (features) failed" in failed
+    assert title.startswith("\x1b[1m") == title.endswith("\x1b[0m") == coloured
+    assert failed.startswith("\x1b[31m") == failed.endswith("\x1b[0m") == coloured
+    assert "\x1b" not in advice
+    done = recipe.run()
+    assert "\x1b" not in done.stdout + done.stderr

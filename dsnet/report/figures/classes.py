@@ -21,7 +21,7 @@ def draw_confusions(summary: dict[str, Any], folder: Path) -> Figure:
     canvas = new_canvas(WIDTH if columns > 1 else size, (size - 0.4) * rows + 0.3)
     grid = canvas.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
-        _draw_matrix(
+        draw_matrix(
             axes, wrapped(label(summary, name), 84 // columns), summary["systems"][name][HEADLINE]
         )
     for axes in grid[len(names) :]:
@@ -38,7 +38,8 @@ def draw_confusions(summary: dict[str, Any], folder: Path) -> Figure:
     )
 
 
-def _draw_matrix(axes: Axes, name: str, scores: dict[str, Any]) -> None:
+def draw_matrix(axes: Axes, name: str, scores: dict[str, Any]) -> None:
+    """Draw one in percent of its rows; `scores` has "confusion" (K, K) and "class_counts"."""
     percent, sizes = percent_of_rows(np.array(scores["confusion"])), scores["class_counts"]
     texts = {
         place: f"{value:.0f}" for place, value in np.ndenumerate(percent) if not np.isnan(value)
