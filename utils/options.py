@@ -18,6 +18,7 @@ import sys
 INTEGER = r"-?(0|[1-9][0-9]*)"  # bash reads 08 as a bad octal number
 FINAL = "6"  # the number of the stage that is typed as final
 COUNTS = ("nj", "fold_jobs", "num_threads")
+CHOICES = {"page_sound": ["link", "embed", "none"], "match_target": ["none", "corpus", "speaker"]}
 WRITTEN = ("results_dir", "bundle_dir")
 RECIPES = ("train", "test")  # options that name another recipe: its folder, beside this one's
 
@@ -105,6 +106,9 @@ def wanted(name: str, default: str):
     """Return (regular expression, words) for the values of an option, judged by its default."""
     if default in ("true", "false"):
         return "true|false", "true or false"
+    if name in CHOICES:
+        *some, last = CHOICES[name]
+        return "|".join(CHOICES[name]), f"{', '.join(some)} or {last}"
     if name in COUNTS:
         return "[1-9][0-9]*", "an integer of 1 or more"
     if re.fullmatch(INTEGER, default):

@@ -38,6 +38,7 @@ stop_stage=5
 force=false
 folds=
 nj=2
+page_sound="link"
 seeds=1
 corpus_dir=
 cmd=run.py

@@ -186,6 +186,7 @@ def test_what_a_line_of_the_ablation_prints_can_be_typed(recipe, environment):
         (["--nj", "two"], "option --nj needs an integer of 1 or more, not 'two'"),
         (["--nj", "08"], "option --nj needs an integer of 1 or more, not '08'"),
         (["--force", "yes"], "option --force needs true or false, not 'yes'"),
+        (["--page-sound", "no"], "option --page-sound needs link, embed or none, not 'no'"),
         (["--seeds", "1 x"], "option --seeds needs an integer or several in quotes, not '1 x'"),
         (
             ["--stage", "4", "--stop-stage", "3"],
