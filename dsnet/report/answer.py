@@ -116,7 +116,8 @@ def verdict(pair: dict[str, Any], found: dict[str, Any]) -> str:
     corrected = f", {p_value(pair['adjusted_p'])} corrected for {tests} comparisons"
     words = f"p {p_value(pair['p_value'])}{corrected if tests > 1 else ''}"
     if pair["adjusted_p"] <= SIGNIFICANT:
-        return f"{words}: more than chance"
+        of = " of these networks" if pair["unit"] == "speaker" else ""
+        return f"{words}: more than chance{of}"
     if (found["smallest_adjusted_p"] or 0) > SIGNIFICANT:
         return f"{words}: {units} cannot show any difference"
     return f"{words}: not shown by these {units}"

@@ -89,8 +89,9 @@ def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str,
     """Return the difference of pooled UAR on the speakers that both have, and what it is of.
 
     Returns:
-        `estimate`, `low` and `high` of the difference, `uar` and `control_uar`; `p_value` and
-        `smallest_p`, NaN unless `primary` or for too few units.
+        `estimate`, `low` and `high` of the difference, `by_seed` that of each seed that both have,
+        `uar` and `control_uar`; `p_value` and `smallest_p`, NaN unless `primary` or for too few
+        units.
     """
     excluded = row.given | control.given
     ours, theirs = (one.confusions(excluded) for one in (row, control))  # (A, P, K, K)
@@ -111,6 +112,7 @@ def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str,
         "uar": float(metrics.uar(ours.sum(1)).mean()),
         "control_uar": float(metrics.uar(theirs.sum(1)).mean()),
         **asdict(difference),
+        "by_seed": _by_seed(row, control, ours, theirs),
         "unit": unit,
         "num_units": len(units),
         "p_value": np.nan,
@@ -121,6 +123,19 @@ def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str,
         tested = paired_test(*by_unit, metrics.uar, np.random.default_rng(seed))
         pair |= {"p_value": tested.p_value, "smallest_p": tested.smallest_p}
     return pair
+
+
+def _by_seed(
+    row: SystemResults, control: SystemResults, ours: np.ndarray, theirs: np.ndarray
+) -> dict[str, float]:
+    """Return the difference of each seed that both have, from counts (A, P, K, K) of each."""
+    means = []
+    for one, counts in ((row, ours), (control, theirs)):
+        uars = metrics.uar(counts.sum(1))
+        seeds = np.array([seed for seed, *_ in one.assessments])
+        means.append({seed: uars[seeds == seed].mean() for seed in np.unique(seeds)})
+    shared = sorted(means[0].keys() & means[1].keys())
+    return {str(seed): float(means[0][seed] - means[1][seed]) for seed in shared}
 
 
 def _speakers_by_unit(row: SystemResults, unit: str) -> np.ndarray:

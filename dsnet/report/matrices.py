@@ -53,13 +53,18 @@ def find_matrices(results: Results) -> list[dict[str, Any]]:
 
 
 def _system(row: SystemResults) -> tuple[str, ...]:
-    keys = ("system", "task_changes", "enrolment")
-    return tuple(json.dumps(row.info[key], sort_keys=True) for key in keys)
+    what = (row.info["system"], _changes(row), row.info["enrolment"])
+    return tuple(json.dumps(one, sort_keys=True) for one in what)
+
+
+def _changes(row: SystemResults) -> dict[str, str]:
+    """Return what its task has in another way than that of the page, which may be a variant."""
+    return row.info["task_changes"] if row.other_task else {}
 
 
 def _title(row: SystemResults) -> str:
     info = row.info
-    words = [f"{key}={value}" for key, value in info["task_changes"].items()]
+    words = [f"{key}={value}" for key, value in _changes(row).items()]
     if not info["own_enrolment"]:
         words.append(f"enrolment: {info['side_information']}")
     if info["normalised_by_target"] != "none":

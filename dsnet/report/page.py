@@ -99,7 +99,7 @@ def page_html(
         "ablation": (tables.EXPLORATORY_HEADER, tables.difference_rows(summary, "ablation")),
         "exploratory": (tables.EXPLORATORY_HEADER, tables.difference_rows(summary, "other")),
         "matrices": matrix_table(summary) if summary["matrices"] else None,
-        "matrix_uses": [(one["title"], matrix_uses(one, summary)) for one in summary["matrices"]],
+        "matrix_uses": _uses(summary),
         "folds": _folds(summary),
         "spread": (tables.SPREAD_HEADER, tables.spread_rows(summary)),
         "calibration": (tables.CALIBRATION_HEADER, tables.calibration_rows(summary)),
@@ -237,6 +237,14 @@ def _bar_scale(summary: dict[str, Any]) -> dict[str, float]:
     ]
     least = min((low for low in lows if low is not None), default=0)
     return {"low": min(90.0, 10 * math.floor(10 * least))}
+
+
+def _uses(summary: dict[str, Any]) -> dict[str, list[str]]:
+    """Return what was used of tested corpora, and the matrices of which that is said."""
+    found: dict[str, list[str]] = {}
+    for matrix in summary["matrices"]:
+        found.setdefault(matrix_uses(matrix, summary), []).append(matrix["title"])
+    return found
 
 
 def _folds(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]] | None:

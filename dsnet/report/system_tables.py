@@ -26,10 +26,10 @@ SHORT_HEADER = [
     "seeds × folds",
 ]  # fmt: skip
 PRIMARY_HEADER = [
-    "system", "control", "scored on", "UAR", "UAR of control", "difference [95 %]",
+    "system", "control", "scored on", "UAR", "UAR of control", "difference [95 %]", "of each seed",
     "p (uncorrected)", "p (Holm)", "exchanged",
 ]  # fmt: skip
-EXPLORATORY_HEADER = PRIMARY_HEADER[:6]
+EXPLORATORY_HEADER = PRIMARY_HEADER[:7]
 SPREAD_HEADER = ["system", "UAR mean ± sd", "sd over seeds", "weighted F1"]
 CALIBRATION_HEADER = [
     "system", "ECE", "Brier", "NLL", "temperature", "ECE scaled", "Brier scaled", "NLL scaled",
@@ -141,6 +141,7 @@ def difference_rows(summary: dict[str, Any], kind: str) -> list[list[str]]:
                 percent(pair["uar"]),
                 percent(pair["control_uar"]),
                 interval(pair, sign="+"),
+                ", ".join(percent(value, "+") for value in pair["by_seed"].values()) or DASH,
             ]
             plural = "" if pair["num_units"] == 1 else "s"
             tested = [*_p_values(pair), f"{pair['num_units']} {pair['unit']}{plural}"]

@@ -98,6 +98,12 @@ def test_verdicts(p, adjusted, smallest, words):
     assert verdict(pair, found).startswith(words)
 
 
+def test_a_verdict_of_speakers_is_about_these_networks():
+    pair = {"p_value": 0.01, "adjusted_p": 0.01, "num_units": 24, "unit": "speaker"}
+    found = {"family_size": 1, "smallest_adjusted_p": 0.001}
+    assert verdict(pair, found) == "p 0.010: more than chance of these networks"
+
+
 def test_main_systems_are_all_of_few_and_what_the_answer_speaks_of_of_many(summarise_rows):
     few = [("svm", 1, {}), ("dsnet", 2, {"kind": "dsnet", "control": "c"}), ("c", 1, {})]
     assert main_systems(summarise_rows(*few)) == ["c", "dsnet", "svm"]

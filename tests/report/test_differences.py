@@ -1,5 +1,7 @@
 """What is compared with what, on which utterances, and what is tested: folds, in one family."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -116,3 +118,24 @@ def test_a_control_that_is_not_here_is_named(test_set, row):
     found = compare([row(test, "a", 3, control="c"), row(test, "b", 3)], seed=0)
     assert found["pairs"] == [] and found["without_control"] == {"a": "c"}
     assert found["smallest_adjusted_p"] is None
+
+
+def test_the_difference_of_each_seed_that_both_have(test_set, row):
+    """Seed 1 of the system has 4 of 4 neutral ones right, seed 2 has 2; all of the control 2."""
+    test = test_set("x", "ABCDEF")
+    good, poor = row(test, "a", 4, control="c"), row(test, "a", 2)
+    seconds = [dataclasses.replace(run, info=run.info | {"seed": 2}) for run in poor.runs]
+    system = dataclasses.replace(good, runs=[*good.runs, *seconds])
+    control = row(test, "c", 2)
+    both = dataclasses.replace(
+        control,
+        runs=[
+            dataclasses.replace(run, info=run.info | {"seed": seed})
+            for seed in (1, 2, 3)
+            for run in control.runs
+        ],
+    )
+    (pair,) = compare([system, both], 0)["pairs"]
+    # UAR: (4/4 + 1) / 2 and (2/4 + 1) / 2
+    assert pair["by_seed"] == {"1": 0.25, "2": 0.0}
+    assert pair["estimate"] == pytest.approx(0.125)

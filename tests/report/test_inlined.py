@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure as Canvas
 
-from dsnet.report.figures.plotting import COLOURS, GRID, INK, PAPER, save
+from dsnet.report.figures.plotting import COLOURS, GRID, INK, PAPER, WIDTH, save
 from dsnet.report.inlined import inlined
 
 
@@ -22,3 +22,4 @@ def test_ink_and_ground_are_those_of_the_page(tmp_path):
     assert COLOURS[0].lower() in text and "a &lt; b &amp; c" in text
     head = text[: text.index(">")]
     assert "viewBox" in head and " width=" not in head and " height=" not in head
+    assert f"max-width: {100 * 4 / WIDTH:.0f}%" in head

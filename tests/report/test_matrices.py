@@ -1,5 +1,7 @@
 """Pages of several corpora: matrices, and what was used of the tested corpus."""
 
+import dataclasses
+
 import pytest
 
 from dsnet.report.matrices import find_matrices, matrix_uses, uses_md
@@ -44,6 +46,23 @@ def test_a_matrix_a_system_and_use_of_the_target(results):
     assert cells == [("x", "x", "net, x on x"), ("x", "y", "net, x on y")]
     # the diagonal stands beside the matched row, too
     assert [cell["row"] for cell in matrices[1]["cells"]][0] == "net, x on x"
+
+
+def test_a_declared_variant_of_a_task_is_no_system_of_its_own(test_set, row):
+    """The page's task of x is a variant, that of y is none: one system, one matrix."""
+    x, y = test_set("x"), test_set("y")
+    variant = {"task_changes": {"folds.validation": "none"}, "system": "net"}
+    rows = [
+        row(x, "net, x on x", 4, **variant),
+        row(y, "net, x on y", 2, trained_on="x", tested_on="y", **variant),
+        row(x, "net, y on x", 2, trained_on="y", tested_on="x", system="net"),
+        row(y, "net, y on y", 4, system="net"),
+    ]
+    (matrix,) = find_matrices(Results(x.classes, [x, y], rows))
+    assert matrix["title"] == "net" and len(matrix["cells"]) == 4
+    other = dataclasses.replace(rows[1], other_task=True)
+    titles = [one["title"] for one in find_matrices(Results(x.classes, [x, y], [other, *rows[2:]]))]
+    assert titles == ["net (folds.validation=none)", "net"]
 
 
 @pytest.fixture
