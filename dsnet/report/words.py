@@ -176,8 +176,8 @@ def how_tested(found: dict[str, Any]) -> str:
         " "
         "p: two-sided permutation test that exchanges the two systems fold by fold, or speaker by "
         "speaker where one model tests them all (then it says what other speakers would make of "
-        "these networks, not what other networks would do: look at each seed); p (Holm): corrected for "
-        f"the {found['family_size']} comparisons of this table, one family."
+        "these networks, not what other networks would do: look at each seed); p (Holm): "
+        f"corrected for the {found['family_size']} comparisons of this table, one family."
     )
     if found["smallest_p"] is not None:
         text += f" The smallest p that is possible here is {p_value(found['smallest_p'])}."
