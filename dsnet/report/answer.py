@@ -8,7 +8,7 @@ from dsnet.report.tables import HEADLINE, interval, p_value
 
 MOST = 4  # answers of one kind; the table has the rest
 MAX_MAIN = 6
-SUBJECT = ("dsnet", "dsnet_plus")  # kinds of which the project is about
+SUBJECT = "dsnet"  # the kind of system that the project is about
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def subject_pairs(summary: dict[str, Any]) -> list[dict[str, Any]]:
     pairs = [
         pair
         for pair in summary["differences"]["pairs"]
-        if pair["primary"] and summary["systems"][pair["system"]]["kind"] in SUBJECT
+        if pair["primary"] and summary["systems"][pair["system"]]["kind"] == SUBJECT
     ]
     return sorted(pairs, key=lambda pair: -pair["uar"])
 
@@ -97,7 +97,7 @@ def main_systems(summary: dict[str, Any]) -> list[str]:
 
     def order(name: str) -> tuple:
         facts = systems[name]
-        return (not facts["is_control"], facts["kind"] not in SUBJECT, len(name), name)
+        return (not facts["is_control"], facts["kind"] != SUBJECT, len(name), name)
 
     return sorted(chosen, key=order)
 

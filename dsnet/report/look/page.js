@@ -34,12 +34,12 @@ function compare(a, b) {
   return String(a).localeCompare(String(b), undefined, { numeric: true });
 }
 for (const table of all("table.sortable")) {
-  const heads = all("thead th", table), grouped = table.tBodies.length > 1;
+  const heads = [...table.tHead.rows[0].cells]; // not those of tables within its cells
   heads.forEach((head, column) => {
     head.classList.add("sorts");
     head.tabIndex = 0;
     const sort = () => {
-      const first = grouped || table.classList.contains("systems")
+      const first = table.classList.contains("systems")
         ? [...table.tBodies] : [...table.tBodies[0].rows];
       const cell = (item) => (item.rows ? item.rows[0] : item).cells[column];
       const values = new Map(first.map((item) => [item, valueOf(cell(item))]));
