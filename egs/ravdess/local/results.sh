@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Make the pages that are kept in egs/ravdess anew: RESULTS.md, index.html and what they show.
+#
+# Usage: bash egs/ravdess/local/results.sh --corpus-dir FOLDER --models-dir FOLDER [--<option> <value>] ...
+#
+# Options are those of run.sh, such as --fold-jobs 8. Networks have three seeds, those on log-mels
+# one; what is chosen by cross-validation has nothing to draw. What is done is skipped; from nothing
+# it takes two cores some hours.
+
+set -Eeuo pipefail
+here=$(dirname -- "$0")/..
+run() {
+  bash "$here"/run.sh --task 8class_6groups --enrolments "neutral:1 any:3 any:30" \
+    --results-dir "$here" --page-sound none "$@"
+}
+
+run "$@" --seeds "1 2 3" --stop-stage 4 \
+  --systems "whisper_base_matched whisper_base_matched_neutral whisper_base_matched_any
+    whisper_dsnet whisper_dsnet_neutral whisper_dsnet_any whisper_dsnet_plus whisper_dsnet_plus_neutral"
+run "$@" \
+  --systems "whisper_probe whisper_probe_neutral whisper_probe_any
+    whisper_base_matched+whisper_probe whisper_base_matched_neutral+whisper_probe_neutral
+    whisper_base_matched_any+whisper_probe_any
+    base_matched_small base_matched_neutral_small base_matched_any_small"
