@@ -33,7 +33,8 @@
 #   --models-dir ()           folder with pretrained encoders, each in a folder of its name; empty:
 #                             that of DSNET_MODELS, else those of the Hugging Face hub
 #   --results-dir ()          where stage 5 writes; empty: exp/results/<task>
-#   --page-sound (link)       of the mistakes that its page shows: link to the corpus, embed or none
+#   --page-sound (link)       of the mistakes that its page shows: link to the corpus, embed, or
+#                             none, then without spectrogram and text, too
 #   --bundle-dir ()           where stage final writes; empty: exp/<task>.final/<recipe>-<features>. Of the
 #                             first seed, and of the systems at most one for each of
 #                             enrolment.source none, neutral and any

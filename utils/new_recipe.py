@@ -123,7 +123,8 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="csv or tsv; without: local/prepare.py is yours")
     parser.add_argument(
         "--columns",
-        default="",
+        nargs="+",
+        default=[],
         help="OURS=THEIRS ...: which column of the table is path, speaker, emotion and so on, as "
         "in \"path=File 'emotion=Primary emotion'\"",
     )
@@ -132,7 +133,7 @@ def main() -> None:
         check_name(args.name)
         if args.columns and not args.table:
             raise DsnetError("--columns says how a table calls its columns; give --table FILE, too")
-        columns = parse_columns(args.columns)
+        columns = parse_columns(" ".join(args.columns))
         table = read_table(args.table, columns=columns) if args.table else None
         write_recipe(args.name, table, columns)
     except DsnetError as error:
@@ -153,7 +154,8 @@ def check_name(name: str) -> None:
         )
     if (EGS / name).exists():
         raise DsnetError(
-            f"{EGS / name} exists already; choose another name, or remove it if you do not need it"
+            f"{EGS / name} exists already; choose another name (or, if it is a recipe of yours "
+            "that you do not need, remove it first)"
         )
 
 

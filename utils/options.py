@@ -106,6 +106,12 @@ def wanted(name: str, default: str):
     """Return (regular expression, words) for the values of an option, judged by its default."""
     if default in ("true", "false"):
         return "true|false", "true or false"
+    if name in ("stage", "stop_stage"):
+        return f"[0-5]|{FINAL}", "0 to 5, or final of a corpus's own recipe"
+    if name == "device":
+        return "auto|cpu|cuda(:[0-9]+)?", "auto, cpu or cuda:N"
+    if name == "channel":
+        return "|mean|[0-9]+", "a number from 0, or mean"
     if name in CHOICES:
         *some, last = CHOICES[name]
         return "|".join(CHOICES[name]), f"{', '.join(some)} or {last}"

@@ -8,6 +8,7 @@ from dsnet.report.tables import HEADLINE, interval, p_value
 
 MOST = 4  # answers of one kind; the table has the rest
 MAX_MAIN = 6
+MIN_SEEDS = 3  # of networks that test all speakers, for a difference to be more than theirs
 SUBJECT = "dsnet"  # the kind of system that the project is about
 
 
@@ -25,13 +26,18 @@ class Best:
     row: str
     num_rows: int
 
+    @property
+    def rivals(self) -> str:
+        """Say that it was picked, which makes its figure a little high."""
+        return f", the highest of {self.num_rows}" if self.num_rows > 1 else ""
+
 
 def best_rows(summary: dict[str, Any]) -> list[Best]:
     """Return the best of what is given alike, the utterance alone first.
 
     Only systems as their configs say take part, over all classes, and none that is transductive;
-    an ensemble only if there is nothing else. Across corpora what counts is what was trained on
-    one and tested on another.
+    an ensemble, or one that lacks runs, only if there is nothing else. Across corpora what counts
+    is what was trained on one and tested on another.
     """
     rows = {
         name: facts
@@ -42,9 +48,10 @@ def best_rows(summary: dict[str, Any]) -> list[Best]:
         and facts["across"] == summary["across"]
         and facts[HEADLINE]["uar"]["estimate"] is not None
     }
-    single = {name: facts for name, facts in rows.items() if not facts["members"]}
+    for unfit in ("members", "missing"):
+        rows = {name: facts for name, facts in rows.items() if not facts[unfit]} or rows
     groups: dict[tuple, list[str]] = {}
-    for name, facts in (single or rows).items():
+    for name, facts in rows.items():
         pair = (facts["trained_on"], facts["tested_on"]) if summary["across"] else ()
         groups.setdefault((*pair, facts["side_information"]), []).append(name)
 
@@ -71,14 +78,22 @@ def _given(key: tuple) -> str:
 def subject_pairs(summary: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the comparisons of the paper's systems with their controls, of configs as they are.
 
-    Those of the best systems come first.
+    In a fixed order: those that hear nothing beside the utterance first, then by name. Across
+    corpora only what was tested on another one.
     """
+    systems = summary["systems"]
     pairs = [
         pair
         for pair in summary["differences"]["pairs"]
-        if pair["primary"] and summary["systems"][pair["system"]]["kind"] == SUBJECT
+        if pair["primary"]
+        and systems[pair["system"]]["kind"] == SUBJECT
+        and systems[pair["system"]]["across"] == summary["across"]
     ]
-    return sorted(pairs, key=lambda pair: -pair["uar"])
+
+    def order(pair: dict[str, Any]) -> tuple:
+        return (systems[pair["system"]]["side_information"] != "none", pair["system"])
+
+    return sorted(pairs, key=order)
 
 
 def main_systems(summary: dict[str, Any]) -> list[str]:
@@ -112,30 +127,42 @@ def verdict(pair: dict[str, Any], found: dict[str, Any]) -> str:
     if pair["p_value"] is None:
         return "too few folds for a test"
     units = f"{pair['num_units']} {pair['unit']}{'' if pair['num_units'] == 1 else 's'}"
-    tests = found["family_size"]
+    tests, seeds = found["family_size"], len(pair["by_seed"])
     corrected = f", {p_value(pair['adjusted_p'])} corrected for {tests} comparisons"
     words = f"p {p_value(pair['p_value'])}{corrected if tests > 1 else ''}"
     if pair["adjusted_p"] <= SIGNIFICANT:
-        of = " of these networks" if pair["unit"] == "speaker" else ""
-        return f"{words}: more than chance{of}"
+        better = "better" if pair["estimate"] > 0 else "worse"
+        if pair["unit"] == "fold":
+            return f"{words}: {better} by more than chance"
+        networks = "one seed" if seeds == 1 else f"{seeds} seeds"
+        return (
+            f"{words}: {better}, and would be to other speakers, with these networks ({networks})"
+        )
     if (found["smallest_adjusted_p"] or 0) > SIGNIFICANT:
-        return f"{words}: {units} cannot show any difference"
+        return f"{words}: {tests} comparisons over {units} can show nothing"
     return f"{words}: not shown by these {units}"
+
+
+def is_shown(pair: dict[str, Any]) -> bool:
+    """Say whether a difference is more than chance, of speakers and, where it matters, of seeds."""
+    enough = pair["unit"] == "fold" or len(pair["by_seed"]) >= MIN_SEEDS
+    return (pair["adjusted_p"] or 1) <= SIGNIFICANT and enough
 
 
 def answer_lines(summary: dict[str, Any]) -> list[str]:
     """Return the answer, a sentence a line, without markup."""
-    lines = []
-    for best in best_rows(summary)[:MOST]:
-        facts = summary["systems"][best.row]
-        rivals = f", best of {best.num_rows}" if best.num_rows > 1 else ""
-        uar = interval(facts[HEADLINE]["uar"])
-        lines.append(f"{best.given}: UAR {uar} ({best.row}{rivals})")
-    for pair in subject_pairs(summary)[:MOST]:
+    lines, found, pairs = [], best_rows(summary), subject_pairs(summary)
+    for best in found[:MOST]:
+        uar = interval(summary["systems"][best.row][HEADLINE]["uar"])
+        lines.append(f"{best.given}: UAR {uar} ({best.row}{best.rivals})")
+    for pair in pairs[:MOST]:
         lines.append(
             f"{pair['system']} minus its control {pair['control']}: {interval(pair, '+')} "
             f"({verdict(pair, summary['differences'])})"
         )
+    left = max(0, len(found) - MOST) + max(0, len(pairs) - MOST)
+    if left:
+        lines.append(f"and {left} more, see `index.html`")
     return lines or ["No system has been scored as its config says it"]
 
 
@@ -148,9 +175,10 @@ def short_answer(summary: dict[str, Any]) -> str:
     for best in found:
         words = best.given if summary["across"] else f"{best.given[0].lower()}{best.given[1:]}"
         uar = interval(summary["systems"][best.row][HEADLINE]["uar"])
-        parts.append(f"{words} {uar} ({best.row}, {folds_there(summary, best.row)})")
+        parts.append(f"{words} {uar} ({best.row}{best.rivals}, {folds_there(summary, best.row)})")
     for pair in subject_pairs(summary)[:1]:
-        parts.append(f"{pair['system']} minus its control {interval(pair, '+')}")
+        words = f"{pair['system']} minus {pair['control']} {interval(pair, '+')}"
+        parts.append(f"{words} ({verdict(pair, summary['differences'])})")
     return f"UAR in percent: {'; '.join(parts)}"
 
 

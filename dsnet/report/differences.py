@@ -8,7 +8,7 @@ Axes: A assessments, P speakers, U units that are exchanged, K classes.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -89,11 +89,12 @@ def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str,
     """Return the difference of pooled UAR on the speakers that both have, and what it is of.
 
     Returns:
-        `estimate`, `low` and `high` of the difference, `by_seed` that of each seed that both have,
-        `uar` and `control_uar`; `p_value` and `smallest_p`, NaN unless `primary` or for too few
-        units.
+        `estimate`, `low` and `high` of the difference over the seeds that both have, `by_seed` that
+        of each, `uar` and `control_uar`, `by_speaker` those of each speaker, mean over seeds;
+        `p_value` and `smallest_p`, NaN unless `primary` or for too few units.
     """
     excluded = row.given | control.given
+    row, control = _of_shared_seeds(row, control)
     ours, theirs = (one.confusions(excluded) for one in (row, control))  # (A, P, K, K)
     difference = paired_difference(ours, theirs, metrics.uar, np.random.default_rng(seed))
     shared = shared_speakers(ours, theirs)
@@ -113,6 +114,15 @@ def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str,
         "control_uar": float(metrics.uar(theirs.sum(1)).mean()),
         **asdict(difference),
         "by_seed": _by_seed(row, control, ours, theirs),
+        "by_speaker": {
+            speaker: {"control": theirs_of, "system": ours_of}
+            for speaker, theirs_of, ours_of in zip(
+                np.array(row.test_set.speakers)[shared].tolist(),
+                metrics.uar(theirs).mean(0).tolist(),
+                metrics.uar(ours).mean(0).tolist(),
+                strict=True,
+            )
+        },
         "unit": unit,
         "num_units": len(units),
         "p_value": np.nan,
@@ -123,6 +133,22 @@ def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str,
         tested = paired_test(*by_unit, metrics.uar, np.random.default_rng(seed))
         pair |= {"p_value": tested.p_value, "smallest_p": tested.smallest_p}
     return pair
+
+
+def _of_shared_seeds(
+    row: SystemResults, control: SystemResults
+) -> tuple[SystemResults, SystemResults]:
+    """Return both with the runs of the seeds that both have; with all if they have none in common.
+
+    Seeds differ by more than most systems do, so one seed does not meet the mean of three.
+    """
+    shared = set(row.seeds) & set(control.seeds)
+    if not shared:
+        return row, control
+    kept = [
+        replace(one, runs=[run for run in one.runs if run.seed in shared]) for one in (row, control)
+    ]
+    return kept[0], kept[1]
 
 
 def _by_seed(

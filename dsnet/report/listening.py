@@ -41,7 +41,7 @@ class Mistake:
         answer: the class that it was taken for.
         scores: probability of each class, mean over seeds.
         seconds: how long it is.
-        picture: spectrogram, a data URI.
+        picture: spectrogram, a data URI, or empty.
         sound: what a player may load: a link, a data URI, or empty.
     """
 
@@ -70,14 +70,14 @@ class Listening:
 def surest_mistakes(
     results: Results, summary: Mapping[str, Any], recipe: Recipe, page_dir: Path, sound: str
 ) -> Listening | None:
-    """Return the surest mistakes of the best system whose posteriors are here.
+    """Return the surest mistakes of the first answer of the page whose posteriors are here.
 
     Args:
         results: what was tested, within one corpus.
         summary: from `summarise`, of the same results.
         recipe: with the manifests.
         page_dir: folder of the page, from which links lead to recordings.
-        sound: one of SOUNDS.
+        sound: one of SOUNDS; with "none" there is neither picture nor text of the corpus either.
 
     Returns:
         None if nobody's posteriors are here. Without the recordings there is a note only.
@@ -102,13 +102,8 @@ def surest_mistakes(
 
 def _best_row_here(results: Results, summary: Mapping[str, Any]) -> SystemResults | None:
     rows = {row.name: row for row in results.systems}
-    here = [
-        rows[best.row]
-        for best in best_rows(dict(summary))
-        if all(run.folder is not None for run in rows[best.row].runs)
-    ]
-    uars = {row.name: summary["systems"][row.name]["headline"]["uar"]["estimate"] for row in here}
-    return max(here, key=lambda row: uars[row.name], default=None)
+    best = (rows[best.row] for best in best_rows(dict(summary)))
+    return next((row for row in best if all(run.folder is not None for run in row.runs)), None)
 
 
 def _mean_scores(row: SystemResults) -> dict[str, np.ndarray]:
@@ -137,12 +132,12 @@ def _mistake(
     return Mistake(
         utterance=segment.id,
         speaker=test.task.utt2spk[segment.id],
-        text=segment.text,
+        text=segment.text if sound != "none" else None,
         label=test.classes[test.labels[segment.id]],
         answer=test.classes[int(scores.argmax())],
         scores=dict(zip(test.classes, scores.tolist(), strict=True)),
         seconds=segment.duration,
-        picture=spectrogram_uri(samples, rate, FbankConfig(), COLUMNS),
+        picture=spectrogram_uri(samples, rate, FbankConfig(), COLUMNS) if sound != "none" else "",
         sound={
             "none": lambda: "",
             "embed": lambda: sound_uri(samples, rate),

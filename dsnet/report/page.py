@@ -1,7 +1,8 @@
 """index.html: all that stage 5 knows, one file that needs nothing but itself.
 
-What the page shows is computed here; dsnet/report/look has its template, style and script. Nothing
-is shown by the script that is not there without it, so that the page prints, and can be searched.
+What the page shows is computed here; dsnet/report/look has its template, style and script. The
+script hides (rows' details, variants, sections behind tabs), sorts and filters; without it
+everything is there, one below the other. Printed are all sections and rows, and open details.
 """
 
 import math
@@ -18,8 +19,14 @@ from markupsafe import Markup, escape
 from dsnet.probes import summary as probes
 from dsnet.report import system_tables as tables
 from dsnet.report import words
-from dsnet.report.answer import best_rows, folds_there, missing_lines, subject_pairs, verdict
-from dsnet.report.differences import SIGNIFICANT
+from dsnet.report.answer import (
+    best_rows,
+    folds_there,
+    is_shown,
+    missing_lines,
+    subject_pairs,
+    verdict,
+)
 from dsnet.report.figures.plotting import Figure
 from dsnet.report.inlined import inlined
 from dsnet.report.listening import Listening
@@ -132,14 +139,13 @@ def _answers(summary: dict[str, Any]) -> list[dict[str, str]]:
     for best in best_rows(summary):
         scores = summary["systems"][best.row][HEADLINE]
         estimate, _, brackets = interval(scores["uar"]).partition(" ")
-        rivals = f", best of {best.num_rows} systems" if best.num_rows > 1 else ""
         answers.append(
             {
                 "given": best.given,
                 "estimate": estimate,
                 "interval": brackets,
                 "row": best.row,
-                "more": f"{rivals}; {folds_there(summary, best.row)}",
+                "more": f"{best.rivals}; {folds_there(summary, best.row)}",
             }
         )
     return answers
@@ -152,6 +158,7 @@ def _added(summary: dict[str, Any]) -> list[dict[str, str]]:
             "control": pair["control"],
             "difference": interval(pair, "+"),
             "verdict": verdict(pair, summary["differences"]),
+            "shown": is_shown(pair),
         }
         for pair in subject_pairs(summary)
     ]
@@ -192,7 +199,7 @@ def _row(
         "difference_text": DASH if pair is None else interval(pair, "+"),
         "p": None if pair is None else pair["adjusted_p"],
         "p_text": DASH if pair is None else p_value(pair["adjusted_p"]),
-        "shown": pair is not None and (pair["adjusted_p"] or 1) <= SIGNIFICANT,
+        "shown": pair is not None and is_shown(pair),
         "war": percent(scores["war"]["estimate"]),
         "f1": percent(scores["macro_f1"]["estimate"]),
         "worst": tables.worst_speaker(facts),
@@ -230,7 +237,7 @@ def _confusion(scores: dict[str, Any]) -> list[tuple[str, list[int | None]]]:
 
 
 def _bar_scale(summary: dict[str, Any]) -> dict[str, float]:
-    """Return where the bars of the table begin, and where guessing stands, in percent of them."""
+    """Return where the bars of the table begin, in percent."""
     lows = [
         facts[HEADLINE]["uar"]["low"] or facts[HEADLINE]["uar"]["estimate"]
         for facts in summary["systems"].values()

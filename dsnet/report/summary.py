@@ -40,7 +40,7 @@ def summarise(results: Results, seed: int) -> dict[str, Any]:
     summary = jsonable(
         {
             "classes": results.classes,
-            "across": any(row.across for row in rows),
+            "across": len(results.test_sets) > 1 or any(row.across for row in rows),
             "test_sets": {test.name: _describe_test_set(test) for test in results.test_sets},
             "bootstrap": {"resamples": NUM_RESAMPLES, "level": LEVEL, "seed": seed},
             "systems": {

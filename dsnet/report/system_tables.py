@@ -19,6 +19,7 @@ from dsnet.report.tables import (
     without,
 )
 from dsnet.scoring.calibration import VARIANTS
+from dsnet.systems import SYSTEMS
 
 MOST = 12  # rows of a table that shall be read at a glance
 SHORT_HEADER = [
@@ -52,7 +53,9 @@ def kind_of_given(facts: dict[str, Any]) -> str:
         return "other"
     if facts["side_information"] == "none":
         return "alone"
-    source = facts["enrolment"]["source"]
+    source, system = facts["enrolment"]["source"], SYSTEMS.get(facts["kind"])
+    if source == "none" and system is not None and system.neutral_at_inference:
+        source = "neutral"
     return source if source in GIVEN else "other"
 
 
@@ -71,10 +74,13 @@ def in_order(summary: dict[str, Any], names: Sequence[str]) -> list[str]:
 def main_rows(summary: dict[str, Any]) -> list[str]:
     """Return the rows of a table that shall be read at a glance, in order.
 
-    All systems as their configs say; of more than MOST first those that the answer speaks of with
-    their controls, then those that have figures of their own, then other single ones.
+    All of few. Of more than MOST systems as their configs say; of more of these than MOST first
+    those that the answer speaks of, then those compared with a control in it, then others with
+    figures of their own, then other single ones.
     """
     systems = summary["systems"]
+    if len(systems) <= MOST:
+        return in_order(summary, list(systems))
     names = in_order(summary, [name for name, facts in systems.items() if facts["primary"]])
     if len(names) > MOST:
         named = [best.row for best in best_rows(summary)]

@@ -47,18 +47,21 @@ def _selection(summary: dict[str, Any]) -> str:
     """Say what was chosen on whom, of all systems together; each row says it of itself."""
     chosen = sorted({selected(facts) for facts in summary["systems"].values()} - {""})
     words = f"What is tested: {'; '.join(chosen)}. " if chosen else ""
-    return f"{words}Test utterances take no part in a choice."
+    return (
+        f"{words}No model's epoch, C or layers were chosen by the speakers that it is tested on; "
+        "which of several systems is the highest is seen from these very figures."
+    )
 
 
 def selected(facts: dict[str, Any]) -> str:
     """Say what of a system is tested; nothing of an ensemble, which its members say."""
     if (facts["selection"] or "").startswith("cross-validation"):
-        return "C is chosen by cross-validation over the training speakers"
+        return "linear systems with what cross-validation over their training speakers chose"
     if facts["selection"] == "last":
-        return f"the last epoch ({span(facts['epochs'])})"
+        return f"networks after their last epoch ({span(facts['epochs'])})"
     if facts["selection"] == "best":
         epochs, total = span(facts["selected_epochs"]), span(facts["epochs"])
-        return f"the epoch with the best validation UAR ({epochs} of {total})"
+        return f"networks after the epoch with the best validation UAR ({epochs} of {total})"
     return ""
 
 
@@ -168,7 +171,11 @@ def how_tested(found: dict[str, Any]) -> str:
         "A system names what it is compared with in its config (`control`). Both are scored on the "
         "utterances that neither was given, over the speakers that all seeds of both have; the "
         "interval is a bootstrap over speakers, too narrow for few."
-        + (f" Their control is not on this page: {', '.join(lacking)}." if lacking else "")
+        + (
+            f" Compared with nothing here, since that is not on the page: {', '.join(lacking)}."
+            if lacking
+            else ""
+        )
     )
     if not found["family_size"]:
         return text
@@ -225,6 +232,16 @@ def version_list(versions: dict[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
+GLOSSARY = """
+- **UAR**, unweighted average recall: mean of the recalls of all classes. **WAR**: accuracy.
+- **Fold**: a split by speakers; its models are tested on speakers who take no part in training.
+- **Control**: the system that one is compared with, the same but for the idea in question.
+- **e**, **s**, **h**: the emotion part of an embedding, the rest of the voice, what they come from.
+- **Given**: what a system hears of a speaker beside the utterance; it is never scored.
+- **Reference**: a neutral utterance of the speaker, from the list of stage 2.
+- **Transductive**: hears unlabelled audio that it is tested on; no equal of the others.
+- **p (Holm)**: how often chance alone does as well, counted for all comparisons of the page.
+"""
 CALIBRATION = (
     "Pooled over folds, mean over seeds; less is better. ECE: expected calibration error, percent, "
     "15 bins (a handful of utterances has one above 0 by chance); Brier: squared distance to the "

@@ -113,7 +113,7 @@ def test_from_a_table_to_the_results(project, type_in, tmp_path):
     done = type_in(the_rest)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("already done") == 5  # stages 0 to 2
-    assert re.search(r"^dsnet_small +\d+\.\d \[", done.stdout, re.MULTILINE)
+    assert re.search(r"^dsnet_small +– +\d+\.\d \[", done.stdout, re.MULTILINE)
     assert (recipe / "exp" / "results" / "emotion" / "RESULTS.md").is_file()
     assert len(list(folder.rglob("*.wav"))) == 18  # nothing was written there
     assert {p.name for p in folder.iterdir()} == {"wav", "utterances.csv"}

@@ -44,12 +44,12 @@ def copied(finished, make_recipe, tmp_path):
 
 def test_the_run_ends_with_a_table_and_figures(finished):
     recipe, done = finished
-    assert re.search(r"^tiny +\d+\.\d \[", done.stdout, re.MULTILINE)
+    assert re.search(r"^tiny +– +\d+\.\d \[", done.stdout, re.MULTILINE)
     results = recipe.folder / "exp" / "results" / "4class"
     text = (results / "RESULTS.md").read_text()
     assert "bash " in text and "--systems tiny" in text
     for figure in re.findall(r"\]\((figures/[^)]+)\)", text):
-        assert (results / figure).read_bytes().startswith(b"\x89PNG")
+        assert "<svg" in (results / figure).read_text()
 
 
 def test_features_load_with_lhotse_alone(finished):
@@ -152,7 +152,7 @@ def test_a_comparison_has_a_row_for_each_system_enrolment_and_ensemble(copied):
     assert len(lines) == 2 * len(names)
     page = (results / "RESULTS.md").read_text()
     assert all(f"| {name} " in page for name in names)
-    assert all(re.search(rf"^{re.escape(n)} +\d", done.stdout, re.MULTILINE) for n in names)
+    assert all(re.search(rf"^{re.escape(n)}  ", done.stdout, re.MULTILINE) for n in names)
     again = copied.run("--stage", "5", "--force", "--systems", f"tiny {given}")
     assert again.returncode == 0
     assert len((results / "ledger.jsonl").read_text().splitlines()) == len(lines)
@@ -195,9 +195,8 @@ def test_an_ablation_ends_with_one_page(copied):
     (copied.top / "egs" / "conf" / "ablation.txt").write_text(text)
     copied.run("--ablation")
     page = (copied.folder / "exp/results/4class.ablation/RESULTS.md").read_text()
-    systems = re.search(r"## Systems\n(.*?)\n## ", page, re.DOTALL).group(1)
-    rows = [line.split("|")[1].strip() for line in systems.splitlines() if "| tiny" in line]
-    assert rows == ["tiny", "tiny (references.count=1)", variant]
+    rows = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| tiny")]
+    assert sorted(rows) == ["tiny", "tiny (references.count=1)", variant]
     again = copied.run("--ablation")
     assert "first run" not in again.stdout
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from dsnet.report.answer import answer_lines, best_rows, main_systems, short_answer, verdict
+from dsnet.report.answer import (
+    answer_lines,
+    best_rows,
+    is_shown,
+    main_systems,
+    short_answer,
+    verdict,
+)
 from dsnet.report.summary import summarise
 from dsnet.results.runs import Results
 
@@ -57,16 +64,24 @@ def test_the_best_of_what_is_given_the_same(summarise_rows):
     ]
     # 2 of 4 neutral and 4 of 4 sad ones: (0.5 + 1) / 2
     assert answer_lines(summary)[0] == (
-        "The utterance alone: UAR 75.0 [75.0, 75.0] (good, best of 2)"
+        "The utterance alone: UAR 75.0 [75.0, 75.0] (good, the highest of 2)"
     )
     assert short_answer(summary).startswith(
-        "UAR in percent: the utterance alone 75.0 [75.0, 75.0] (good, 6 of 6 folds); with 3 neutral"
+        "UAR in percent: the utterance alone 75.0 [75.0, 75.0] (good, the highest of 2, 6 of 6 fold"
     )
 
 
 def test_an_ensemble_answers_where_nothing_else_does(summarise_rows):
     summary = summarise_rows(("a+b", 4, {"members": [{"system": "a"}]}))
     assert [best.row for best in best_rows(summary)] == ["a+b"]
+
+
+def test_what_is_not_complete_answers_only_where_nothing_else_does(summarise_rows):
+    summary = summarise_rows(("whole", 1, {}), ("half", 4, {}))
+    summary["systems"]["half"]["missing"] = [{"seed": 1, "fold": "F"}]
+    assert [best.row for best in best_rows(summary)] == ["whole"]
+    summary["systems"]["whole"]["missing"] = [{"seed": 1, "fold": "F"}]
+    assert [best.row for best in best_rows(summary)] == ["half"]
 
 
 def test_without_a_system_as_its_config_says_there_is_no_answer(summarise_rows):
@@ -79,29 +94,34 @@ def test_what_is_added_is_said_with_what_it_shows(summarise_rows):
     summary = summarise_rows(("c", 2, {}), ("dsnet", 4, {"kind": "dsnet", "control": "c"}))
     # six folds all better: 2 of 64 sign patterns
     assert answer_lines(summary)[-1] == (
-        "dsnet minus its control c: +25.0 [+25.0, +25.0] (p 0.031: more than chance)"
+        "dsnet minus its control c: +25.0 [+25.0, +25.0] (p 0.031: better by more than chance)"
     )
 
 
 @pytest.mark.parametrize(
     "p, adjusted, smallest, words",
     [
-        (0.02, 0.04, 0.01, "p 0.020, 0.040 corrected for 2 comparisons: more than chance"),
+        (0.02, 0.04, 0.01, "p 0.020, 0.040 corrected for 2 comparisons: worse by more than chan"),
         (0.03, 0.06, 0.01, "p 0.030, 0.060 corrected for 2 comparisons: not shown by these 6 fo"),
-        (0.5, 1.0, 0.06, "p 0.500, 1.000 corrected for 2 comparisons: 6 folds cannot show any"),
+        (0.5, 1.0, 0.06, "p 0.500, 1.000 corrected for 2 comparisons: 2 comparisons over 6 folds"),
         (None, None, None, "too few folds for a test"),
     ],
 )
 def test_verdicts(p, adjusted, smallest, words):
     pair = {"p_value": p, "adjusted_p": adjusted, "num_units": 6, "unit": "fold"}
+    pair |= {"estimate": -0.1, "by_seed": {"1": -0.1}}
     found = {"family_size": 2, "smallest_adjusted_p": smallest}
     assert verdict(pair, found).startswith(words)
 
 
 def test_a_verdict_of_speakers_is_about_these_networks():
     pair = {"p_value": 0.01, "adjusted_p": 0.01, "num_units": 24, "unit": "speaker"}
+    pair |= {"estimate": 0.1, "by_seed": {"1": 0.1}}
     found = {"family_size": 1, "smallest_adjusted_p": 0.001}
-    assert verdict(pair, found) == "p 0.010: more than chance of these networks"
+    words = "p 0.010: better, and would be to other speakers, with these networks"
+    assert verdict(pair, found) == f"{words} (one seed)" and not is_shown(pair)
+    pair["by_seed"] = {"1": 0.1, "2": 0.1, "3": 0.1}
+    assert verdict(pair, found) == f"{words} (3 seeds)" and is_shown(pair)
 
 
 def test_main_systems_are_all_of_few_and_what_the_answer_speaks_of_of_many(summarise_rows):

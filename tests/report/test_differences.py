@@ -139,3 +139,19 @@ def test_the_difference_of_each_seed_that_both_have(test_set, row):
     # UAR: (4/4 + 1) / 2 and (2/4 + 1) / 2
     assert pair["by_seed"] == {"1": 0.25, "2": 0.0}
     assert pair["estimate"] == pytest.approx(0.125)
+    assert pair["by_speaker"]["A"] == pytest.approx({"control": 0.75, "system": 0.875})
+
+
+def test_one_seed_does_not_meet_the_mean_of_three(test_set, row):
+    """Of seed 1 both are alike; the other seeds of the control are worse, and do not count."""
+    test = test_set("x", "ABCDEF")
+    system, control = row(test, "a", 4, control="c"), row(test, "c", 4)
+    worse = [
+        dataclasses.replace(run, info=run.info | {"seed": seed})
+        for seed in (2, 3)
+        for run in row(test, "c", 0).runs
+    ]
+    (pair,) = compare([system, dataclasses.replace(control, runs=[*control.runs, *worse])], 0)[
+        "pairs"
+    ]
+    assert pair["by_seed"] == {"1": 0.0} and pair["estimate"] == 0

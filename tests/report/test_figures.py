@@ -15,13 +15,14 @@ from dsnet.report.figures.all import draw_figures
 from dsnet.report.figures.classes import draw_confusions
 from dsnet.report.figures.curves import draw_curves
 from dsnet.report.figures.embeddings import EmbeddingMap, draw_map, embedding_map, layout
-from dsnet.report.figures.forest import ANY, NEUTRAL, OTHER, draw_forest, kind
-from dsnet.report.figures.matrices import draw_matrices
+from dsnet.report.figures.forest import draw_forest
+from dsnet.report.figures.matrices import draw_matrix_confusions
 from dsnet.report.figures.plotting import BACKGROUND, WIDTH, file_stem, look, wrapped
 from dsnet.report.figures.probes import draw_probes
-from dsnet.report.figures.speakers import draw_speakers, find_panels, spread
+from dsnet.report.figures.speakers import draw_speakers, spread
 from dsnet.report.figures.sweeps import find_sweeps
 from dsnet.report.summary import summarise
+from dsnet.report.system_tables import kind_of_given
 from dsnet.systems.catalog import is_transductive, resolve, side_information
 
 EGS = Path(__file__).parents[2] / "egs"
@@ -55,7 +56,7 @@ def test_draws_small_vector_files(results, tmp_path):
     names = [figure.file_name for figure in drawn]
     assert names == [
         "uar_by_system.svg",
-        "uar_by_speaker_base_matched.svg",
+        "uar_by_speaker.svg",
         "sweep_dsnet_similarity.svg",
         "speaker_in_e.svg",
         "reliability.svg",
@@ -119,33 +120,26 @@ def test_sweeps_are_sorted_by_weight():
     assert sweep.names == ["half", "ten"]
 
 
-def test_speakers_are_drawn_from_each_control_on():
-    main = ["matched", "matched_small", "dsnet", "dsnet_small", "dsnet_plus_small"]
-    control = {"dsnet": "matched", "dsnet_small": "matched_small"}
-    control["dsnet_plus_small"] = "matched_small"
-    pairs = [{"system": name, "control": other} for name, other in control.items()]
-    systems = {name: spoken("x", "AB") for name in main}
+def spoken(control, system, speakers="AB"):
+    by_speaker = {speaker: {"control": 0.5, "system": 0.75} for speaker in speakers}
+    return {"system": system, "control": control, "by_speaker": by_speaker}
+
+
+def test_a_panel_for_each_main_system_with_its_control(tmp_path):
+    pairs = [spoken("matched", "dsnet"), spoken("matched", "dsnet_plus"), spoken("a", "rare")]
+    main = ["matched", "dsnet", "dsnet_plus"]
+    systems = {name: {"transductive": False} for name in main}
     summary = {"main_systems": main, "differences": {"pairs": pairs}, "systems": systems}
-    assert [panel.names for panel in find_panels(summary)] == [
-        ["matched", "dsnet"],
-        ["matched_small", "dsnet_small", "dsnet_plus_small"],
-    ]
+    figure = draw_speakers(summary, tmp_path)
+    drawn = (tmp_path / figure.file_name).read_text()
+    assert drawn.count(">matched</text>") == 2 and "rare" not in drawn
+    assert drawn.count(">A</text>") == drawn.count(">B</text>") == 2
 
 
-def spoken(corpus, speakers):
-    by_speaker = {speaker: {"uar": 0.5} for speaker in speakers}
-    return {"tested_on": corpus, "transductive": False, "headline": {"by_speaker": by_speaker}}
-
-
-def test_without_a_control_speakers_are_drawn_by_corpus(tmp_path):
-    """One system on one speaker would be one point; nothing is said of a control."""
-    systems = {"dsnet": spoken("x", "AB"), "svm": spoken("x", "BC"), "other": spoken("y", "A")}
-    summary = {"main_systems": [*systems], "differences": {"pairs": []}, "systems": systems}
-    (panel,) = find_panels(summary)
-    assert (panel.control, panel.names, panel.speakers) == (None, ["dsnet", "svm"], ["B"])
-    figure = draw_speakers(panel, summary | {"classes": ["a", "b"]}, tmp_path)
-    assert "under each of the main systems" in figure.caption
-    assert "control" not in figure.caption and "orange" not in figure.caption
+@pytest.mark.parametrize("pairs", [[], [spoken("matched", "dsnet", "A")]])
+def test_without_a_pair_on_two_speakers_there_is_no_panel(tmp_path, pairs):
+    summary = {"main_systems": ["dsnet"], "differences": {"pairs": pairs}, "systems": {}}
+    assert draw_speakers(summary, tmp_path) is None
 
 
 def test_labels_do_not_hide_each_other():
@@ -159,16 +153,17 @@ def test_labels_do_not_hide_each_other():
 def test_only_equals_stand_side_by_side(tmp_path):
     """Groups come in the order nothing, neutral clips, any clips, other; the best is above."""
 
-    def row(given, uar, transductive=False):
+    def row(given, uar, transductive=False, source="none", count=0, kind="base"):
         uar = {"estimate": uar, "low": None, "high": None}
         headline = {"uar": uar, "uar_by_seed": {}, "absent_classes": []}
         facts = {"side_information": given, "transductive": transductive, "is_control": False}
+        facts |= {"enrolment": {"source": source, "count": count}, "kind": kind}
         return facts | {"tested_on": "x", "headline": headline}
 
     systems = {
-        "any30": row("30 unlabelled utterances of the speaker", 0.9),
-        "any3": row("3 unlabelled utterances of the speaker", 0.95),
-        "dsc": row("1 neutral utterance of the speaker at inference", 0.5),
+        "any30": row("30 unlabelled utterances of the speaker", 0.9, source="any", count=30),
+        "any3": row("3 unlabelled utterances of the speaker", 0.95, source="any", count=3),
+        "dsc": row("1 neutral utterance of the speaker at inference", 0.5, kind="dsc"),
         "both": row(
             "1 neutral utterance of the speaker; 3 unlabelled utterances of the speaker", 1
         ),
@@ -200,10 +195,12 @@ def test_every_shipped_enrolment_has_its_group():
         facts = {
             "side_information": words,
             "transductive": is_transductive(config, config.enrolment, False),
+            "enrolment": {"source": source, "count": config.enrolment.count},
+            "kind": config.kind,
         }
-        expected = {"neutral": NEUTRAL, "any": ANY, "all": OTHER}
+        expected = {"neutral": "neutral", "any": "any", "all": "other"}
         if source in expected:
-            assert kind(facts) == expected[source], (name, words)
+            assert kind_of_given(facts) == expected[source], (name, words)
             seen.add(source)
     assert seen == {"neutral", "any", "all"}
 
@@ -233,14 +230,11 @@ def test_matrices_are_drawn_of_what_is_there(results, tmp_path):
     summary = summarise(results, 0)
     cells = [{"train": "x", "test": "x", "row": "dsnet"}]
     matrix = {"title": "dsnet (transductive: corpus)", "recipes": ["x", "y"], "cells": cells}
-    names = [figure.file_name for figure in draw_matrices(matrix, summary, tmp_path)]
-    assert names == [
-        "matrix_dsnet--transductive--corpus-.svg",
-        "confusions_dsnet--transductive--corpus-.svg",
-    ]
-    assert "grey was not scored" in draw_matrices(matrix, summary, tmp_path)[0].caption
+    figure = draw_matrix_confusions(matrix, summary, tmp_path)
+    assert figure.file_name == "confusions_dsnet--transductive--corpus-.svg"
+    assert "grey does not exist" in figure.caption
     sizes = summary["systems"]["dsnet"]["headline"]["class_counts"].values()
-    drawn = (tmp_path / names[1]).read_text()
+    drawn = (tmp_path / figure.file_name).read_text()
     assert all(f">{text}</text>" in drawn for text in ("n", *sizes))
 
 

@@ -93,9 +93,9 @@ def test_says_protocol_selection_and_origin(summary, read):
     assert "the next speaker in sorted order validates" in text
     assert "guessing has a UAR of 25.0 %" in text
     assert "speakers for test, validation and training: 1, 1, 2" in text
-    assert re.search(r"the epoch with the best validation UAR \(.* of 5\)", text)
-    assert "the last epoch (5)" in text
-    assert "C is chosen by cross-validation over the training speakers" in text
+    assert re.search(r"networks after the epoch with the best validation UAR \(.* of 5\)", text)
+    assert "networks after their last epoch (5)" in text
+    assert "linear systems with what cross-validation over their training speakers chose" in text
     assert "bash egs/x/run.sh" in text and "abc-dirty" in text and "torch 2.11.0" in text
     assert "Not complete" not in text and "Trained on: CPU of 2 cores." in text
 

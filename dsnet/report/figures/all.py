@@ -13,10 +13,10 @@ from dsnet.report.figures.classes import draw_confusions
 from dsnet.report.figures.curves import draw_curves
 from dsnet.report.figures.embeddings import draw_map, embedding_map
 from dsnet.report.figures.forest import draw_forest
-from dsnet.report.figures.matrices import draw_matrices
+from dsnet.report.figures.matrices import draw_matrix_confusions
 from dsnet.report.figures.plotting import Figure
 from dsnet.report.figures.probes import draw_probes
-from dsnet.report.figures.speakers import draw_speakers, find_panels
+from dsnet.report.figures.speakers import draw_speakers
 from dsnet.report.figures.sweeps import draw_sweep, find_sweeps
 from dsnet.results.runs import Results
 
@@ -44,10 +44,10 @@ def draw_figures(results: Results, summary: dict[str, Any], folder: Path) -> lis
 def _draw(results: Results, summary: dict[str, Any], folder: Path) -> list[Figure]:
     main = [s for name in summary["main_systems"] for s in results.systems if s.name == name]
     figures = [draw_forest(summary, folder)]
-    figures += [
-        figure for one in summary["matrices"] for figure in draw_matrices(one, summary, folder)
-    ]
-    figures += [draw_speakers(panel, summary, folder) for panel in find_panels(summary)]
+    figures += [draw_matrix_confusions(one, summary, folder) for one in summary["matrices"]]
+    speakers = draw_speakers(summary, folder)
+    if speakers is not None:
+        figures.append(speakers)
     figures += [draw_sweep(sweep, summary, folder) for sweep in find_sweeps(summary)]
     probes = draw_probes(summary, folder)
     if probes is not None:

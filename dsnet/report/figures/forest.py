@@ -1,6 +1,5 @@
 """Figure of all systems: UAR and interval, grouped by what they are given, best first in each."""
 
-import re
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -22,18 +21,12 @@ from dsnet.report.figures.plotting import (
     whole_numbers,
     wrapped,
 )
-from dsnet.report.system_tables import given
+from dsnet.report.system_tables import GIVEN, given, kind_of_given
 from dsnet.report.tables import DASH, HEADLINE
 
 ROW_INCHES, LINE_INCHES = 0.27, 0.14  # of a system, of a line of its name
 LETTERS = 36  # of a system's name that fit on a line
 MANY = 12  # rows, from which on the axis has numbers above too
-# What is given, in the order of the figure, by the words of `side_information`.
-ALONE, NEUTRAL, ANY, OTHER = range(4)
-CLIPS = {
-    NEUTRAL: re.compile(r"\d+ neutral utterances? of the speaker( at inference)?"),
-    ANY: re.compile(r"\d+ unlabelled utterances? of the speaker"),
-}
 
 
 def draw_forest(summary: dict[str, Any], folder: Path) -> Figure:
@@ -99,7 +92,8 @@ def group_rows(summary: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
     def order(name: str) -> tuple:
         facts = summary["systems"][name]
-        return corpora.index(facts["tested_on"]), kind(facts), _num_clips(facts), given(facts)
+        place = GIVEN[kind_of_given(facts)]
+        return corpora.index(facts["tested_on"]), place, facts["enrolment"]["count"], given(facts)
 
     def head(name: str) -> str:
         facts = summary["systems"][name]
@@ -114,24 +108,8 @@ def group_rows(summary: dict[str, Any]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def kind(facts: dict[str, Any]) -> int:
-    """Return ALONE, NEUTRAL, ANY or OTHER of a row."""
-    parts = facts["side_information"].split("; ")
-    if facts["transductive"]:
-        return OTHER
-    if parts == ["none"]:
-        return ALONE
-    fitting = [k for k, words in CLIPS.items() if all(words.fullmatch(part) for part in parts)]
-    return fitting[0] if fitting else OTHER
-
-
-def _num_clips(facts: dict[str, Any]) -> int:
-    number = re.match(r"\d+", facts["side_information"])
-    return int(number[0]) if number else 0
-
-
 def _draw_row(axes: Axes, place: float, facts: dict[str, Any]) -> None:
-    scores, number = facts[HEADLINE], kind(facts)
+    scores, number = facts[HEADLINE], GIVEN[kind_of_given(facts)]
     uar, colour = scores["uar"], COLOURS[number]
     for seed in scores["uar_by_seed"].values():
         if _has_seeds(facts) and seed is not None:

@@ -1,4 +1,4 @@
-"""Figures of one matrix of corpora: its UARs, and what was taken for what.
+"""Figure of one matrix of corpora: what was taken for what.
 
 Axes: K shared classes.
 """
@@ -16,44 +16,8 @@ from dsnet.report.tables import HEADLINE
 MAX_CELLS = 28  # across a figure, for percentages that are legible
 
 
-def draw_matrices(matrix: dict[str, Any], summary: dict[str, Any], folder: Path) -> list[Figure]:
-    """Draw both figures of a matrix of `summary` into `folder`."""
-    return [_draw_uar(matrix, summary, folder), _draw_confusions(matrix, summary, folder)]
-
-
-def _draw_uar(matrix: dict[str, Any], summary: dict[str, Any], folder: Path) -> Figure:
-    recipes, cells, chance = matrix["recipes"], _cells(matrix, summary), 1 / len(summary["classes"])
-    size = min(WIDTH, 2.4 + 1.05 * len(recipes))
-    canvas = new_canvas(size, 0.9 * size)
-    axes = canvas.add_subplot()
-    uars = np.full((len(recipes), len(recipes)), np.nan)
-    texts = {}
-    for (row, column), cell in cells.items():
-        if cell["uar"]["estimate"] is None:
-            continue
-        uars[row, column] = 100 * cell["uar"]["estimate"]
-        deviation = cell["uar_model_sd"]
-        texts[row, column] = f"{uars[row, column]:.1f}"
-        if row != column and deviation is not None:
-            texts[row, column] += f"\n± {100 * deviation:.1f}"
-    draw_cells(axes, uars, texts, 100 * chance, 10)
-    axes.set_xticks(range(len(recipes)), recipes, rotation=25, ha="right")
-    axes.set_yticks(range(len(recipes)), recipes)
-    axes.set_xlabel("tested on")
-    axes.set_ylabel("trained on")
-    axes.set_title("UAR in percent", fontsize=11)
-    name = f"matrix_{file_stem(matrix['title'])}.svg"
-    save(canvas, folder / name)
-    return Figure(
-        name,
-        f"UAR of {matrix['title']} across corpora",
-        "UAR in percent, mean ± deviation over models; on the diagonal pooled over the folds. "
-        f"White is guessing ({100 * chance:.1f} %) or worse{_grey(uars, 'was not scored')}.",
-        "across",
-    )
-
-
-def _draw_confusions(matrix: dict[str, Any], summary: dict[str, Any], folder: Path) -> Figure:
+def draw_matrix_confusions(matrix: dict[str, Any], summary: dict[str, Any], folder: Path) -> Figure:
+    """Draw a panel for each pair of corpora of a matrix of `summary`."""
     recipes, cells, classes = matrix["recipes"], _cells(matrix, summary), summary["classes"]
     canvas = new_canvas(WIDTH, 0.4 + WIDTH * 0.98)
     grid = canvas.subplots(len(recipes), len(recipes), squeeze=False)
