@@ -96,6 +96,15 @@ def subject_pairs(summary: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(pairs, key=order)
 
 
+def spoken_of(summary: dict[str, Any]) -> list[str]:
+    """Return the rows that the answer speaks of, each with its control."""
+    control_of = {pair["system"]: pair["control"] for pair in summary["differences"]["pairs"]}
+    names = [best.row for best in best_rows(summary)]
+    names += [pair["system"] for pair in subject_pairs(summary)]
+    both = [one for name in names for one in (name, control_of.get(name))]
+    return [name for name in dict.fromkeys(both) if name is not None]
+
+
 def main_systems(summary: dict[str, Any]) -> list[str]:
     """Choose the rows that get figures of their own: controls first, no more than MAX_MAIN.
 
@@ -105,10 +114,8 @@ def main_systems(summary: dict[str, Any]) -> list[str]:
     systems = summary["systems"]
     chosen = list(systems)
     if len(systems) > MAX_MAIN:
-        named = [best.row for best in best_rows(summary)]
-        named += [pair[key] for pair in subject_pairs(summary) for key in ("system", "control")]
         single = [n for n, facts in systems.items() if facts["primary"] and not facts["members"]]
-        chosen = list(dict.fromkeys([*named, *(single or systems)]))[:MAX_MAIN]
+        chosen = list(dict.fromkeys([*spoken_of(summary), *(single or systems)]))[:MAX_MAIN]
 
     def order(name: str) -> tuple:
         facts = systems[name]

@@ -127,7 +127,7 @@ def to_html(text: str) -> Markup:
 
 def breakable(name: str) -> Markup:
     """Return a name that may be broken behind _ and +."""
-    return Markup(re.sub(r"([_+])", r"\1<wbr>", str(escape(name))))
+    return Markup(re.sub(r"([_+])(?=[a-z])", r"\1<wbr>", str(escape(name))))
 
 
 def _look(name: str) -> str:

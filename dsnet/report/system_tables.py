@@ -6,7 +6,7 @@ Scores are in percent with one decimal; a dash stands for what does not exist.
 from collections.abc import Sequence
 from typing import Any
 
-from dsnet.report.answer import best_rows, subject_pairs
+from dsnet.report.answer import spoken_of
 from dsnet.report.tables import (
     DASH,
     HEADLINE,
@@ -74,19 +74,18 @@ def in_order(summary: dict[str, Any], names: Sequence[str]) -> list[str]:
 def main_rows(summary: dict[str, Any]) -> list[str]:
     """Return the rows of a table that shall be read at a glance, in order.
 
-    All of few. Of more than MOST systems as their configs say; of more of these than MOST first
-    those that the answer speaks of, then those compared with a control in it, then others with
-    figures of their own, then other single ones.
+    All of few. Of more than MOST the systems as their configs say; of more than MOST of these
+    first those that the answer speaks of, then others with figures of their own, then other single
+    ones.
     """
     systems = summary["systems"]
     if len(systems) <= MOST:
         return in_order(summary, list(systems))
     names = in_order(summary, [name for name, facts in systems.items() if facts["primary"]])
     if len(names) > MOST:
-        named = [best.row for best in best_rows(summary)]
-        named += [pair[key] for pair in subject_pairs(summary) for key in ("system", "control")]
         single = [name for name in names if not systems[name]["members"]]
-        names = list(dict.fromkeys([*named, *summary["main_systems"], *single]))[:MOST]
+        first = [*spoken_of(summary), *summary["main_systems"], *single]
+        names = list(dict.fromkeys(first))[:MOST]
     return in_order(summary, names or list(systems)[:MOST])
 
 
