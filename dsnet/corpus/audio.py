@@ -1,4 +1,4 @@
-"""Audio of utterances: read it, look for what would spoil training, hash what was decoded."""
+"""Audio of utterances: read it, look for what would spoil training, and take its fingerprint."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lhotse.utils import compute_num_samples
 
+from dsnet.corpus.fingerprint import fingerprint
 from dsnet.corpus.levels import WEAKER, check_channel, is_weak, remarks
 from dsnet.corpus.sound import (
     MIN_SECONDS,
@@ -33,6 +34,7 @@ class AudioFacts:
         start_sample: where the utterance starts in the file.
         num_samples: length of the utterance.
         audio_hash: 16 hex digits of its decoded samples.
+        fingerprint: what near copies of it share.
         remarks: what is unusual about its level, in words.
         coarse: its samples have 8 bits or fewer.
         channel: the one that was decoded, or those that were averaged.
@@ -46,6 +48,7 @@ class AudioFacts:
     start_sample: int
     num_samples: int
     audio_hash: str
+    fingerprint: str
     remarks: tuple[str, ...]
     coarse: bool
     channel: int | list[int] = 0
@@ -83,6 +86,7 @@ def inspect(utterance: Utterance) -> AudioFacts:
         start_sample=start,
         num_samples=num_samples,
         audio_hash=audio_hash(samples),
+        fingerprint=fingerprint(samples, sound.sampling_rate),
         remarks=(*remarks(samples), *([WEAKER] if is_weak(samples, channels) else [])),
         coarse=sound.subtype in COARSE_SUBTYPES,
         channel=channel,

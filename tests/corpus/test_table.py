@@ -131,6 +131,7 @@ def test_sexes(tmp_path, spelt, sex):
         ("," + HEADER, r":1: column 1 has no name.*index=False"),
         (HEADER + ",mood,mood", r":1: two columns 'mood'"),
         (HEADER + ",audio_hash", r":1: column 'audio_hash' is a name that stage 0 uses"),
+        (HEADER + ",fingerprint", r":1: column 'fingerprint' is a name that stage 0 uses"),
         ("\n\n" + HEADER + ",", r":3: column 5 has no name"),
     ],
 )
