@@ -42,20 +42,24 @@ def main() -> None:
 
 
 def read(path: Path) -> dict | None:
-    """Return what a JSON file holds; None if there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    """Return the object that a JSON file holds; None if there is none, or a damaged one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def current_identity(task: str, system: str) -> dict:
     """Return what a training of a system is now, as its train.json says it."""
     system = json.loads(Path("exp", task, system, "system.json").read_text(encoding="utf-8"))
-    folds = json.loads(Path("data", task, "task.json").read_text(encoding="utf-8"))
+    folds = read(Path("data", task, "task.json"))
     feats = read(Path("data", system["config"]["features"], "feats.json"))
     return {
         "config": system["config"],
         "code_digest": system["code"],
-        "features_digest": feats and feats["digest"],
-        "task_digest": folds["digest"],
+        "features_digest": feats and feats.get("digest"),
+        "task_digest": folds and folds.get("digest"),
     }
 
 

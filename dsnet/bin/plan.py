@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dsnet.bin import run
+from dsnet.bin.trained import read_train_json
 from dsnet.config import differences, find, load, nearest
 from dsnet.environment import choose_device
 from dsnet.errors import ConfigError, DsnetError, TrainingError
@@ -195,7 +196,11 @@ def announce(spec: SystemSpec, exp_dir: Path, seeds: list[str], folds: list[str]
     """Say on the terminal what will happen to the networks of a system that has changed."""
     changed, count = "", 0
     for path in sorted(exp_dir.glob("seed_*/fold_*/train.json")):
-        trained = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            trained = read_train_json(path.parent, "seed", "fold")
+        except TrainingError as error:
+            print(error, file=sys.stderr)
+            continue
         if str(trained["seed"]) not in seeds or (folds and trained["fold"] not in folds):
             continue
         if "identity" not in trained:
@@ -217,7 +222,7 @@ def announce(spec: SystemSpec, exp_dir: Path, seeds: list[str], folds: list[str]
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write what something is, unless the file says so already."""
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_bytes() != text.encode():
         write_text(path, text)
 
 
