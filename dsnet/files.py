@@ -169,7 +169,7 @@ def locked(folder: Path | str) -> Iterator[None]:
             stream.seek(0)
             raise DsnetError(
                 f"{folder}: another run ({stream.read().strip() or 'process unknown'}) works here; "
-                "wait until it ends, or stop it"
+                "wait until it ends, or end that process there by kill"
             ) from error
         stream.truncate(0)
         stream.write(f"process {os.getpid()} on {os.uname().nodename}")
