@@ -173,7 +173,7 @@ def test_a_rerun_makes_all_damaged_files_again(finished, make_recipe, tmp_path):
         path = recipe.folder / name
         path.write_bytes(damage(path.read_bytes(), rng))
     out = recipe.run().stdout
-    assert all(f"{name} is not what this step wrote" in out for name in (names[0], names[7]))
+    assert all(f"{name} is not what this step wrote" in out for name in names[:2])
     for name in (f"{FBANK}/frames.bin", f"{FBANK}/utt2crc32", f"{FOLD}/test/posteriors.tsv"):
         assert (recipe.folder / name).read_bytes() == (finished.folder / name).read_bytes()
     assert recipe.run().stdout.count("already done") == 10
