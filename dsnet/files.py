@@ -1,14 +1,18 @@
-"""Files that are whole or absent, digests of their contents, and locks on folders."""
+"""Files that are whole or absent, reading what may be damaged, digests, and locks on folders."""
 
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+import zipfile
+import zlib
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dsnet.errors import DsnetError
 
@@ -83,8 +87,61 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def read_lines(path: Path | str) -> list[str]:
-    """Return the lines of a UTF-8 text file without their ends."""
-    return Path(path).read_text(encoding="utf-8").splitlines()
+    """Return the lines of a UTF-8 text file without their ends.
+
+    Raises:
+        DsnetError: it is no such text.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DsnetError(
+            f"{path}: expected text in UTF-8, found other bytes (at {error.start}); it is damaged: "
+            "run the stage that writes it again"
+        ) from error
+
+
+def read_json(
+    path: Path | str, error_class: type[DsnetError], remedy: str, keys: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the JSON object that a file holds.
+
+    Args:
+        path: of the file.
+        error_class: of the error.
+        remedy: what to do if it is missing or damaged, such as "rerun stage 4".
+        keys: that the object must have.
+
+    Raises:
+        DsnetError: of the class asked for; no such file, or no such object in it.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise error_class(f"{path}: no such file; {remedy}") from error
+    except ValueError as error:  # no text, or no JSON
+        raise error_class(f"{path}: not valid JSON ({error}); {remedy}") from error
+    if not isinstance(content, dict):
+        found = type(content).__name__
+        raise error_class(f"{path}: not a JSON object but a {found}; {remedy}")
+    absent = [key for key in keys if key not in content]
+    if absent:
+        raise error_class(f"{path}: expected {', '.join(keys)}; no '{absent[0]}'; {remedy}")
+    return content
+
+
+def damage_of_zip(path: Path | str) -> str:
+    """Say what is wrong with a zip file, such as torch and numpy write; nothing if it is whole.
+
+    Its own checksums are looked at, which torch passes over.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    # a damaged directory ends in any of these: a name that is no text, an offset before the file
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError) as error:
+        return f"it is no whole zip file ({error})"
+    return f"'{damaged}' in it does not have its checksum" if damaged else ""
 
 
 def digest(parts: Iterable[str | bytes]) -> str:
@@ -112,7 +169,7 @@ def locked(folder: Path | str) -> Iterator[None]:
             stream.seek(0)
             raise DsnetError(
                 f"{folder}: another run ({stream.read().strip() or 'process unknown'}) works here; "
-                "wait until it ends, or stop it"
+                "wait until it ends, or end that process there by kill"
             ) from error
         stream.truncate(0)
         stream.write(f"process {os.getpid()} on {os.uname().nodename}")

@@ -19,7 +19,7 @@ for name in $features; do
     --device "$device" \
     data/manifests data/"$name"
   once "$name" --reads "$config" "${manifests[@]}" \
-    --writes data/"$name"/{feats.scp,utt2num_frames,cuts.jsonl.gz,frames.bin,feats.json} \
+    --writes data/"$name"/{feats.scp,utt2num_frames,cuts.jsonl.gz,frames.bin,utt2crc32,feats.json} \
     -- python -m dsnet.bin.combine_feats --features "$name" data/manifests data/"$name"
 done
 

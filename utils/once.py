@@ -5,12 +5,14 @@ Usage: once.py run|force|check STAGE RESUME NAME --reads PATH... --writes PATH..
                -- CMD ARG...
 
 A marker .done/STAGE-NAME.json holds the command and a digest of every path in --reads: of a file
-its content, of a folder the path, size and time of each file (those with a leading dot, and what is
-in a folder tensorboard, left out).
-A step is done if its marker has the same command and digests and all --writes exist. How a command
-is launched (run.py or slurm.py, their options, how many jobs, on which device) is no part of it: it
-does not alter the result. Mode force removes the --writes and runs, whatever is done. Mode check
-runs nothing and compares no commands; it stops if the step is not done.
+its content, of a folder the path, size and time of each file (those with a leading
+dot, and what is in a folder tensorboard, left out).
+A step is done if its marker has the same command and digests, and all --writes are there as it
+wrote them: a file that was damaged or edited is made again; of a folder it is enough that it
+exists. How a command is launched (run.py or slurm.py, their options, how many jobs, on which
+device) is no part of it: it does not alter the result. Mode force removes the --writes and runs,
+whatever is done. Mode check runs nothing and compares no commands; it stops if the step is not
+done.
 RESUME is the user's command up to the stage number. Empty paths are options without a value.
 """
 
@@ -26,10 +28,10 @@ import sys
 import time
 from pathlib import Path
 
-from digests import digest
-from launch import JOBS
+from contents import digest, is_in_state, state
+from launch import JOBS, signal_name
 from shown import red, shown
-from signals import Signals, signal_group
+from signals import Signals, end_with_parent, signal_group
 from time_left import short
 
 TOLD = 64  # exit status: the message says all, recipe.sh adds nothing
@@ -52,8 +54,8 @@ def main() -> None:
     parser.add_argument("--reads", nargs="*", default=[])
     parser.add_argument("--writes", nargs="*", default=[])
     args = parser.parse_args(sys.argv[1:split])
-    command = sys.argv[split + 1 :]
-    step = Step(args.stage, args.name, args.reads, args.writes, command)
+    step = Step(args.stage, args.name, args.reads, args.writes, sys.argv[split + 1 :])
+    end_with_parent(os.getppid())()
     try:
         if args.mode == "check":
             step.check(args.resume)
@@ -80,8 +82,8 @@ class Step:
     def check(self, resume: str) -> None:
         """Raise StepError, with the command to run, if the step is not done."""
         marker = _load(self.marker)
-        reason = "it has not been run to its end" if marker is None else ""
-        reason = reason or self._stale(marker, self._digests())
+        reason = self._damage() or "it has not been run to its end"
+        reason = reason if marker is None else self._stale(marker, self._digests())
         if reason:
             raise StepError(f"not up to date: {reason}. Run first:\n  {resume} {self.stage}")
 
@@ -117,11 +119,15 @@ class Step:
         """Say why the command must run; empty if it need not."""
         marker = _load(self.marker)
         if marker is None:
-            return "first run"
+            return self._damage() or "first run"
         old, new = essence(marker["command"]), essence(self.command)
         if old != new:
             return f"command changed: {_difference(old, new)}"
         return self._stale(marker, digests)
+
+    def _damage(self) -> str:
+        """Say that there is a marker that cannot be read; asked when none could."""
+        return f"{shown(str(self.marker))} is damaged" if self.marker.exists() else ""
 
     def _stale(self, marker: dict, digests: dict[str, str | None]) -> str:
         for path, value in digests.items():
@@ -134,6 +140,8 @@ class Step:
         for path in self.writes:
             if not os.path.exists(path):
                 return f"{shown(path)} is missing"
+            if not is_in_state(path, marker.get("written", {}).get(path)):
+                return f"{shown(path)} is not what this step wrote"
         return ""
 
     def _require_inputs(self, digests: dict[str, str | None], resume: str) -> None:
@@ -175,17 +183,22 @@ class Step:
         except BlockingIOError as error:
             lock.seek(0)
             holder = lock.read().strip() or "another process"
+            found = re.match(r"process (\d+) on (\S+),", holder)
+            end = f"end it on {found[2]} by: kill -KILL -- -{found[1]}" if found else "stop it"
             raise StepError(
-                f"{holder} runs this step in {os.getcwd()}; wait until it ends, or stop it"
+                f"{holder} runs this step in {os.getcwd()}; wait until it ends, or {end}"
             ) from error
 
     def _call(self, lock) -> int:
         """Run the command in a process group of its own, to which signals are passed on."""
         signals = Signals()
         try:
-            # The command inherits the lock, so that it outlives a killed once.py.
+            # The command ends with once.py. It inherits the lock, which is free once it has ended.
             process = subprocess.Popen(
-                self.command, start_new_session=True, pass_fds=[lock.fileno()]
+                self.command,
+                start_new_session=True,
+                pass_fds=[lock.fileno()],
+                preexec_fn=end_with_parent(os.getpid()),
             )
         except OSError as error:
             print(f"  {self.name}: cannot run {self.command[0]}: {error.strerror}", file=sys.stderr)
@@ -208,7 +221,10 @@ class Step:
         if signals.received:
             signal_group(process.pid, signal.SIGKILL)  # what the command left behind
             return 128 + signals.received[0]
-        return status if status >= 0 else 128 - status
+        status = status if status >= 0 else 128 - status
+        if meaning := signal_name(status):
+            print(f"  {self.name}: killed by {meaning}", file=sys.stderr)
+        return status
 
     def _finish(self, before: dict[str, str | None], seconds: float) -> None:
         """Write the marker, with the digests from before the command ran."""
@@ -224,6 +240,7 @@ class Step:
             "command": self.command,
             "reads": before,
             "writes": self.writes,
+            "written": {path: state(path) for path in self.writes},
             "finished": time.strftime("%F %T"),
             "seconds": round(seconds, 1),
         }
@@ -261,10 +278,16 @@ def _difference(old: list[str], new: list[str]) -> str:
 
 
 def _load(marker: Path) -> dict | None:
+    """Return what a marker says; None if there is none, or a damaged one."""
     try:
-        return json.loads(marker.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        content = json.loads(marker.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return None
+    parts = {"command": list, "reads": dict, "writes": list}
+    whole = isinstance(content, dict) and all(
+        isinstance(content.get(name), kind) for name, kind in parts.items()
+    )
+    return content if whole else None
 
 
 def _writer(path: str) -> tuple[str, str] | None:

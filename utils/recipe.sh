@@ -3,7 +3,7 @@
 # sources for its options, sets; stage, stop_stage, force and folds are among them.
 # shellcheck shell=bash disable=SC2034,SC2154  # run.sh sets and uses them
 
-set -Eeuo pipefail
+set -Eeufo pipefail  # f: a name such as * or [1] stands for itself, not for files
 recipe=    # name of the recipe: emodb
 command=   # what the user typed, for reports: no stages, FOLDER for folders outside the recipe
 files=()   # what fold_files has found
@@ -89,7 +89,8 @@ plan() {
   local lines
   lines=$(python -m dsnet.bin.plan --task "$task" --systems "$systems" --folds "$folds" \
     --seeds "$seeds" --enrolments "$enrolments" --device "$device" \
-    --final "$(( stop_stage >= 6 ))" ${bundle_dir:+--bundle-dir "$bundle_dir"}) || exit 1
+    --final "$(( stop_stage >= 6 ))" ${bundle_dir:+--bundle-dir "$bundle_dir"}) \
+    || { (( $? != 137 )) || stop 137; exit 1; }
   read_plan "$lines"
 }
 
@@ -166,7 +167,7 @@ ablation() {
     [[ $changes == "" ]] || variants+=("$task$changes")
     log "ablation: $task$changes: $names"
     # Of an option that is given twice the last value counts; we are in the recipe's folder now.
-    bash "$_run_sh" "$@" --ablation false --corpus-dir "$corpus" "${models[@]}" \
+    python3 -ES "$DSNET_ROOT"/utils/signals.py bash "$_run_sh" "$@" --ablation false --corpus-dir "$corpus" "${models[@]}" \
       --task "$task$changes" --systems "$names" --stop-stage "$last" < /dev/null || exit "$?"
   done < ../conf/ablation.txt
   (( stop_stage >= 5 )) || exit 0
@@ -230,6 +231,7 @@ stop() {
     64) exit 1 ;;
     129|130|143) echo "${0##*/}: interrupted in $what; go on with: $_resume $from" >&2 ;;
     *) failure "${0##*/}: $what failed with exit status $1."
+       (( $1 != 137 )) || echo "  A process of it was killed (SIGKILL): out of memory?" >&2
        echo "  Once the cause is mended, go on with: $_resume $from" >&2 ;;
   esac
   exit "$1"

@@ -22,7 +22,7 @@ from typing import TextIO
 
 from launch import Launch, close_log, open_log, parse, report
 from progress import Progress
-from signals import Signals, signal_group
+from signals import Signals, end_with_parent, signal_group
 
 GRACE_SECONDS = 5.0  # from SIGTERM to SIGKILL
 POLL_SECONDS = 0.03
@@ -96,6 +96,7 @@ def start(launch: Launch, job: int, slot: int, devices: list[str]) -> Running | 
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,  # a process group of its own, to end all that it starts
+            preexec_fn=end_with_parent(os.getpid()),
         )
     except OSError as error:
         code = 127 if isinstance(error, FileNotFoundError) else 126

@@ -114,11 +114,12 @@ class Trainings:
 
 
 def read(path: Path) -> dict | None:
-    """Return what a JSON file holds; None if there is none."""
+    """Return the object that a JSON file holds; None if there is none, or a damaged one."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return None
+    return content if isinstance(content, dict) else None
 
 
 def current_identity(task: str, system: str) -> dict:
@@ -129,8 +130,8 @@ def current_identity(task: str, system: str) -> dict:
     return {
         "config": about["config"],
         "code_digest": about["code"],
-        "features_digest": feats and feats["digest"],
-        "task_digest": folds["digest"],
+        "features_digest": feats and feats.get("digest"),
+        "task_digest": folds and folds.get("digest"),
     }
 
 

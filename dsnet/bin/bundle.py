@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from dsnet.bin import run
+from dsnet.bin.trained import open_model
 from dsnet.config import load
 from dsnet.environment import git_revision, versions
 from dsnet.features.store import FeatureStore
@@ -30,7 +31,7 @@ from dsnet.report.explain import MAP
 from dsnet.results.held_out import HeldOut, read_held_out
 from dsnet.systems import code_digest
 from dsnet.systems.catalog import SystemSpec, resolve
-from dsnet.training.checkpoint import check, config_values, load_model
+from dsnet.training.checkpoint import check, config_values
 from dsnet.training.frames import Frames
 from dsnet.training.inference import predict
 from dsnet.training.loop import MODEL
@@ -106,7 +107,7 @@ def read_member(
         BundleError: what stage 4 left is of other code, config or features.
     """
     path = recipe.run(task_name, spec.name, seed, FINAL) / MODEL
-    system, content = load_model(path)
+    system, content = open_model(path)
     store = FeatureStore.open(recipe.features(spec.config.features))
     expected = {
         "config": config_values(spec.config),
@@ -147,9 +148,10 @@ def training_map(
         What `dsnet predict --explain` draws, by what the system is given, which is nothing; empty
         if the system has no embeddings.
     """
-    system, _ = load_model(recipe.run(task_name, spec.name, seed, FINAL) / MODEL)
+    system, _ = open_model(recipe.run(task_name, spec.name, seed, FINAL) / MODEL)
     store = FeatureStore.open(recipe.features(spec.config.features))
     utts = sorted(task.utt2emo, key=lambda utt: digest(["drawn", utt]))[:MAPPED]
+    store.require(utts)
     references = {utt: utt for utt in utts}  # none is looked at
     found = predict(system, Frames(store, "cpu"), utts, references, spec.config).embeddings
     if not found:
@@ -182,6 +184,7 @@ def clip_distances(recipe: Recipe, task: TaskData, spec: SystemSpec) -> tuple[to
     """
     store = FeatureStore.open(recipe.features(spec.config.features))
     front_end = build_front_end(spec.config.augment, store.info, store.info.config)
+    store.require(task.utt2spk)
     frames = Frames(store, "cpu")
     by_speaker = {
         speaker: np.stack([measure(frames.whole(utt), front_end).numpy() for utt in utts])

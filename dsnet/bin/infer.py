@@ -20,6 +20,7 @@ import numpy as np
 
 from dsnet.bin import run
 from dsnet.bin.job import Job, job_parser, make_job
+from dsnet.bin.trained import open_model, read_train_json
 from dsnet.errors import ConfigError
 from dsnet.features.feats import require_alike
 from dsnet.features.store import FeatureStore
@@ -33,7 +34,7 @@ from dsnet.systems import check_enrolment, code_digest
 from dsnet.systems.catalog import check_matching, is_transductive, side_information
 from dsnet.systems.config import EnrolmentConfig
 from dsnet.systems.system import System
-from dsnet.training.checkpoint import check, config_values, load_model
+from dsnet.training.checkpoint import check, config_values
 from dsnet.training.enrolment import (
     enrolled_pools,
     first_references,
@@ -188,7 +189,7 @@ def check_options(args: argparse.Namespace, job: Job) -> None:
 def load(job: Job) -> Model:
     """Return the job's model, refusing one that is not of this very job."""
     path = job.folder / MODEL
-    system, content = load_model(path, job.device)
+    system, content = open_model(path, job.device)
     own = Side.open(job, job.recipe, job.task)
     expected = {
         "config": config_values(job.config),
@@ -246,7 +247,7 @@ def describe(
 ) -> Mapping[str, Any]:
     """Return what run.json holds."""
     job, config = model.job, model.job.config
-    trained = json.loads((job.folder / "train.json").read_text(encoding="utf-8"))
+    trained = read_train_json(job.folder, "digests")
     across = tested is not model.own
     given_words = side_information(config, enrolment, across)
     transductive = is_transductive(config, enrolment, across)

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from dsnet.bin import run
+from dsnet.bin.trained import read_train_json
 from dsnet.config import differences, find, load, nearest
 from dsnet.environment import choose_device
 from dsnet.errors import ConfigError, DsnetError, TrainingError
 from dsnet.features import build_extractor
-from dsnet.files import write_text
+from dsnet.files import read_lines, write_text
 from dsnet.folds.protocols import known_fold_names
 from dsnet.models.front_end import build_front_end
 from dsnet.recipe import Recipe
@@ -35,6 +36,9 @@ from dsnet.task import TaskConfig
 from dsnet.training.checkpoint import config_values
 from dsnet.training.data import require_no_validation
 from dsnet.training.enrolment import parse_enrolment
+
+LIMITS = {"train.max_epochs": 10_000, "input.max_seconds": 3600}  # more is a slip of the keyboard
+MAX_SEED = 2**32 - 1  # of scikit-learn's generators
 
 
 def main() -> None:
@@ -52,9 +56,12 @@ def main() -> None:
     task = load(find(args.task, [recipe.conf[0]], "task"), TaskConfig)
     choose_device(args.device)
     check_folds(args.folds.split(), task, recipe.task(args.task))
+    check_seeds(args.seeds.split())
+    count = known_utterances(task, recipe.task(args.task))
     specs = all_specs(args.systems.split())
     trained = [spec for spec in specs if spec.config is not None]
     for spec in trained:
+        check_sizes(spec, count)
         check_system(spec, task)
     check_enrolments(args.enrolments.split(), trained)
     if args.final:
@@ -102,6 +109,26 @@ def all_specs(names: list[str], recipe: Path = Path()) -> list[SystemSpec]:
     return list(specs.values())
 
 
+def known_utterances(task: TaskConfig, task_dir: Path) -> int:
+    """Return how many utterances the task has, as far as that is known by now; 0: it is not."""
+    path = task_dir / "utt2emo"
+    return len(read_lines(path)) if path.is_file() else task.gate.utterances
+
+
+def check_sizes(spec: SystemSpec, num_utterances: int) -> None:
+    """Raise ConfigError for values with which a training would not end, or not be one."""
+    limits = LIMITS | ({"train.batch_size": num_utterances} if num_utterances else {})
+    for key, limit in limits.items():
+        section, name = key.split(".")
+        value = getattr(getattr(spec.config, section), name)
+        if value > limit:
+            words = " (so many utterances the task has)" if key == "train.batch_size" else ""
+            raise ConfigError(
+                f"system {spec.name}: {key} is {value}, expected {limit} at most{words}; change it "
+                f"in the system's config or behind its @"
+            )
+
+
 def check_system(spec: SystemSpec, task: TaskConfig) -> None:
     """Build a system for the features that it is to read; its control must be there too.
 
@@ -122,6 +149,10 @@ def check_system(spec: SystemSpec, task: TaskConfig) -> None:
             resolve(spec.control)
     except DsnetError as error:
         raise ConfigError(f"system {spec.name}: {error}") from error
+    except RuntimeError as error:  # torch has no memory for it
+        raise ConfigError(
+            f"system {spec.name}: it cannot be built here ({error}); are its sizes right?"
+        ) from error
 
 
 def check_bundle(specs: list[SystemSpec]) -> None:
@@ -158,13 +189,32 @@ def check_bundle(specs: list[SystemSpec]) -> None:
 
 
 def check_folds(names: list[str], task: TaskConfig, task_dir: Path) -> None:
-    """Raise ConfigError for a fold that the task will not have, as far as that is known by now."""
+    """Raise ConfigError for a fold that the task will not have, as far as that is known by now.
+
+    And for one that is named twice.
+    """
+    check_once("--folds", names)
     there = known_fold_names(task)
     if (task_dir / "folds").is_file():
         there = (task_dir / "folds").read_text(encoding="utf-8").split()
     for name in names if there else ():
         if name not in there:
             raise ConfigError(f"--folds: no fold '{name}'; {nearest(name, there)}")
+
+
+def check_seeds(seeds: list[str]) -> None:
+    """Raise ConfigError for a seed that is no number that every library takes, or comes twice."""
+    for seed in seeds:
+        if not (seed.isdecimal() and int(seed) <= MAX_SEED):
+            raise ConfigError(f"--seeds: expected integers of 0 to {MAX_SEED}, found '{seed}'")
+    check_once("--seeds", [str(int(seed)) for seed in seeds])
+
+
+def check_once(option: str, values: list[str]) -> None:
+    """Raise ConfigError for a value that is given twice."""
+    twice = [value for value in values if values.count(value) > 1]
+    if twice:
+        raise ConfigError(f"{option}: {twice[0]} is given twice; once is enough")
 
 
 def suitable_enrolments(texts: list[str], spec: SystemSpec) -> list[str]:
@@ -195,7 +245,11 @@ def announce(spec: SystemSpec, exp_dir: Path, seeds: list[str], folds: list[str]
     """Say on the terminal what will happen to the networks of a system that has changed."""
     changed, count = "", 0
     for path in sorted(exp_dir.glob("seed_*/fold_*/train.json")):
-        trained = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            trained = read_train_json(path.parent, "seed", "fold")
+        except TrainingError as error:
+            print(error, file=sys.stderr)
+            continue
         if str(trained["seed"]) not in seeds or (folds and trained["fold"] not in folds):
             continue
         if "identity" not in trained:
@@ -217,7 +271,7 @@ def announce(spec: SystemSpec, exp_dir: Path, seeds: list[str], folds: list[str]
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write what something is, unless the file says so already."""
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_bytes() != text.encode():
         write_text(path, text)
 
 

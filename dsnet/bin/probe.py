@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dsnet.bin import run
+from dsnet.bin.trained import open_model
 from dsnet.environment import limit_threads
 from dsnet.files import locked, write_text
 from dsnet.folds.task_data import TaskData
@@ -18,7 +19,7 @@ from dsnet.probes.labels import Labels
 from dsnet.probes.network import probe_network
 from dsnet.probes.summary import PROBES, read_identity
 from dsnet.probes.swap import Recombine
-from dsnet.training.checkpoint import check, load_model
+from dsnet.training.checkpoint import check
 from dsnet.training.loop import MODEL
 
 
@@ -50,7 +51,7 @@ def load_recombine(path: Path, about: dict[str, Any], task: TaskData) -> Recombi
     Raises:
         TrainingError: it is not the network that train.json tells of, or not of this task.
     """
-    system, content = load_model(path)
+    system, content = open_model(path)
     expected = {
         "classes": task.classes,
         "task_digest": task.digest,

@@ -1,12 +1,12 @@
 """Print what stage 5 found: the main systems, the answer, where the pages are, what is missing."""
 
 import argparse
-import json
 import os
 from pathlib import Path
 
 from dsnet.bin import run
 from dsnet.errors import ScoringError
+from dsnet.files import read_json
 from dsnet.report.answer import missing_lines, short_answer
 from dsnet.report.system_tables import SHORT_HEADER, short_rows
 from dsnet.report.tables import terminal_table
@@ -17,9 +17,7 @@ def main() -> None:
     parser.add_argument("results_dir", type=Path, help="where stage 5 wrote")
     folder = parser.parse_args().results_dir
     path = folder / "metrics.json"
-    if not path.is_file():
-        raise ScoringError(f"{path}: no such file; run --stage 5")
-    summary = json.loads(path.read_text(encoding="utf-8"))
+    summary = read_json(path, ScoringError, "run --stage 5")
     print(terminal_table(SHORT_HEADER, short_rows(summary)))
     print(short_answer(summary))
     # paths that Shown knows as such

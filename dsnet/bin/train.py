@@ -10,6 +10,7 @@ import json
 import shlex
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -17,7 +18,9 @@ from tqdm import tqdm
 
 from dsnet.bin import BEGAN, run
 from dsnet.bin.job import Job, job_parser, make_job
-from dsnet.files import locked, write_text
+from dsnet.bin.trained import TRAIN, read_model, read_train_json
+from dsnet.errors import TrainingError
+from dsnet.files import damage_of_zip, locked, write_text
 from dsnet.systems import find_system
 from dsnet.training.curves import CurveWriter
 from dsnet.training.data import FoldData, load_training_data
@@ -35,12 +38,10 @@ def main() -> None:
 def train(job: Job) -> None:
     data = load_training_data(job.recipe, job.task, job.fold, job.config, job.device)
     wanted = identity(job.config, data, job.seed)
-    finished = job.folder / "train.json"
-    if finished.exists() and (job.folder / MODEL).exists():
-        about = json.loads(finished.read_text(encoding="utf-8"))
-        if about.get("identity") == wanted:
-            print(f"{finished}: already trained; nothing to do")
-            return
+    finished = job.folder / TRAIN
+    if is_trained(job.folder, wanted):
+        print(f"{finished}: already trained; nothing to do")
+        return
     finished.unlink(missing_ok=True)
     print(f"fold {job.fold}: {len(data.train)} utterances train, {len(data.dev)} validate")
     train_one = train_network if find_system(job.config).is_network else train_linear
@@ -84,10 +85,32 @@ def train_linear(job: Job, data: FoldData) -> dict[str, Any]:
     return facts | {"process_seconds": time.monotonic() - BEGAN}
 
 
+def is_trained(folder: Path, wanted: dict[str, Any]) -> bool:
+    """Say whether train.json and model.pt of a folder are there, whole, and of this identity."""
+    if not ((folder / TRAIN).exists() and (folder / MODEL).exists()):
+        return False
+    try:
+        if read_train_json(folder).get("identity") != wanted:
+            return False
+        content = read_model(folder / MODEL)
+    except TrainingError as error:
+        print(f"{error}; now trained anew")
+        return False
+    return wanted.items() <= content.items()
+
+
+def remove_damaged(checkpoint: Path) -> None:
+    """Remove a checkpoint to resume from if it is damaged, and say so."""
+    if checkpoint.exists() and (damage := damage_of_zip(checkpoint)):
+        print(f"{checkpoint}: damaged: {damage}; starting anew")
+        checkpoint.unlink()
+
+
 def train_network(job: Job, data: FoldData) -> dict[str, Any]:
     """Train to the end; return facts for train.json."""
     trainer = Trainer(job.config, data, job.seed, job.folder)
     print(f"{trainer.num_parameters:,} parameters on {job.device}", flush=True)
+    remove_damaged(job.folder / CHECKPOINT)
     trainer.resume()
     seconds_before = sum(entry["seconds"] for entry in trainer.progress.history)  # before a kill
     with (

@@ -127,14 +127,19 @@ def read_manifests(manifest_dir: Path | str) -> tuple[RecordingSet, SupervisionS
         CorpusError: a manifest is missing or no manifest.
     """
     _check_there(manifest_dir)
+    folder = Path(manifest_dir)
+    return _read(folder / RECORDINGS, RecordingSet), _read(folder / SUPERVISIONS, SupervisionSet)
+
+
+def _read(path: Path, kind: Any) -> Any:
     try:
-        return (
-            RecordingSet.from_file(Path(manifest_dir) / RECORDINGS).to_eager(),
-            SupervisionSet.from_file(Path(manifest_dir) / SUPERVISIONS).to_eager(),
-        )
+        manifest = kind.from_file(path)
+        if manifest is None:  # what Lhotse makes of an empty file
+            raise ValueError("it is empty")
+        return manifest.to_eager()
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise CorpusError(
-            f"{manifest_dir}: not readable as Lhotse manifests ({error}); run --stage 0"
+            f"{path}: not readable as a Lhotse manifest ({error}); run --stage 0"
         ) from error
 
 

@@ -1,12 +1,13 @@
 """A job's Kaldi archive, written so that a job killed at any moment can go on where it was.
 
 An index beside the archive has a line an utterance, written after its matrix: id, where the matrix
-starts, where it ends, number of frames. What the archive holds beyond the last whole line of the
-index is the tail of a killed job and is cut off.
+starts, where it ends, number of frames, CRC-32 of its bytes. What the archive holds beyond the last
+whole line of the index is the tail of a killed job and is cut off.
 """
 
 import io
 import json
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,15 @@ from dsnet.files import write_text
 
 @dataclass(frozen=True)
 class Entry:
-    """Where an utterance's matrix lies in its archive, in bytes, and how many frames it has."""
+    """Where an utterance's matrix lies in its archive, in bytes, and how many frames it has.
+
+    `crc32` is that of these bytes; an index of an earlier version of the project has none.
+    """
 
     start: int
     end: int
     num_frames: int
+    crc32: int | None = None
 
 
 class Shard:
@@ -69,6 +74,23 @@ class Shard:
         """Return the utterances whose matrices are whole, in the order written."""
         return self._whole_entries()[0]
 
+    def require_whole(self) -> None:
+        """Make sure that every matrix still has the bytes that were written.
+
+        Raises:
+            FeatureError: one has others; says what to do.
+        """
+        with self.ark.open("rb") as ark:
+            for utt_id, entry in self.entries().items():
+                ark.seek(entry.start)
+                data = ark.read(entry.end - entry.start)
+                if entry.crc32 not in (None, zlib.crc32(data)):
+                    raise FeatureError(
+                        f"{self.ark}: the matrix of '{utt_id}' (byte {entry.start}) is damaged: "
+                        f"its checksum is not that in {self._index}. Delete {self.folder.parent}, "
+                        "then run --stage 1, which computes these features anew"
+                    )
+
     def append(self, matrices: Iterable[tuple[str, np.ndarray]], compression_method: int) -> None:
         """Write (utterance id, (T, F) matrix) pairs behind those that are there.
 
@@ -80,8 +102,9 @@ class Shard:
             for utt_id, matrix in matrices:
                 data = _packed(utt_id, matrix, compression_method)
                 start = position + len(utt_id.encode()) + 1
+                checksum = zlib.crc32(data[start - position :])
                 position += len(data)
-                line = f"{utt_id} {start} {position} {len(matrix)}\n"
+                line = f"{utt_id} {start} {position} {len(matrix)} {checksum}\n"
                 try:
                     _write_all(ark, data)  # unbuffered: in the file before the index says so
                     _write_all(index, line.encode())
@@ -101,7 +124,7 @@ class Shard:
         for line in self._index.read_bytes().splitlines(keepends=True):
             fields = line.decode(errors="replace").split()
             if (
-                len(fields) != 4
+                len(fields) not in (4, 5)
                 or not line.endswith(b"\n")
                 or not all(map(str.isdecimal, fields[1:]))
             ):

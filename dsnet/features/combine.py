@@ -37,6 +37,7 @@ def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsI
         shard = Shard(feats_dir, job)
         mine = [segments[i] for i in share(len(segments), job, num_jobs)]
         entries = _checked_entries(shard, stamp, mine, extractor)
+        shard.require_whole()
         ark = relative_path(shard.ark)
         for segment in mine:
             entry = entries[segment.id]
@@ -73,10 +74,8 @@ def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsI
         feats_dir / "utt2num_frames", "".join(f"{utt} {count}\n" for utt, count in frames.items())
     )
     write_jsonl(feats_dir / "cuts.jsonl.gz", cuts)
-    files: dict = {}
-    write_frames(feats_dir, (load_matrix(place, files) for place in places.values()), info)
-    for file in files.values():
-        file.close()
+    matrices = ((utt, load_matrix(place)) for utt, place in places.items())
+    write_frames(feats_dir, matrices, info)
     info.write(feats_dir)
     _remove_other_jobs(feats_dir, num_jobs)
     return info

@@ -21,7 +21,9 @@ from dsnet.features.extractor import Extractor
 from dsnet.features.resample import resample
 from dsnet.files import locked
 
-INDEX_FILES = ("feats.json", "feats.scp", "utt2num_frames", "cuts.jsonl.gz", "frames.bin")
+INDEX_FILES = (
+    "feats.json", "feats.scp", "utt2num_frames", "cuts.jsonl.gz", "frames.bin", "utt2crc32",
+)  # fmt: skip
 LOG_SECONDS = 5.0
 
 

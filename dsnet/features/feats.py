@@ -5,18 +5,22 @@ Axes: T frames, F dimensions. Paths in feats.scp are relative to the recipe fold
 
 import dataclasses
 import json
+import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import kaldiio
 import numpy as np
+from kaldiio.matio import read_kaldi
 
 from dsnet.config import differences
 from dsnet.errors import FeatureError
-from dsnet.files import read_lines, write_text
+from dsnet.files import read_json, read_lines, write_text
 from dsnet.recipe import Recipe
+
+PLACE = re.compile(r"[^|\s][^|]*:\d+")  # not Kaldi's commands, which begin or end with a |
+BINARY = b"\0B"  # what a matrix of Kaldi's begins with
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,12 @@ class FeatsInfo:
             FeatureError: it is missing or not what stage 1 writes.
         """
         path = Path(feats_dir) / "feats.json"
+        if not path.is_file():
+            raise FeatureError(f"{path}: no features here; run --stage 1")
+        content = read_json(path, FeatureError, "run --stage 1")
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError as error:
-            raise FeatureError(f"{path}: no features here; run --stage 1") from error
-        except (ValueError, TypeError) as error:
+            return cls(**content)
+        except TypeError as error:  # other keys
             raise FeatureError(f"{path}: not a feats.json ({error}); run --stage 1") from error
 
     def write(self, feats_dir: Path | str) -> None:
@@ -85,29 +90,36 @@ def read_feats_scp(path: Path | str) -> dict[str, str]:
     places: dict[str, str] = {}
     for number, line in enumerate(read_lines(path), 1):
         utt_id, _, place = line.partition(" ")
-        if not utt_id or not place:
-            raise FeatureError(f"{path}:{number}: expected 'utt_id archive:offset', found {line!r}")
+        if not utt_id or not PLACE.fullmatch(place):
+            raise FeatureError(
+                f"{path}:{number}: expected 'utt_id archive:offset', found {line!r}; a command "
+                "there is not run. Run --stage 1"
+            )
         if utt_id in places:
             raise FeatureError(f"{path}:{number}: utterance '{utt_id}' is listed twice")
         places[utt_id] = place
     return places
 
 
-def load_matrix(place: str, files: dict | None = None) -> np.ndarray:
+def load_matrix(place: str) -> np.ndarray:
     """Read the matrix that a line of feats.scp points to.
 
     Args:
         place: "archive:offset".
-        files: kaldiio's open archives, to open each once.
 
     Returns:
         (T, F) float32; read only.
 
     Raises:
-        FeatureError: the archive is missing or cut off, or holds no matrix there.
+        FeatureError: the archive is missing or cut off, or holds no matrix there; or the place is
+            a command, which Kaldi would run.
     """
+    if not PLACE.fullmatch(place):
+        raise FeatureError(f"{place!r}: expected archive:offset; commands are not run")
+    archive, _, offset = place.rpartition(":")
     try:
-        matrix = kaldiio.load_mat(place, fd_dict=files)
+        with open(archive, "rb") as stream:
+            matrix = _read_matrix(stream, int(offset))
     except FileNotFoundError as error:
         raise FeatureError(
             f"{place}: no such archive, seen from {Path.cwd()}; paths in feats.scp are relative to "
@@ -120,6 +132,16 @@ def load_matrix(place: str, files: dict | None = None) -> np.ndarray:
     if not isinstance(matrix, np.ndarray) or matrix.ndim != 2:
         raise FeatureError(f"{place}: expected a matrix (T, F), found something else")
     return matrix.astype(np.float32, copy=False)
+
+
+def _read_matrix(stream: BinaryIO, offset: int) -> Any:
+    """Read Kaldi's binary form and no other; kaldiio would also load a pickle."""
+    stream.seek(offset)
+    head = stream.read(len(BINARY))
+    if head != BINARY:
+        raise ValueError(f"expected {BINARY!r} at its beginning, found {head!r}")
+    stream.seek(offset)
+    return read_kaldi(stream)
 
 
 def require_alike(here: FeatsInfo, there: FeatsInfo, recipe: Recipe, other: Recipe) -> None:

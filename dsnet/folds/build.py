@@ -155,7 +155,11 @@ def _keep_edited_references(task_dir: Path) -> None:
     """Keep references that a person has edited since this stage wrote them, under another name."""
     if not (task_dir / "task.json").is_file():
         return
-    written = read_task_json(task_dir)["references"]["digest"]
+    try:
+        written = read_task_json(task_dir)["references"]["digest"]
+    except FoldError as error:  # damaged; so the references may be edited ones
+        print(f"{error}; now made anew")
+        written = None
     for name in (SPK2NEUTRAL, UTT2NEUTRAL):
         path = task_dir / name
         if path.is_file() and digest([path.read_bytes()]) != written:

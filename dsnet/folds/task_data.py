@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dsnet.errors import FoldError
-from dsnet.files import digest
+from dsnet.files import digest, read_json
 from dsnet.folds.protocols import PARTS, Fold
 from dsnet.folds.references import SPK2NEUTRAL, UTT2NEUTRAL, read_fields, read_references
 from dsnet.recipe import FINAL
@@ -135,14 +135,15 @@ def read_task_json(task_dir: Path) -> dict:
     """Read task.json, which stage 2 writes last.
 
     Raises:
-        FoldError: there is none.
+        FoldError: there is none, or a damaged one.
     """
     path = task_dir / "task.json"
     if not path.is_file():
         raise FoldError(
             f"{path}: no such file, so stage 2 has not ended here; run the recipe with --stage 2"
         )
-    return json.loads(path.read_text(encoding="utf-8"))
+    keys = ("classes", "protocol", "references")
+    return read_json(path, FoldError, "run the recipe with --stage 2", keys)
 
 
 def task_digest(task_dir: Path, classes: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from dsnet.probes.labels import Labels, pose_all
 from dsnet.probes.similarity import MIN_UTTERANCES, compare
 from dsnet.probes.swap import Recombine, swap_test
 from dsnet.probes.verification import pair_up, verify
+from dsnet.results.embeddings import read_arrays
 from dsnet.results.posteriors import read_posteriors
 
 PARTS = ("h", "s", "e")
@@ -41,13 +42,12 @@ def read_embeddings(path: Path, expected: list[str]) -> Embeddings:
         expected: the utterances that should be in it, in any order.
 
     Raises:
-        ScoringError: no such file, other utterances, or an embedding that is not finite.
+        ScoringError: no such file, a damaged one, or other utterances; an embedding that is not
+            finite.
     """
-    if not path.is_file():
-        raise ScoringError(f"{path}: no such file; run --stage 4")
-    with np.load(path) as stored:
-        utt_ids = stored["utt_ids"].tolist()
-        arrays = {part: stored[part] for part in PARTS if part in stored.files}
+    stored = read_arrays(path)
+    utt_ids = stored["utt_ids"].tolist()
+    arrays = {part: stored[part] for part in PARTS if part in stored}
     if sorted(utt_ids) != sorted(expected):
         strange = sorted(set(utt_ids) ^ set(expected)) or ["one that stands there twice"]
         raise ScoringError(

@@ -5,7 +5,6 @@ averaged, and the bootstrap draws folds. Folds share training speakers, and a sp
 one is tested in another, so folds are not quite independent and the intervals a little narrow.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from scipy.stats import bootstrap
 
 from dsnet.errors import ScoringError
+from dsnet.files import read_json
 from dsnet.probes.classifiers import CLASSIFIERS
 from dsnet.probes.labels import TARGETS
 from dsnet.probes.verification import VERIFICATIONS
@@ -21,6 +21,7 @@ from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES
 
 PROBES = "probes.json"
 IDENTITY = ("system", "seed", "fold", "digests")  # what probes.json repeats of train.json
+FOUND = ("targets", "parts", "similarity", "swap")
 MIN_FOLDS = 5  # for an interval
 BOOTSTRAP_SEED = 0
 DASH = "–"
@@ -52,12 +53,10 @@ def read_identity(folder: Path) -> dict[str, Any]:
     """Return which network a folder holds: system, seed, fold and digests.
 
     Raises:
-        ScoringError: it has no train.json.
+        ScoringError: it has no train.json, or a damaged one.
     """
-    path = folder / "train.json"
-    if not path.is_file():
-        raise ScoringError(f"{path}: no such file, so there is no network here; run --stage 3")
-    about = json.loads(path.read_text(encoding="utf-8"))
+    remedy = "whose network is unknown; run --stage 3"
+    about = read_json(folder / "train.json", ScoringError, remedy, IDENTITY)
     return {key: about[key] for key in IDENTITY}
 
 
@@ -75,7 +74,7 @@ def read_probes(folders: Mapping[str, Iterable[Path]]) -> dict[str, Any]:
         way, None for systems without. JSON can hold it.
 
     Raises:
-        ScoringError: probes of another network than the one that is there.
+        ScoringError: probes of another network than the one that is there, or damaged ones.
     """
     networks = {name: [n for f in found if (n := _read(f))] for name, found in folders.items()}
     return {name: _summarise(found) for name, found in networks.items() if found}
@@ -85,7 +84,7 @@ def _read(folder: Path) -> dict[str, Any] | None:
     path = folder / PROBES
     if not path.is_file():
         return None
-    network = json.loads(path.read_text(encoding="utf-8"))
+    network = read_json(path, ScoringError, "rerun stage 4", (*IDENTITY, *FOUND))
     there = read_identity(folder)
     differing = [key for key in IDENTITY if network[key] != there[key]]
     if differing:

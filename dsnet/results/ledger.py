@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dsnet.errors import ScoringError
+from dsnet.errors import DsnetError, ScoringError
 from dsnet.files import digest, read_lines, write_text
 from dsnet.results.runs import Run, TestSet
 from dsnet.results.store import KEYS, StoredRun
@@ -127,10 +127,17 @@ def read_ledger(path: Path) -> list[Line]:
     """Read all lines, in the order of the file.
 
     Raises:
-        ScoringError: a line that is no JSON object with LINE_KEYS.
+        ScoringError: no line, or one that is no JSON object with LINE_KEYS.
     """
+    remedy = "restore it from a copy, or delete it: it begins anew with the runs that are here"
+    try:
+        texts = read_lines(path)
+    except DsnetError as error:
+        raise ScoringError(f"{path}: damaged, no text; {remedy}") from error
+    if not texts:
+        raise ScoringError(f"{path}: empty; {remedy}")
     lines = []
-    for number, text in enumerate(read_lines(path), 1):
+    for number, text in enumerate(texts, 1):
         try:
             line = json.loads(text)
         except json.JSONDecodeError as error:

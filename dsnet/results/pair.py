@@ -1,6 +1,5 @@
 """May the models of one recipe be tested on another's utterances?"""
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from dsnet.corpus.manifests import read_manifests
 from dsnet.errors import ConfigError, FoldError
 from dsnet.features.feats import FeatsInfo, require_alike
+from dsnet.files import read_json
 from dsnet.folds.task_data import TaskData
 from dsnet.recipe import Recipe
 from dsnet.results.classes import SharedClasses
@@ -99,7 +99,8 @@ def check_ready(
         for seed in seeds:
             for fold in folds:
                 path = train.recipe.run(train.task, spec.name, int(seed), fold) / "train.json"
-                then = json.loads(path.read_text(encoding="utf-8"))["digests"]
+                remedy = f"run first:\n  {train.command(*options)}"
+                then = read_json(path, ConfigError, remedy, ("digests",))["digests"]
                 if (then["config"], then["code"]) != (spec.digest, code_digest(spec.config.kind)):
                     raise ConfigError(
                         f"{path}: trained with another config or code than egs/"

@@ -7,7 +7,6 @@ Folder names are for people; what a run is stands in its run.json.
 Axes: N utterances, K classes of the page.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from dsnet.errors import ScoringError
-from dsnet.files import digest
+from dsnet.files import digest, read_json
 from dsnet.folds.protocols import Fold
 from dsnet.folds.task_data import TaskData
 from dsnet.recipe import Recipe
@@ -137,14 +136,7 @@ def open_run(folder: Path) -> StoredRun:
     path = folder / RUN
     if not path.is_file():
         raise ScoringError(f"{path}: no such file; run stages 3 and 4 of this system")
-    try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ScoringError(f"{path}: not valid JSON ({error}); rerun stage 4") from error
-    absent = [key for key in KEYS if not isinstance(info, dict) or key not in info]
-    if absent:
-        raise ScoringError(f"{path}: expected {', '.join(KEYS)}; no '{absent[0]}'; rerun stage 4")
-    return StoredRun(folder, info)
+    return StoredRun(folder, read_json(path, ScoringError, "rerun stage 4", KEYS))
 
 
 def _check_utterances(path: Path, found: Sequence[str], expected: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from dsnet.bin import plan
 from dsnet.errors import ConfigError
 
 TASK = {"classes": ["neutral", "happy"], "label_map": {"N": "neutral", "H": "happy"}}
+TASK["gate"] = {"utterances": 40}
 SYSTEMS = {
     "one": "kind: base\ncontrol: two\nenrolment: {source: neutral}\n",
     "two": "kind: base\n",
@@ -137,6 +138,21 @@ def test_enrolments_must_fit_the_features(make_plan, tmp_path):
             "--enrolments: two: enrolment 'all': the system was",
         ),
         ("two", ["--task", "3class"], "no task '3class' in conf; did you mean '2class'"),
+        (
+            "two@train.max_epochs=1000000000",
+            [],
+            "max_epochs is 1000000000, expected 10000 at",
+        ),
+        ("two@train.max_epochs=1e9", [], "train.max_epochs.*1e9"),
+        ("two@input.max_seconds=1e9", [], "input.max_seconds is .*, expected 3600 at most"),
+        ("two@train.batch_size=41", [], "batch_size is 41, expected 40 at most .so many utter"),
+        ("two@encoder.embed_dim=1000000000", [], "system two@.*: it cannot be built here"),
+        ("two", ["--seeds", "1 x"], "--seeds: expected integers of 0 to 4294967295, found 'x'"),
+        ("two", ["--seeds", "4294967296"], "--seeds: expected integers .* found '4294967296'"),
+        ("two", ["--seeds", "-1"], "--seeds: expected integers of 0 to .*, found '-1'"),
+        ("two", ["--seeds", "2 02"], "--seeds: 2 is given twice"),
+        ("two", ["--folds", "a b a"], "--folds: a is given twice"),
+        ("*", [], "no system '.'"),
         ("two", ["--device", "gpu"], "--device gpu: not available here"),
     ],
 )

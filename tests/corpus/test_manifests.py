@@ -94,7 +94,7 @@ def test_missing_or_damaged_manifests(corpus):
     write_manifests("m", *manifests(corpus))
     path = Path("m/supervisions.jsonl.gz")
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(CorpusError, match="not readable as Lhotse manifests"):
+    with pytest.raises(CorpusError, match="not readable as a Lhotse manifest"):
         read_manifests("m")
 
 

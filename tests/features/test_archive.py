@@ -10,6 +10,7 @@ import kaldiio
 import numpy as np
 import pytest
 
+from dsnet.errors import FeatureError
 from dsnet.features.archive import Shard
 
 STAMP = {"config": {"num_mel_bins": 3}, "num_jobs": 1}
@@ -100,6 +101,29 @@ def test_deleted_archive_counts_as_nothing(tmp_path):
     shard = write(tmp_path)
     shard.ark.unlink()
     assert Shard(tmp_path, 1).start(STAMP) == {}
+
+
+def test_a_flipped_bit_in_any_matrix_is_noticed(tmp_path):
+    shard = write(tmp_path)
+    whole = shard.ark.read_bytes()
+    shard.require_whole()
+    for utt_id, entry in shard.entries().items():
+        for place in (entry.start, (entry.start + entry.end) // 2, entry.end - 1):
+            shard.ark.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+            with pytest.raises(
+                FeatureError, match=f"'{utt_id}' .* is damaged.* Delete .*shards, t"
+            ):
+                shard.require_whole()
+
+
+def test_an_index_without_checksums_is_read(tmp_path):
+    """As an earlier version of the project wrote it."""
+    shard = write(tmp_path)
+    index = shard.folder / "index"
+    lines = [line.rpartition(" ")[0] + "\n" for line in index.read_text().splitlines()]
+    index.write_text("".join(lines))
+    assert shard.start(STAMP).keys() == MATRICES.keys()
+    shard.require_whole()
 
 
 @pytest.mark.parametrize("method", range(1, 8))

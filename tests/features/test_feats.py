@@ -1,5 +1,8 @@
 """Reading features: what is damaged or stale is named, never read."""
 
+import pickle
+from pathlib import Path
+
 import kaldiio
 import numpy as np
 import pytest
@@ -22,15 +25,41 @@ def scp(tmp_path, monkeypatch):
     return tmp_path / "feats.scp"
 
 
-def test_each_place_holds_its_matrix_and_each_archive_is_opened_once(scp):
-    files = {}
+def test_each_place_holds_its_matrix(scp):
     for utt_id, place in read_feats_scp(scp).items():
-        matrix = load_matrix(place, files)
+        matrix = load_matrix(place)
         np.testing.assert_array_equal(matrix, MATRICES[utt_id])
         assert matrix.dtype == np.float32
-    assert list(files) == ["a b/0.ark", "a b/1.ark"]
-    for file in files.values():
-        file.close()
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["touch x; tail -c +12 'a b/0.ark' |", "| touch x", "touch x |:3", " touch x|", "-", "x"],
+)
+def test_no_command_is_run(scp, place):
+    with pytest.raises(FeatureError, match="commands are not run"):
+        load_matrix(place)
+    scp.write_text(f"u0 {place}\n")
+    with pytest.raises(FeatureError, match=r"feats\.scp:1: .*a command there is not run"):
+        read_feats_scp(scp)
+    assert not Path("x").exists()
+
+
+class Touch:
+    """What makes a pickle dangerous: it is called when it is read."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("x"),)
+
+
+def test_no_pickle_is_loaded(scp):
+    """kaldiio would: PKL in the place of a matrix says that one follows."""
+    Path("p.ark").write_bytes(b"PKL" + pickle.dumps(Touch()))
+    with pytest.raises(FeatureError, match="no whole matrix there .*found b'PK'"):
+        load_matrix("p.ark:0")
+    assert not Path("x").exists()
+    kaldiio.load_mat("p.ark:0")
+    assert Path("x").exists()  # the test can tell
 
 
 def test_features_of_another_recipe(scp, tmp_path, monkeypatch):
@@ -87,5 +116,5 @@ def test_info_missing_or_malformed(tmp_path):
         FeatsInfo.load(tmp_path)
     for text in ("{", "[]", '{"config": {}}'):
         (tmp_path / "feats.json").write_text(text)
-        with pytest.raises(FeatureError, match=r"not a feats\.json"):
+        with pytest.raises(FeatureError, match=r"feats\.json: not .*; run --stage 1"):
             FeatsInfo.load(tmp_path)

@@ -1,5 +1,7 @@
 """The feature store: frames end to end; files that do not fit together are refused."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ INFO = FeatsInfo("toy", "toy", 2, 10.0, {}, "d", "m", num_utterances=3, num_fram
 
 @pytest.fixture
 def feats_dir(tmp_path):
-    write_frames(tmp_path, (np.array(value, np.float64) for value in VALUES.values()), INFO)
+    write_frames(tmp_path, ((u, np.array(v, np.float64)) for u, v in VALUES.items()), INFO)
     counts = "".join(f"{utt} {len(value)}\n" for utt, value in VALUES.items())
     (tmp_path / "utt2num_frames").write_text(counts)
     INFO.write(tmp_path)
@@ -46,7 +48,33 @@ def test_the_first_ten_utterances_without_features_are_named(feats_dir):
         store.require(["a", *reversed(strangers)])
 
 
-@pytest.mark.parametrize("change", ["no frames", "frames cut off", "a frame less", "no counts"])
+def test_any_flipped_bit_is_noticed_by_who_asks_for_the_utterance(feats_dir):
+    """ "b" has the bytes 0 to 23, "c" 24 to 31 and "a" 32 to 47."""
+    path = feats_dir / FRAMES
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        utt = "b" if place < 24 else "c" if place < 32 else "a"
+        store = FeatureStore.open(feats_dir)
+        store.require({"a", "b", "c"} - {utt})
+        with pytest.raises(
+            FeatureError, match=f"frames.bin: the frames of '{utt}' .* Delete .*bin"
+        ):
+            store.require([utt])
+
+
+def test_checksums_are_crc_32(feats_dir):
+    """That of b is what gzip writes behind its bytes."""
+    stored = gzip.compress((feats_dir / FRAMES).read_bytes()[:24])[-8:-4]
+    lines = (feats_dir / "utt2crc32").read_text().splitlines()
+    assert lines[0] == f"b {int.from_bytes(stored, 'little')}" and len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    "change", ["no frames", "frames cut off", "a frame less", "no counts", "a checksum less", "odd"]
+)
 def test_files_that_do_not_fit_together_are_refused(feats_dir, change):
     frames, counts = feats_dir / FRAMES, feats_dir / "utt2num_frames"
     if change == "no frames":
@@ -55,13 +83,16 @@ def test_files_that_do_not_fit_together_are_refused(feats_dir, change):
         frames.write_bytes(frames.read_bytes()[:-1])
     elif change == "a frame less":
         counts.write_text(counts.read_text().replace("b 3", "b 2"))
-    else:
+    elif change == "no counts":
         counts.unlink()
+    else:
+        text = {"a checksum less": "b 1\nc 1\n", "odd": "b 1\nc 1\na \xff\n"}[change]
+        (feats_dir / "utt2crc32").write_text(text, encoding="latin-1")
     with pytest.raises(FeatureError, match="run --stage 1"):
         FeatureStore.open(feats_dir)
 
 
 def test_a_matrix_of_another_width_is_refused(tmp_path):
     with pytest.raises(FeatureError, match="a matrix has 3 dimensions, expected 2; run --stage 1"):
-        write_frames(tmp_path, [np.zeros((4, 2)), np.zeros((4, 3))], INFO)
+        write_frames(tmp_path, [("u", np.zeros((4, 2))), ("v", np.zeros((4, 3)))], INFO)
     assert not list(tmp_path.iterdir())

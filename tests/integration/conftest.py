@@ -1,5 +1,6 @@
 """A copy of the project's recipes in a folder with a space in its name, run as a user runs them."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -60,8 +61,11 @@ class Recipe:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def kill_when(self, *signs: str, options: tuple[str, ...] = ()) -> None:
-        """Run and SIGKILL every process of the recipe as soon as one of the globs matches."""
+    def kill_when(self, *signs: str, options: tuple[str, ...] = (), alone: bool = False) -> None:
+        """Run and SIGKILL every process of the recipe as soon as one of the globs matches.
+
+        With `alone` only that of run.sh.
+        """
         process = subprocess.Popen(
             self.command(*options), env=self.env, cwd="/", stdout=subprocess.DEVNULL
         )
@@ -70,27 +74,41 @@ class Recipe:
             assert process.poll() is None, "the run ended before it could be killed"
             assert time.monotonic() < limit, f"none of {signs} appeared"
             time.sleep(0.01)
-        self._kill_all()
+        if alone:
+            process.kill()
+        else:
+            self._kill_all()
         process.wait()
 
+    def processes(self) -> list[int]:
+        """Return whatever works in this recipe, in whichever process group it is."""
+        found = []
+        for proc in Path("/proc").glob("[0-9]*"):
+            try:
+                if Path(os.readlink(proc / "cwd")) == self.folder:
+                    found.append(int(proc.name))
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                pass
+        return found
+
     def _kill_all(self) -> None:
-        """SIGKILL whatever works in this recipe, in whichever process group it is."""
         for _ in range(3):  # again, for what was being started meanwhile
-            for proc in Path("/proc").glob("[0-9]*"):
-                try:
-                    if Path(os.readlink(proc / "cwd")) == self.folder:
-                        os.kill(int(proc.name), signal.SIGKILL)
-                except (FileNotFoundError, ProcessLookupError, PermissionError):
-                    pass
+            for number in self.processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
             time.sleep(0.05)
+
+
+def environment() -> dict[str, str]:
+    """Return an environment with the Python that runs the tests."""
+    bin_dir = Path(sys.executable).parent
+    path = f"{bin_dir}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(bin_dir.parent)}
 
 
 @pytest.fixture(scope="session")
 def true_env():
-    """An environment with the Python that runs the tests."""
-    bin_dir = Path(sys.executable).parent
-    path = f"{bin_dir}:{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(bin_dir.parent)}
+    return environment()
 
 
 @pytest.fixture(scope="session")

@@ -127,5 +127,5 @@ def test_a_model_that_is_not_the_one_of_train_json_is_refused(
 
 
 def test_a_folder_without_network_is_refused(networks, monkeypatch):
-    with pytest.raises(ScoringError, match="train.json: no such file, .* run --stage 3"):
+    with pytest.raises(ScoringError, match="train.json: no such file; .* run --stage 3"):
         run(networks, networks.exp_dir / "dsnet" / "seed_1", "A", monkeypatch)

@@ -1,6 +1,7 @@
 """A fold of random features whose classes differ a little, and the files of stages 1 and 2."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,7 +45,8 @@ def make_frames():
         frames = torch.tensor(np.concatenate(list(matrices.values())), dtype=torch.float32)
         index = {utt: place for place, utt in enumerate(matrices)}
         offsets = lengths.cumsum(0) - lengths
-        store = FeatureStore(info_of(matrices, kind), index, lengths, offsets, frames)
+        info = info_of(matrices, kind)
+        store = FeatureStore(info, index, lengths, offsets, frames, Path(FRAMES), {})
         return Frames(store, "cpu")
 
     return make
@@ -101,7 +103,7 @@ def make_config():
 def write_features(feats_dir, matrices, kind):
     """Write what training reads of stage 1."""
     info = info_of(matrices, kind)
-    write_frames(feats_dir, matrices.values(), info)
+    write_frames(feats_dir, matrices.items(), info)
     counts = "".join(f"{utt} {len(matrix)}\n" for utt, matrix in matrices.items())
     write_text(feats_dir / "utt2num_frames", counts)
     info.write(feats_dir)
@@ -175,11 +177,12 @@ def replace_audio():
     def replace(recipe, features, utt_ids):
         folder = recipe.features(features)
         store = FeatureStore.open(folder)
-        frames = np.memmap(folder / FRAMES, "<f4", "r+", shape=tuple(store.frames.shape))
+        frames = dict(
+            zip(store.index, np.split(store.frames.numpy().copy(), store.offsets[1:]), strict=True)
+        )
         rng = np.random.default_rng(9)
-        for row in (store.index[utt] for utt in utt_ids):
-            start, length = int(store.offsets[row]), int(store.lengths[row])
-            frames[start : start + length] = rng.normal(20, 9, (length, store.info.dim))
-        frames.flush()
+        for utt in utt_ids:
+            frames[utt] = rng.normal(20, 9, frames[utt].shape)
+        write_frames(folder, frames.items(), store.info)
 
     return replace

@@ -119,7 +119,8 @@ def test_a_test_speaker_who_would_not_be_scored_is_named_before_training(tmp_pat
 
 def test_utterances_without_features_are_named_before_training(tmp_path, write_stages):
     recipe = write_stages(tmp_path)
-    counts = recipe.features("fbank") / "utt2num_frames"
-    counts.write_text(counts.read_text().replace("c-H-2", "stranger"))
+    for name in ("utt2num_frames", "utt2crc32"):
+        path = recipe.features("fbank") / name
+        path.write_text(path.read_text().replace("c-H-2", "stranger"))
     with pytest.raises(FeatureError, match="data/fbank: no features of 1 of 8 .*first: c-H-2; run"):
         load(tmp_path, "base")

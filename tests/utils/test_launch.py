@@ -165,6 +165,15 @@ def test_a_signal_ends_jobs_and_what_they_started(folder, number, wait_for, aliv
     assert "# Ended (code 143)" in (folder / "x.1.log").read_text()
 
 
+def test_jobs_end_with_a_killed_launcher(folder, wait_for, alive):
+    script = "echo $$ > tmp.JOB; mv tmp.JOB pid.JOB; exec sleep 60"
+    args = ["JOB=1:2", "--max-jobs-run", "2", "x.JOB.log", "sh", "-c", script]
+    process = start(folder, "run.py", *args)
+    wait_for(lambda: len(list(folder.glob("pid.*"))) == 2)
+    process.kill()
+    wait_for(lambda: not any(alive(int(f.read_text())) for f in folder.glob("pid.*")))
+
+
 def test_a_job_that_ignores_sigterm_is_killed(folder, wait_for, alive):
     code = (
         "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,26 @@ def add_to_folder(folder):
     (folder / "corpus/a/2.wav").touch()
 
 
-def break_marker(folder):
+def cut_marker(folder):
     (folder / ".done/1-fbank.json").write_text('{"command": [')
+
+
+def spoil_marker(folder):
+    (folder / ".done/1-fbank.json").write_bytes(b"\xff\0\x1f")
+
+
+def strange_marker(folder):
+    (folder / ".done/1-fbank.json").write_text('{"command": 3}')
+
+
+MARKERS = (cut_marker, spoil_marker, strange_marker)
+
+
+def damage_output(folder):
+    path = folder / "data/feats.scp"
+    before = path.stat()
+    path.write_text("fea7s\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 @pytest.mark.parametrize(
@@ -70,14 +89,14 @@ def break_marker(folder):
         (remove_output, "data/feats.scp is missing"),
         (touch_in_folder, "corpus changed"),
         (add_to_folder, "corpus changed"),
-        (break_marker, "first run"),
+        (damage_output, "data/feats.scp is not what this step wrote"),
+        *((change, ".done/1-fbank.json is damaged") for change in MARKERS),
     ],
 )
 def test_a_change_runs_the_step_again_and_says_why(step, change, reason):
     change(step.folder)
     out = step.ok(*step.corpus)
-    seen = reason if reason == "first run" else f"{step.seen}/{reason}"
-    assert f"  fbank: {seen}\n" in out and step.count() == 2
+    assert f"  fbank: {step.seen}/{reason}\n" in out and step.count() == 2
     assert "already done: folds" in out  # its input came out as before
 
 
@@ -166,7 +185,8 @@ def test_a_later_stage_starts_if_the_earlier_ones_are_done(step):
     [
         (change_config, "conf/fbank.yaml changed"),
         (remove_output, "data/feats.scp is missing"),
-        (break_marker, "it has not been run to its end"),
+        (damage_output, "data/feats.scp is not what this step wrote"),
+        *((change, ".done/1-fbank.json is damaged") for change in MARKERS),
     ],
 )
 def test_a_later_stage_stops_if_an_earlier_one_is_out_of_date(step, change, reason):
@@ -174,8 +194,7 @@ def test_a_later_stage_stops_if_an_earlier_one_is_out_of_date(step, change, reas
     done = step.run("--stage", "2", "--nj", "4")
     assert done.returncode == 1 and step.count() == 1
     first, second = done.stderr.splitlines()
-    seen = reason if reason.startswith("it has") else f"{step.seen}/{reason}"
-    assert first == f"stage 1, fbank: not up to date: {seen}. Run first:"
+    assert first == f"stage 1, fbank: not up to date: {step.seen}/{reason}. Run first:"
     assert second == f"  bash '{step.script}' --nj 4 --stage 1"
 
 
@@ -243,6 +262,11 @@ SLOW = "stage 1 x\nonce x --reads --writes y -- sh -c 'touch y; echo $$ > pid.tm
        "mv pid.tmp pid; exec sleep 60'\n"  # fmt: skip
 
 
+def parent_of(pid):
+    """Return the process that started another: here once.py."""
+    return int(re.search(r"PPid:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+
+
 @pytest.fixture
 def slow(recipe, wait_for, alive):
     """Return a recipe whose step, once done, is running again; with `.process` and `.pid`."""
@@ -264,6 +288,7 @@ def test_a_killed_command_leaves_no_marker_and_runs_again(slow):
     os.kill(slow.pid, signal.SIGKILL)
     _, err = slow.process.communicate(timeout=5)
     assert slow.process.returncode == 137 and "failed with exit status 137" in err
+    assert "x: killed by SIGKILL: out of memory?" in err
     assert (slow.folder / "y").exists() and not (slow.folder / ".done/1-x.json").exists()
     slow.write(SLOW.replace("sleep 60", "true"))
     assert "x: first run" in slow.ok()
@@ -277,11 +302,30 @@ def test_a_second_run_of_a_step_stops_and_another_step_runs(slow):
     assert "other: first run" in slow.ok()
 
 
-def test_the_lock_outlives_a_killed_once_py(slow):
-    status = Path(f"/proc/{slow.pid}/status").read_text()
-    parent = int(re.search(r"PPid:\s*(\d+)", status)[1])
-    os.kill(parent, signal.SIGKILL)
-    assert f"process {slow.pid} on " in slow.fails()
-    os.kill(slow.pid, signal.SIGKILL)
+def test_the_command_ends_with_a_killed_once_py(slow, wait_for, alive):
+    os.kill(parent_of(slow.pid), signal.SIGKILL)
+    wait_for(lambda: not alive(slow.pid))
     with open(slow.folder / ".done/.1-x.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # free again, or this blocks
+
+
+def test_all_ends_with_a_killed_run_sh(slow, wait_for, alive):
+    between = parent_of(slow.pid)
+    slow.process.kill()
+    wait_for(lambda: not alive(slow.pid) and not alive(between))
+    slow.write(SLOW.replace("sleep 60", "true"))
+    slow.ok()
+
+
+def test_a_command_that_does_not_end_holds_the_lock_and_is_named(recipe, wait_for, alive):
+    recipe.write(SLOW.replace("exec sleep 60", "trap : TERM; while :; do sleep 0.1; done"))
+    process = recipe.start()
+    wait_for((recipe.folder / "pid").exists)
+    pid = int((recipe.folder / "pid").read_text())
+    os.kill(parent_of(pid), signal.SIGKILL)
+    process.wait(timeout=5)
+    message = recipe.fails()
+    assert f"process {pid} on {os.uname().nodename}, started" in message
+    assert message.splitlines()[0].endswith(f"by: kill -KILL -- -{pid}")
+    subprocess.run(["bash", "-c", message.splitlines()[0].split(" by: ")[1]], check=True)
+    wait_for(lambda: not alive(pid))

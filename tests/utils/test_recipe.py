@@ -174,6 +174,20 @@ def test_what_a_line_of_the_ablation_prints_can_be_typed(recipe, environment):
     assert f"a: {recipe.seen}/made is missing" in done.stdout
 
 
+def test_no_name_stands_for_files(recipe):
+    """Names of systems may hold brackets; files whose names would fit are beside run.sh."""
+    (recipe.folder / "svm@c=1").touch()
+    recipe.write('systems="svm@c=[1,2] *"; for name in $systems; do echo "<$name>"; done\n')
+    assert recipe.ok() == "<svm@c=[1,2]>\n<*>\n"
+
+
+def test_a_step_that_is_killed_says_so(recipe):
+    recipe.write("stage 1 x\nonce a --reads --writes -- sh -c 'kill -KILL $$'\n")
+    assert "a: killed by SIGKILL: out of memory?" in recipe.fails()
+    recipe.write("stage 1 x\nsh -c 'kill -KILL $$'\n")
+    assert "exit status 137" in (err := recipe.fails()) and "(SIGKILL): out of memory?" in err
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

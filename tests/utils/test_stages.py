@@ -66,7 +66,7 @@ case $2 in
     echo '{"digest": "t"}' > data/4class/task.json ;;
   *extract) [[ -e data/fbank/shards/$6 ]] || echo "extract $6" >> ran
     mkdir -p data/fbank/shards/$6 ;;
-  *combine_feats) touch data/fbank/{feats.scp,utt2num_frames,cuts.jsonl.gz,frames.bin}
+  *combine_feats) touch data/fbank/{feats.scp,utt2num_frames,cuts.jsonl.gz,frames.bin,utt2crc32}
     echo '{"digest": "f"}' > data/fbank/feats.json ;;
   *train) [[ ! -e $fold/checkpoint.pt ]] || echo resumed >> ran
     [[ -e $fold/train.json ]] || echo train >> ran

@@ -20,6 +20,7 @@ from dsnet.report.figures.plotting import (
     new_canvas,
     save,
 )
+from dsnet.results.embeddings import read_arrays
 from dsnet.results.runs import Run, SystemResults
 
 MIN_UTTERANCES = 10  # with fewer there are no neighbourhoods to show
@@ -50,7 +51,7 @@ def embedding_map(fold_dir: Path, task: TaskData) -> EmbeddingMap | None:
         None if the system does not have both e and s, or there are too few utterances.
 
     Raises:
-        ScoringError: an embedding is not finite.
+        ScoringError: a file is damaged, or an embedding is not finite.
     """
     utt_ids: list[str] = []
     arrays: dict[str, list[np.ndarray]] = {part: [] for part in TITLES}
@@ -59,16 +60,16 @@ def embedding_map(fold_dir: Path, task: TaskData) -> EmbeddingMap | None:
         path = fold_dir / side / "embeddings.npz"
         if not path.is_file():
             continue
-        with np.load(path) as stored:
-            if not set(TITLES) <= set(stored.files):
-                return None
-            utt_ids += stored["utt_ids"].tolist()
-            if len(stored["utt_ids"]):
-                sides.append(words)
-            for part in TITLES:
-                arrays[part].append(stored[part])
-                if not np.isfinite(stored[part]).all():
-                    raise ScoringError(f"{path}: '{part}' is not finite; rerun stages 3 and 4")
+        stored = read_arrays(path)
+        if not set(TITLES) <= stored.keys():
+            return None
+        utt_ids += stored["utt_ids"].tolist()
+        if len(stored["utt_ids"]):
+            sides.append(words)
+        for part in TITLES:
+            arrays[part].append(stored[part])
+            if not np.isfinite(stored[part]).all():
+                raise ScoringError(f"{path}: '{part}' is not finite; rerun stages 3 and 4")
     if len(utt_ids) < MIN_UTTERANCES:
         return None
     return EmbeddingMap(

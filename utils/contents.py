@@ -1,7 +1,9 @@
-"""What identifies the content of a file or the listing of a folder, for once.py."""
+"""What identifies the content of files and folders, so that a change or damage is seen."""
 
 import hashlib
 import os
+
+LARGE_BYTES = 1 << 20  # a larger file is not read again while its size and time stay
 
 
 def digest(path: str) -> str | None:
@@ -32,3 +34,23 @@ def _listing(top: str):
                 stat = os.stat(path)
                 yield f"{os.path.relpath(path, top)}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
         seen.add(real)
+
+
+def state(path: str) -> list | None:
+    """Return size, time of change and digest of a file; None of a folder, which may grow."""
+    if os.path.isdir(path):
+        return None
+    stat = os.stat(path)
+    return [stat.st_size, stat.st_mtime_ns, digest(path)]
+
+
+def is_in_state(path: str, before: list | None) -> bool:
+    """Say whether a file has the content that it had when `state` was asked; None: nobody knows."""
+    if before is None or os.path.isdir(path):
+        return True
+    stat = os.stat(path)
+    if stat.st_size != before[0]:
+        return False
+    if stat.st_size > LARGE_BYTES and stat.st_mtime_ns == before[1]:
+        return True
+    return digest(path) == before[2]

@@ -1,0 +1,31 @@
+"""embeddings.npz of stage 4, read whole or refused by name; no pickle is loaded.
+
+Axes: N utterances, D embedding.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from dsnet.errors import ScoringError
+from dsnet.files import damage_of_zip
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return `utt_ids` (N,) and the embeddings (N, D) by name.
+
+    Raises:
+        ScoringError: no such file, a damaged one, or another one's.
+    """
+    if not path.is_file():
+        raise ScoringError(f"{path}: no such file; run --stage 4")
+    if damage := damage_of_zip(path):
+        raise ScoringError(f"{path}: damaged: {damage}; delete it, then rerun stage 4")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+    except ValueError as error:  # an array of objects, which would be a pickle
+        raise ScoringError(f"{path}: not what stage 4 writes ({error}); rerun it") from error
+    if "utt_ids" not in arrays:
+        raise ScoringError(f"{path}: no 'utt_ids' in it; rerun stage 4")
+    return arrays
