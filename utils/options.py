@@ -107,7 +107,7 @@ def wanted(name: str, default: str):
     if default in ("true", "false"):
         return "true|false", "true or false"
     if name in ("stage", "stop_stage"):
-        return f"[0-5]|{FINAL}", "0 to 5, or final of a corpus's own recipe"
+        return f"-1|[0-5]|{FINAL}", "-1 (download, where there is one) to 5, or final"
     if name == "device":
         return "auto|cpu|cuda(:[0-9]+)?", "auto, cpu or cuda:N"
     if name == "channel":
