@@ -141,7 +141,8 @@ def show(name: str, resolved: str, typed: str) -> str:
         return os.path.join("egs", os.path.basename(resolved))
     if os.path.isabs(resolved):
         return "FOLDER"
-    return resolved if os.path.isabs(typed) else typed
+    shown = resolved if os.path.isabs(typed) else typed
+    return " ".join(shown.split()) if "\n" in shown else shown
 
 
 def check_places(values, recipe: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsnet.report.differences import SIGNIFICANT
-from dsnet.report.tables import HEADLINE, interval, p_value
+from dsnet.report.tables import HEADLINE, interval, p_value, percent
 
 MOST = 4  # answers of one kind; the table has the rest
 MAX_MAIN = 6
@@ -134,7 +134,8 @@ def verdict(pair: dict[str, Any], found: dict[str, Any]) -> str:
     if pair["p_value"] is None:
         return "too few folds for a test"
     units = f"{pair['num_units']} {pair['unit']}{'' if pair['num_units'] == 1 else 's'}"
-    tests, seeds = found["family_size"], len(pair["by_seed"])
+    by_seed = pair["by_seed"].values()
+    tests, seeds = found["family_size"], len(by_seed)
     corrected = f", {p_value(pair['adjusted_p'])} corrected for {tests} comparisons"
     words = f"p {p_value(pair['p_value'])}{corrected if tests > 1 else ''}"
     if pair["adjusted_p"] <= SIGNIFICANT:
@@ -142,6 +143,8 @@ def verdict(pair: dict[str, Any], found: dict[str, Any]) -> str:
         if pair["unit"] == "fold":
             return f"{words}: {better} by more than chance"
         networks = "one seed" if seeds == 1 else f"{seeds} seeds"
+        if not _seeds_agree(pair):
+            networks = f"but seeds disagree: {', '.join(percent(v, '+') for v in by_seed)}"
         return (
             f"{words}: {better}, and would be to other speakers, with these networks ({networks})"
         )
@@ -152,8 +155,13 @@ def verdict(pair: dict[str, Any], found: dict[str, Any]) -> str:
 
 def is_shown(pair: dict[str, Any]) -> bool:
     """Say whether a difference is more than chance, of speakers and, where it matters, of seeds."""
-    enough = pair["unit"] == "fold" or len(pair["by_seed"]) >= MIN_SEEDS
-    return (pair["adjusted_p"] or 1) <= SIGNIFICANT and enough
+    enough = len(pair["by_seed"]) >= MIN_SEEDS and _seeds_agree(pair)
+    return (pair["adjusted_p"] or 1) <= SIGNIFICANT and (pair["unit"] == "fold" or enough)
+
+
+def _seeds_agree(pair: dict[str, Any]) -> bool:
+    """Say whether the difference of each seed has the same sign."""
+    return len({value > 0 for value in pair["by_seed"].values()}) == 1
 
 
 def answer_lines(summary: dict[str, Any]) -> list[str]:

@@ -122,6 +122,9 @@ def test_a_verdict_of_speakers_is_about_these_networks():
     assert verdict(pair, found) == f"{words} (one seed)" and not is_shown(pair)
     pair["by_seed"] = {"1": 0.1, "2": 0.1, "3": 0.1}
     assert verdict(pair, found) == f"{words} (3 seeds)" and is_shown(pair)
+    pair["by_seed"]["2"] = -0.006
+    said = f"{words} (but seeds disagree: +10.0, -0.6, +10.0)"
+    assert verdict(pair, found) == said and not is_shown(pair)
 
 
 def test_main_systems_are_all_of_few_and_what_the_answer_speaks_of_of_many(summarise_rows):

@@ -7,7 +7,7 @@
 # Options are those of run.sh, such as --fold-jobs 8.
 
 set -Eeuo pipefail
-here=$(dirname -- "$0")/..
+here=$(cd -- "$(dirname -- "$0")/.." > /dev/null && pwd)
 run() {
   bash "$here"/run.sh --task 6class_nobody_validates --results-dir "$here" "$@"
 }

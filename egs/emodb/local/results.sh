@@ -8,7 +8,7 @@
 # skipped; from nothing it takes two cores some hours. The page holds twelve utterances (CC0).
 
 set -Eeuo pipefail
-here=$(dirname -- "$0")/..
+here=$(cd -- "$(dirname -- "$0")/.." > /dev/null && pwd)
 run() {
   bash "$here"/run.sh --task 7class@folds.validation=none \
     --enrolments "neutral:1 neutral:5 any:3 any:30" --results-dir "$here" --page-sound embed "$@"

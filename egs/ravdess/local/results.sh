@@ -8,7 +8,7 @@
 # it takes two cores some hours.
 
 set -Eeuo pipefail
-here=$(dirname -- "$0")/..
+here=$(cd -- "$(dirname -- "$0")/.." > /dev/null && pwd)
 run() {
   bash "$here"/run.sh --task 8class_6groups --enrolments "neutral:1 any:3 any:30" \
     --results-dir "$here" --page-sound none "$@"
