@@ -17,7 +17,7 @@ setup(
         "urllib3",  # lhotse imports it and does not declare it
         "kaldiio~=2.18",
         "kaldi_native_io~=1.22",  # with it Lhotse opens feats.scp
-        "numpy",
+        "numpy>=2.0",  # bits that differ are counted by it
         "scipy>=1.15",
         "soundfile",
         "scikit-learn>=1.7",  # Brier score of several classes

@@ -41,6 +41,7 @@
 #   --channel ()              which of several: 0, 1, ... or mean; empty: 0, and counted
 #   --drop-bad-audio (false)  leave out unusable audio, counted, instead of stopping
 #   --allow-count-mismatch (false)   go on though the corpus has other counts than its gate
+#   --allow-near-copies (false)      go on though two sides of a fold hold near copies of a recording
 
 stage=0
 stop_stage=5
@@ -63,3 +64,4 @@ bundle_dir=
 channel=
 drop_bad_audio=false
 allow_count_mismatch=false
+allow_near_copies=false

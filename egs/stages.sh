@@ -25,7 +25,8 @@ done
 
 stage 2 "folds and neutral references"
 once "folds.$task" --reads "${task_config[@]}" "${manifests[@]}" --writes data/"$task"/task.json \
-  -- python -m dsnet.bin.make_folds conf/"$task".yaml data/manifests data/"$task"
+  -- python -m dsnet.bin.make_folds --allow-near-copies "$allow_near_copies" \
+  conf/"$task".yaml data/manifests data/"$task"
 
 stage 3 "train"
 folds=$(fold_names data/"$task")

@@ -53,7 +53,7 @@ def synthetic(size: int) -> Iterator[tuple[Utterance, AudioFacts]]:
                 text=f"sentence number {i % 5000}",
                 session=f"session{i // 1000}",
             ),
-            AudioFacts(RATE, 1, num_samples, 0, num_samples, f"{i:016x}", False, False),
+            AudioFacts(RATE, 1, num_samples, 0, num_samples, f"{i:016x}", "", (), False),
         )
 
 

@@ -20,6 +20,7 @@ from dsnet.corpus.columns import parse_columns
 from dsnet.corpus.draft import draft_task
 from dsnet.corpus.look_alikes import look_alikes_in_words
 from dsnet.corpus.table import Table, read_table
+from dsnet.corpus.votes import TIE
 from dsnet.errors import DsnetError
 from dsnet.files import write_text
 
@@ -128,14 +129,23 @@ def main() -> None:
         help="OURS=THEIRS ...: which column of the table is path, speaker, emotion and so on, as "
         "in \"path=File 'emotion=Primary emotion'\"",
     )
+    parser.add_argument(
+        "--votes",
+        choices=("none", "majority"),
+        default="none",
+        help="majority: a row of the table is what one listener said; most votes are the label",
+    )
     args = parser.parse_args()
     try:
         check_name(args.name)
         if args.columns and not args.table:
             raise DsnetError("--columns says how a table calls its columns; give --table FILE, too")
+        votes = args.votes == "majority"
+        if votes and not args.table:
+            raise DsnetError("--votes says what the rows of a table are; give --table FILE, too")
         columns = parse_columns(" ".join(args.columns))
-        table = read_table(args.table, columns=columns) if args.table else None
-        write_recipe(args.name, table, columns)
+        table = read_table(args.table, columns=columns, votes=votes) if args.table else None
+        write_recipe(args.name, table, columns, args.votes)
     except DsnetError as error:
         sys.exit(f"new_recipe.sh: {error}")
     for words in notes(table) if table else ():
@@ -159,17 +169,18 @@ def check_name(name: str) -> None:
         )
 
 
-def write_recipe(name: str, table: Table | None, columns: Mapping[str, str]) -> None:
+def write_recipe(name: str, table: Table | None, columns: Mapping[str, str], votes: str) -> None:
     """Write all files of a recipe beside the others, then give the folder its name."""
     made = Path(tempfile.mkdtemp(dir=EGS, prefix=".new-"))
     try:
         (made / "conf").mkdir()
         if table:
             found = [(row.facts["speaker"], row.facts["emotion"]) for row in table.rows]
-            task = draft_task(found, name)
+            ties = {TIE} if votes == "majority" else set()
+            task = draft_task(found, name, ignored=ties)
             counts = (
                 f"{len(found)} utterances of {len({speaker for speaker, _ in found})} speakers "
-                f"with {len({label for _, label in found})} labels"
+                f"with {len({label for _, label in found} - ties)} labels"
             )
         else:
             task = EXAMPLE_TASK.format(name=name)
@@ -178,7 +189,7 @@ def write_recipe(name: str, table: Table | None, columns: Mapping[str, str]) -> 
             (made / "local/prepare.py").chmod(0o755)
         write_text(made / f"conf/{TASK}.yaml", task)
         write_text(made / "README.md", README.format(name=name, counts=counts))
-        write_text(made / "run.sh", run_sh(name, table, columns, counts if table else ""))
+        write_text(made / "run.sh", run_sh(name, table, columns, votes, counts if table else ""))
         (made / "run.sh").chmod(0o755)
         made.chmod(0o755)
         made.rename(EGS / name)
@@ -187,7 +198,9 @@ def write_recipe(name: str, table: Table | None, columns: Mapping[str, str]) -> 
         raise
 
 
-def run_sh(name: str, table: Table | None, columns: Mapping[str, str], counts: str) -> str:
+def run_sh(
+    name: str, table: Table | None, columns: Mapping[str, str], votes: str, counts: str
+) -> str:
     """Return a run.sh that prepares with a table or with local/prepare.py."""
     if table is None:
         return RUN_SH.format(
@@ -207,11 +220,14 @@ def run_sh(name: str, table: Table | None, columns: Mapping[str, str], counts: s
         task=TASK,
         options="#   --corpus-dir              folder that the table's relative paths start from\n"
         f"#   --table ({table.path.name})  a row an utterance; in that folder, or its full path\n"
-        f"#   --columns ({pairs})  what the table calls otherwise: OURS=THEIRS ...",
-        defaults=f"table={shlex.quote(table.path.name)}\ncolumns={in_quotes(pairs)}\n",
+        f"#   --columns ({pairs})  what the table calls otherwise: OURS=THEIRS ...\n"
+        f"#   --votes ({votes})  majority: a row a listener, several a clip; most votes count",
+        defaults=f"table={shlex.quote(table.path.name)}\ncolumns={in_quotes(pairs)}\n"
+        f"votes={votes}\n",
         after="need_table\n",
         source='"$table"',
-        program='-m dsnet.bin.prepare_table --columns "$columns" "$table" "$corpus_dir"',
+        program='-m dsnet.bin.prepare_table --columns "$columns" --votes "$votes" \\\n'
+        '  "$table" "$corpus_dir"',
     )
 
 

@@ -18,10 +18,17 @@ def main() -> None:
     parser.add_argument("task_config", help="such as conf/4class.yaml")
     parser.add_argument("manifest_dir", type=Path, help="folder of stage 0: data/manifests")
     parser.add_argument("task_dir", help="folder to write, such as data/4class")
+    parser.add_argument(
+        "--allow-near-copies",
+        choices=("true", "false"),
+        default="false",
+        help="go on though two sides hold near copies of one recording",
+    )
     args = parser.parse_args()
     config = load(args.task_config, TaskConfig)
     _, supervisions = read_manifests(args.manifest_dir)
-    report = build_task(config, list(supervisions), args.task_dir)
+    allow = args.allow_near_copies == "true"
+    report = build_task(config, list(supervisions), args.task_dir, allow)
     print(format_audit(report, in_words(config.folds)))
 
 

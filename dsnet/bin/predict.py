@@ -15,7 +15,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from dsnet.corpus.sound import BadAudio, NoSignal, audio_hash, is_clipped
+from dsnet.corpus.levels import WEAKER, remarks
+from dsnet.corpus.sound import BadAudio, NoSignal, audio_hash
 from dsnet.environment import limit_threads
 from dsnet.errors import BundleError, DsnetError
 from dsnet.recognizer.embeddings import EmbeddingStore
@@ -310,19 +311,22 @@ def judge_parts(
     file = str(recording.path)
     rows: list[Row] = []
     good: list[tuple[int, Stretch]] = []
+    part = "in part " if args.windows is not None or args.segments else ""
     for segment in segments:
         try:
             if segment.end is not None and segment.end - segment.start > MAX_SECONDS:
                 raise BadAudio(f"longer than the {MAX_SECONDS:.0f} s that are judged at once")
             stretch = recording.read(segment.start, segment.end)
+            if stretch.weak:
+                notes.add(f"{part}{WEAKER}", file)
             check_sound(stretch.samples)
         except BadAudio as error:
             silent = isinstance(error, NoSignal)
             where = (file, segment.start, segment.end, segment.name)
             rows.append(Row(*where, error=str(error), silent=silent))
             continue
-        if is_clipped(stretch.samples):
-            notes.add("clipped: more than 1 % of the samples are at full scale", file)
+        for words in remarks(stretch.samples):
+            notes.add(f"{part}{words}", file)
         good.append((len(rows), stretch))
         rows.append(Row(file, stretch.start, stretch.end, segment.name))
     sounds = [stretch.samples for _, stretch in good]

@@ -19,10 +19,17 @@ def main() -> None:
     parser.add_argument(
         "--columns", default="", help="OURS=THEIRS ...: what the table calls otherwise"
     )
+    parser.add_argument(
+        "--votes",
+        choices=("none", "majority"),
+        default="none",
+        help="majority: a row is what one listener said of a clip; most votes are its label",
+    )
     add_arguments(parser)
     args = parser.parse_args()
     problems = Problems(args.table)
-    table = read_table(args.table, problems, parse_columns(args.columns))
+    votes = args.votes == "majority"
+    table = read_table(args.table, problems, parse_columns(args.columns), votes)
     drop = args.drop_bad_audio == "true"
     utterances = find_utterances(table, args.corpus_dir, allow_missing=drop, problems=problems)
     for words in table.notes:

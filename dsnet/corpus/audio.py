@@ -1,4 +1,4 @@
-"""Audio of utterances: read it, look for what would spoil training, hash what was decoded."""
+"""Audio of utterances: read it, look for what would spoil training, and take its fingerprint."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,19 +7,19 @@ from pathlib import Path
 
 from lhotse.utils import compute_num_samples
 
+from dsnet.corpus.fingerprint import fingerprint
+from dsnet.corpus.levels import WEAKER, check_channel, is_weak, remarks
 from dsnet.corpus.sound import (
     MIN_SECONDS,
+    OVERHANG_SECONDS,
     BadAudio,
     Sound,
     audio_hash,
-    check_samples,
-    is_clipped,
     mix,
 )
 from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError
 
-OVERHANG_SECONDS = 0.01  # a part may end this far behind its file: times are often rounded
 COARSE_SUBTYPES = {"PCM_S8", "PCM_U8", "DPCM_8", "ULAW", "ALAW"}
 
 
@@ -34,7 +34,8 @@ class AudioFacts:
         start_sample: where the utterance starts in the file.
         num_samples: length of the utterance.
         audio_hash: 16 hex digits of its decoded samples.
-        clipped: more than 1 % of its samples are at full scale.
+        fingerprint: what near copies of it share.
+        remarks: what is unusual about its level, in words.
         coarse: its samples have 8 bits or fewer.
         channel: the one that was decoded, or those that were averaged.
         channels_differ: the utterance is not the same in all channels of the file.
@@ -47,7 +48,8 @@ class AudioFacts:
     start_sample: int
     num_samples: int
     audio_hash: str
-    clipped: bool
+    fingerprint: str
+    remarks: tuple[str, ...]
     coarse: bool
     channel: int | list[int] = 0
     channels_differ: bool = False
@@ -58,7 +60,8 @@ def inspect(utterance: Utterance) -> AudioFacts:
     """Decode an utterance and say what its audio is like.
 
     Raises:
-        BadAudio: unreadable, cut off, shorter than 0.1 s, not a number somewhere, or constant.
+        BadAudio: unreadable, cut off, shorter than 0.1 s, not a number somewhere, constant, or far
+            beyond full scale.
         CorpusError: a channel or a segment that the file does not have.
     """
     path = Path(utterance.path)
@@ -75,7 +78,7 @@ def inspect(utterance: Utterance) -> AudioFacts:
         raise BadAudio(f"{path}: {error}") from error
     channel = _channel(utterance, sound.num_channels)
     samples = mix(channels, channel)
-    check_samples(samples, path, f" of channel {channel}" if channels.shape[1] > 1 else "")
+    check_channel(samples, channels, channel, path)
     return AudioFacts(
         sampling_rate=sound.sampling_rate,
         num_channels=sound.num_channels,
@@ -83,7 +86,8 @@ def inspect(utterance: Utterance) -> AudioFacts:
         start_sample=start,
         num_samples=num_samples,
         audio_hash=audio_hash(samples),
-        clipped=is_clipped(samples),
+        fingerprint=fingerprint(samples, sound.sampling_rate),
+        remarks=(*remarks(samples), *([WEAKER] if is_weak(samples, channels) else [])),
         coarse=sound.subtype in COARSE_SUBTYPES,
         channel=channel,
         channels_differ=bool((channels != channels[:, :1]).any()),

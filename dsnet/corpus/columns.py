@@ -9,6 +9,7 @@ from dsnet.errors import ConfigError, CorpusError
 REQUIRED = ("path", "speaker", "emotion")
 OPTIONAL = ("id", "start", "end", "channel", "sex", "text", "session", "dialogue", "recording")
 OURS = REQUIRED + OPTIONAL
+RESERVED = ("audio_hash", "fingerprint")
 EXAMPLE = "--columns \"path=File 'emotion=Primary emotion'\""
 
 
@@ -79,8 +80,8 @@ def name_columns(where: str, header: Sequence[str], columns: Mapping[str, str]) 
         elif plain in OURS and plain not in names and name not in columns.values():
             misspelt[plain] = name
             wrong.append(f"column '{name}': write it '{plain}', or {_option({plain: name})}")
-        elif names[number - 1] == "audio_hash":
-            wrong.append("column 'audio_hash' is a name that stage 0 uses; rename it")
+        elif names[number - 1] in RESERVED:
+            wrong.append(f"column '{name}' is a name that stage 0 uses; rename it")
     missing = [name for name in REQUIRED if name not in {*names, *columns, *misspelt}]
     if missing:
         wrong.append(_say_which(missing, header, columns))

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import yaml
 
@@ -17,16 +17,21 @@ NUM_GROUPS = (12, 13, 11, 10)
 MAX_COLUMNS = 100
 
 
-def draft_task(utterances: Sequence[tuple[str, str]], name: str) -> str:
+def draft_task(
+    utterances: Sequence[tuple[str, str]], name: str, ignored: Collection[str] = ()
+) -> str:
     """Return the text of a task config in which every label is a class.
 
     Args:
         utterances: speaker and native label of each.
         name: of the corpus, for the first line.
+        ignored: labels that are no class; those among them that occur are in ignored_labels.
 
     Raises:
         CorpusError: fewer than two labels, fewer than three speakers, or both.
     """
+    left_out = sorted({label for _, label in utterances if label in ignored})
+    utterances = [pair for pair in utterances if pair[1] not in ignored]
     by_speaker = Counter(speaker for speaker, _ in utterances)
     by_label = Counter(label for _, label in utterances)
     few = []
@@ -53,7 +58,7 @@ def draft_task(utterances: Sequence[tuple[str, str]], name: str) -> str:
             *(f"# Look: {words}" for words in look_alikes_in_words(by_speaker, by_label)),
             *_entry("classes", "[]", map(plain, labels)),
             *_entry("label_map", "{}", (f"{plain(label)}: {plain(label)}" for label in labels)),
-            "ignored_labels: []",
+            *_entry("ignored_labels", "[]", map(plain, left_out)),
             "gate:",
             f"  utterances: {len(utterances)}",
             *_entry("  by_class", "{}", _counts(by_label)),

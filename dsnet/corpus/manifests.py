@@ -85,6 +85,7 @@ def _supervision(utterance: Utterance, facts: AudioFacts) -> SupervisionSegment:
         "session": utterance.session,
         "dialogue": utterance.dialogue,
         "audio_hash": facts.audio_hash,
+        "fingerprint": facts.fingerprint,
     }
     return SupervisionSegment(
         id=utterance.id,

@@ -12,12 +12,13 @@ from lhotse import RecordingSet, SupervisionSet
 from tabulate import tabulate
 from tqdm import tqdm
 
-from dsnet.corpus.audio import OVERHANG_SECONDS, AudioFacts, inspect_all
+from dsnet.corpus.audio import AudioFacts, inspect_all
+from dsnet.corpus.levels import EmptyChannel
 from dsnet.corpus.look_alikes import look_alikes_in_words
 from dsnet.corpus.manifests import make_manifests, write_manifests
 from dsnet.corpus.problems import Problems
 from dsnet.corpus.same_audio import in_words, same_audio, shared_by_speakers
-from dsnet.corpus.sound import MAX_CLIPPED, BadAudio
+from dsnet.corpus.sound import OVERHANG_SECONDS, BadAudio
 from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError, DsnetError
 from dsnet.files import write_text
@@ -176,6 +177,10 @@ def prepare(
     _report(good, recordings, supervisions)
     if bad:
         print(f"{len(bad)} of {len(ordered)} utterances dropped: bad audio ({dropped})")
+        _note(
+            "are dropped that are empty on the channel taken, and not on another",
+            [utterance.id for utterance, why in bad if isinstance(why, EmptyChannel)],
+        )
 
 
 def _check_ids(utterances: list[Utterance]) -> None:
@@ -218,10 +223,8 @@ def _report(
         f"{' and '.join(map(str, rates))} Hz"
     )
     _note_channels([u.recording_id for u, f in good if u.channel is None and f.channels_differ])
-    _note(
-        f"are clipped: over {MAX_CLIPPED:.0%} of the samples at full scale",
-        [u.id for u, facts in good if facts.clipped],
-    )
+    for words in sorted({words for _, facts in good for words in facts.remarks}):
+        _note(f"are {words}", [u.id for u, facts in good if words in facts.remarks])
     _note("have samples of 8 bits or fewer", [u.id for u, facts in good if facts.coarse])
     _note(
         f"end up to {OVERHANG_SECONDS * 1000:.0f} ms behind their file, and are cut there",

@@ -1,4 +1,4 @@
-"""Sound files: what libsndfile reads, the ways in which it fails, samples that are no use.
+"""Sound files: what libsndfile reads, and the ways in which it fails.
 
 This file is light to import: whoever only wants samples waits for no Lhotse.
 """
@@ -16,8 +16,7 @@ from dsnet.corpus.containers import mp3_samples, read_bytes, why_damaged
 from dsnet.errors import CorpusError
 
 MIN_SECONDS = 0.1
-FULL_SCALE = 0.99  # of 1.0; the largest sample of 8-bit audio is 0.992
-MAX_CLIPPED = 0.01  # of the samples
+OVERHANG_SECONDS = 0.01  # a part may end this far behind its file: times are often rounded
 UNKNOWN = 2**40  # libsndfile gives more samples than that where it knows no number
 BLOCK = 1 << 16  # samples that are decoded at once to count them
 MOST_STREAMED = 2**30  # bytes through a pipe
@@ -170,24 +169,3 @@ def mix(samples: np.ndarray, channel: int | list[int]) -> np.ndarray:
 def _why_unreadable(error: Exception) -> str:
     reason = getattr(error, "error_string", str(error)).rstrip(". ")  # without the path
     return f"not readable as audio ({reason})"
-
-
-def check_samples(samples: np.ndarray, name: Path | str, channel: str = "") -> None:
-    """Raise BadAudio for samples that are not numbers, or all the same.
-
-    Args:
-        samples: (num_samples,).
-        name: of what they are from.
-        channel: such as " of channel 0", where there are several.
-    """
-    low, high = samples.min(), samples.max()
-    if not np.isfinite(low + high):
-        raise BadAudio(f"{name}: holds samples that are not finite (NaN or infinity)")
-    if low == high:
-        raise NoSignal(f"{name}: no signal: every sample{channel} is {low:g}")
-
-
-def is_clipped(samples: np.ndarray) -> bool:
-    """Say whether more than 1 % of the samples are at full scale."""
-    peak = np.abs(samples).max()
-    return bool(peak >= FULL_SCALE and (np.abs(samples) >= 0.999 * peak).mean() > MAX_CLIPPED)

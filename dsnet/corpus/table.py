@@ -24,6 +24,7 @@ from dsnet.corpus.problems import Problems
 from dsnet.corpus.row import Row, read_row
 from dsnet.corpus.table_ids import ids_from_paths
 from dsnet.corpus.table_text import read_cells
+from dsnet.corpus.votes import count_votes
 from dsnet.errors import CorpusError
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -51,6 +52,7 @@ def read_table(
     path: Path | str,
     problems: Problems | None = None,
     columns: Mapping[str, str] | None = None,
+    votes: bool = False,
 ) -> Table:
     """Read a table; the audio is not looked at.
 
@@ -60,6 +62,7 @@ def read_table(
         problems: takes what is wrong with the rows, for the caller to check. Such a table is good
             for finding more problems only.
         columns: the table's own name of each column that it calls otherwise; see `parse_columns`.
+        votes: a row is what one listener said of a clip; the table returned has a row a clip.
 
     Raises:
         CorpusError: no table, or no header that fits; without `problems` also what is wrong with
@@ -91,7 +94,10 @@ def read_table(
         for name, ours in zip(header, names, strict=True)
         if ours is None
     ]
-    if "id" not in names:
+    if votes:
+        rows, counted = count_votes(rows, found)
+        notes += counted
+    if not any("id" in row.facts for row in rows):
         rows, note = ids_from_paths(rows, found)
         notes.append(note)
     _check_ids(rows, found)
@@ -159,8 +165,8 @@ def _check_labels(rows: Iterable[Row], problems: Problems) -> None:
                 "rows that contradict another about the same audio",
                 f"{row.where}: '{row.path}' is {' of '.join(here)} here and {' of '.join(there)} "
                 f"in {first.where}; keep one, or give start, end or channel of each",
-                "A row is an utterance: where several listeners judged one, decide first (most "
-                "votes, say), and keep their votes in columns of their own.",
+                "A row is an utterance. Where it is what one of several listeners said, give "
+                "--votes majority: the label is what most of them said (egs/README.md, Votes).",
             )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import soundfile
 
-from dsnet.corpus.audio import OVERHANG_SECONDS
 from dsnet.corpus.problems import Problems
+from dsnet.corpus.sound import OVERHANG_SECONDS
 from dsnet.corpus.table import Row, Table
 from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError

@@ -10,6 +10,7 @@ from tabulate import tabulate
 from dsnet.corpus.gate import first_ten
 from dsnet.corpus.same_audio import in_words, same_audio, shared_by_speakers
 from dsnet.errors import FoldError
+from dsnet.folds.copies import check_near_copies, check_same_audio, unequal_copies
 from dsnet.folds.protocols import Fold
 from dsnet.folds.references import References
 
@@ -24,6 +25,7 @@ class TaskTables:
         utt2spk: its speaker.
         utt2key: its text as `text_key` compares it, where known.
         utt2hash: digest of the samples, where known; also of references outside the task.
+        utt2print: fingerprint, likewise; empty: too short for one.
         reference2spk: speaker of each reference.
     """
 
@@ -32,19 +34,32 @@ class TaskTables:
     utt2spk: Mapping[str, str]
     utt2key: Mapping[str, str]
     utt2hash: Mapping[str, str]
+    utt2print: Mapping[str, str]
     reference2spk: Mapping[str, str]
 
 
-def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References) -> dict[str, Any]:
+def audit(
+    tables: TaskTables,
+    folds: Mapping[str, Fold],
+    references: References,
+    allow_near_copies: bool = False,
+) -> dict[str, Any]:
     """Check and count; the result is what audit.json holds.
 
+    Args:
+        tables, folds, references: the task.
+        allow_near_copies: near copies on two sides are a warning, no reason to stop.
+
     Raises:
-        FoldError: a speaker or the same audio on two sides, a training part without some class,
-            or an utterance that is not tested exactly once.
+        FoldError: a speaker, the same audio or near copies on two sides, a training part without
+            some class, or an utterance that is not tested exactly once.
     """
-    warnings = []
     sides = {name: _speaker_sides(name, fold, tables.utt2spk) for name, fold in folds.items()}
-    _check_audio(sides, tables)
+    speaker_of = {**tables.reference2spk, **tables.utt2spk}
+    groups = same_audio(tables.utt2hash)
+    check_same_audio(sides, groups, speaker_of)
+    copies = unequal_copies(tables.utt2print, tables.utt2hash)
+    warnings = check_near_copies(sides, copies, speaker_of, allow_near_copies)
     for name, fold in folds.items():
         absent = {p: _absent_classes(utts, tables) for p, utts in fold.parts().items()}
         if absent["train"]:
@@ -56,7 +71,6 @@ def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References)
             if absent[part] and fold.parts()[part]:
                 warnings.append(f"fold {name}: {part} has no {', '.join(absent[part])}")
     _check_tested_once(folds, tables.utt2emo)
-    groups = same_audio(tables.utt2hash)
     unhashed = len(set(tables.utt2emo) - set(tables.utt2hash))
     if unhashed:
         warnings.append(f"{unhashed} utterances without audio_hash: not compared with others")
@@ -74,7 +88,9 @@ def audit(tables: TaskTables, folds: Mapping[str, Fold], references: References)
             "utterances_without_reference": without,
         },
         "same_audio": groups,
-        "speakers_with_same_audio": in_words(shared_by_speakers(groups, _speaker_of(tables))),
+        "speakers_with_same_audio": in_words(shared_by_speakers(groups, speaker_of)),
+        "near_copies": copies,
+        "num_without_fingerprint": sum(not tables.utt2print.get(utt) for utt in tables.utt2emo),
     }
 
 
@@ -89,34 +105,6 @@ def _speaker_sides(name: str, fold: Fold, utt2spk: Mapping[str, str]) -> dict[st
                     f"with {utt}, in {part}; a speaker belongs to one part"
                 )
     return sides
-
-
-def _speaker_of(tables: TaskTables) -> dict[str, str]:
-    return {**tables.reference2spk, **tables.utt2spk}
-
-
-def _check_audio(folds: Mapping[str, Mapping[str, str]], tables: TaskTables) -> None:
-    """Stop if a fold has a recording on two sides.
-
-    Args:
-        folds: side of each speaker, by fold.
-        tables: the task.
-    """
-    speaker_of = _speaker_of(tables)
-    groups = same_audio(tables.utt2hash)
-    for name, sides in folds.items():
-        found = []
-        for utts in groups:
-            placed = [(sides[speaker_of[utt]], utt) for utt in utts if speaker_of[utt] in sides]
-            other = [p for p in placed if p[0] != placed[0][0]]
-            found += [(*placed[0], *other[0])] if other else []
-        if found:
-            raise FoldError(
-                f"fold {name}: the same audio is "
-                + first_ten([f"in {a} as {u} and in {b} as {v}" for a, u, b, v in found], "; ")
-                + "; find out which is mislabelled and leave it out in stage 0"
-                + "".join(f". Note: {p}" for p in in_words(shared_by_speakers(groups, speaker_of)))
-            )
 
 
 def _absent_classes(utts: Iterable[str], tables: TaskTables) -> list[str]:
@@ -186,6 +174,14 @@ def format_audit(report: Mapping[str, Any], words: str) -> str:
     if len(report["same_audio"]) > 10:
         lines.append(f"and {len(report['same_audio']) - 10} more (audit.json: same_audio)")
     lines += report["speakers_with_same_audio"][:10]
+    if report["near_copies"]:
+        pairs = [" and ".join(pair) for pair in report["near_copies"]]
+        lines.append(f"{len(pairs)} pairs of near copies: {first_ten(pairs)}")
+    if report["num_without_fingerprint"]:
+        lines.append(
+            f"{report['num_without_fingerprint']} utterances without fingerprint, as those of less "
+            "than 0.6 s: not compared for near copies"
+        )
     lines.append(f"references by speaker: {_counts(references['num_by_speaker'])}")
     if references["fallback_speakers"]:
         fallback = references["fallback_speakers"]

@@ -25,7 +25,10 @@ LISTS = ("utt2emo", "utt2spk", "utt2text", "spk2gender", "neutral2spk", SPK2NEUT
 
 
 def build_task(
-    config: TaskConfig, supervisions: Sequence[SupervisionSegment], task_dir: Path | str
+    config: TaskConfig,
+    supervisions: Sequence[SupervisionSegment],
+    task_dir: Path | str,
+    allow_near_copies: bool = False,
 ) -> dict[str, Any]:
     """Choose references, split, audit and write a task folder, whole or not at all.
 
@@ -36,6 +39,7 @@ def build_task(
         config: the task.
         supervisions: all of the corpus in any order, with `custom` as stage 0 writes it.
         task_dir: folder to write; files there that are not of this stage stay.
+        allow_near_copies: near copies on two sides are a warning, no reason to stop.
 
     Returns:
         What audit.json holds.
@@ -69,19 +73,17 @@ def build_task(
         folds = {name: leave_out_repeated(fold, utt2key) for name, fold in folds.items()}
 
     referred = {r for refs in references.table.values() for r in refs}
+    used = [s for s in candidates if s.id in utt2spk or s.id in referred]
     tables = TaskTables(
         classes=config.classes,
         utt2emo={utt: utt2emo[utt] for utt in utt2spk},
         utt2spk=utt2spk,
         utt2key=utt2key,
-        utt2hash={
-            s.id: s.custom["audio_hash"]
-            for s in candidates
-            if (s.id in utt2spk or s.id in referred) and "audio_hash" in s.custom
-        },
+        utt2hash={s.id: s.custom["audio_hash"] for s in used if "audio_hash" in s.custom},
+        utt2print={s.id: s.custom["fingerprint"] for s in used if "fingerprint" in s.custom},
         reference2spk={s.id: s.speaker for s in candidates if s.id in referred},
     )
-    report = audit(tables, folds, references)
+    report = audit(tables, folds, references, allow_near_copies)
     task_dir = Path(task_dir)
     task_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=task_dir, prefix=".tmp-") as temporary:

@@ -7,28 +7,28 @@ from pathlib import Path
 
 import numpy as np
 
-from dsnet.corpus.audio import OVERHANG_SECONDS
-from dsnet.corpus.sound import (
-    MIN_SECONDS,
-    BadAudio,
-    Sound,
-    check_samples,
-    mix,
-)
+from dsnet.corpus.levels import check_samples, is_weak
+from dsnet.corpus.sound import MIN_SECONDS, OVERHANG_SECONDS, BadAudio, Sound, mix
 
 MIXED = "mix"  # in the place of a channel: the mean of all
 RATES = (1000, 384_000)  # Hz
-MOST = 16.0  # no float recording overshoots full scale so far; one of integers without scale does
 FORMATS = "wav, flac, ogg, opus, mp3, aiff and others that libsndfile knows"
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of a recording: start and end in seconds, samples (N,) float32 in [-1, 1]."""
+    """A part of a recording.
+
+    Args:
+        start, end: in seconds.
+        samples: (N,) float32 in [-1, 1].
+        weak: another channel of the recording is 40 dB louder.
+    """
 
     start: float
     end: float
     samples: np.ndarray
+    weak: bool
 
 
 class Recording(AbstractContextManager):
@@ -73,8 +73,9 @@ class Recording(AbstractContextManager):
             raise BadAudio(
                 f"{(last - first) / rate:.3f} s are too short, {MIN_SECONDS:g} s are needed"
             )
-        samples = mix(self._sound.read(first, last - first), self._channel)
-        return Stretch(first / rate, last / rate, samples)
+        channels = self._sound.read(first, last - first)
+        samples = mix(channels, self._channel)
+        return Stretch(first / rate, last / rate, samples, is_weak(samples, channels))
 
     def __exit__(self, *error: object) -> None:
         self._sound.__exit__(*error)
@@ -128,14 +129,8 @@ def as_samples(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
 
 
 def check_sound(samples: np.ndarray) -> None:
-    """Raise BadAudio for (N,) samples that are not finite, all the same, or not in [-1, 1]."""
+    """Raise BadAudio for (N,) samples that are not finite, all the same, or far beyond [-1, 1]."""
     try:
         check_samples(samples, "samples")
     except BadAudio as error:
         raise type(error)(str(error).removeprefix("samples: ")) from error
-    peak = float(np.abs(samples).max())
-    if peak > MOST:
-        raise BadAudio(
-            f"samples reach {peak:g}; full scale is 1. Are they 16-bit integers stored as floats? "
-            "Divide them by 32768"
-        )

@@ -5,12 +5,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from lhotse import Recording, RecordingSet, SupervisionSegment, SupervisionSet
 from lhotse.audio import AudioSource
 
 from dsnet.bin.make_folds import main
+from dsnet.corpus.fingerprint import fingerprint
 from dsnet.corpus.manifests import write_manifests
 from dsnet.errors import CorpusError, FoldError
 from dsnet.folds.build import build_task
@@ -57,7 +59,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def run_program(monkeypatch, tmp_path: Path, corpus=CORPUS) -> Path:
+def run_program(monkeypatch, tmp_path: Path, corpus=CORPUS, *options: str) -> Path:
     audio = AudioSource("file", [0], "none.wav")
     recordings = [Recording(s.id, [audio], 16000, 16000, 1.0) for s in corpus]
     write_manifests(
@@ -68,7 +70,9 @@ def run_program(monkeypatch, tmp_path: Path, corpus=CORPUS) -> Path:
     config = TASK | {"references": {"native_label": "N", "count": 2}}
     (tmp_path / "task.yaml").write_text(yaml.safe_dump(config))
     argv = ["task.yaml", "manifests", "task"]
-    monkeypatch.setattr(sys, "argv", ["make_folds", *(str(tmp_path / name) for name in argv)])
+    monkeypatch.setattr(
+        sys, "argv", ["make_folds", *(str(tmp_path / name) for name in argv), *options]
+    )
     main()
     return tmp_path / "task"
 
@@ -120,6 +124,17 @@ def test_failed_run_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
     with pytest.raises(FoldError, match="same audio"):
         run_program(monkeypatch, tmp_path, [s for s in CORPUS if s.id != copy.id] + [copy])
     assert contents(folder) == before
+
+
+def test_near_copies_stop_unless_they_are_allowed(tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16000)
+    custom = {"emotion": "N", "fingerprint": fingerprint(noise, 16000)}
+    copies = [supervision(utt, custom=custom) for utt in ("a-N-1", "d-N-1")]
+    corpus = [s for s in CORPUS if s.id not in ("a-N-1", "d-N-1")] + copies
+    with pytest.raises(FoldError, match=r"a-N-1 \(speaker a\) in test and d-N-1 \(speaker d\)"):
+        run_program(monkeypatch, tmp_path, corpus)
+    folder = run_program(monkeypatch, tmp_path, corpus, "--allow-near-copies", "true")
+    assert json.loads((folder / "audit.json").read_text())["near_copies"] == [["a-N-1", "d-N-1"]]
 
 
 def test_new_run_leaves_nothing_stale_and_keeps_what_is_not_its_own(tmp_path):

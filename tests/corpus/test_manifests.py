@@ -50,7 +50,7 @@ def test_lhotse_accepts_and_loads_them(corpus, tmp_path):
     trimmed = cuts.trim_to_supervisions(keep_overlapping=False)
     lengths = {cut.supervisions[0].id: cut.load_audio().shape[1] for cut in trimmed}
     assert lengths == {"a": 30000, "b1": 44100 - 5444, "b2": 26460}
-    assert supervisions["b2"].custom.keys() == {"emotion", "audio_hash"}
+    assert supervisions["b2"].custom.keys() == {"emotion", "audio_hash", "fingerprint"}
     assert supervisions["b1"].gender == "male"
     assert supervisions["b1"].custom["session"] == "S1"
     assert supervisions["a"].custom["take"] == "c"

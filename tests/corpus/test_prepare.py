@@ -204,3 +204,29 @@ def test_count_table():
         ["b", "1", "0", "1"],
         ["total", "3", "1", "4"],
     ]
+
+
+def test_levels_are_counted_and_an_empty_channel_is_no_silence(
+    corpus, tmp_path, monkeypatch, capsys
+):
+    wave = np.random.default_rng(9).normal(size=3200).astype("float32")
+    wave /= np.abs(wave).max()
+    soundfile.write(corpus / "s0-faint.wav", np.sign(wave) / 32768, 16000)
+    soundfile.write(corpus / "s0-left.wav", np.stack([wave * 5e-3, wave], 1), 16000)
+    soundfile.write(corpus / "s0-right.wav", np.stack([wave * 0, wave], 1), 16000)
+    soundfile.write(corpus / "s0-scale.wav", wave * 9830, 16000, subtype="FLOAT")
+    with pytest.raises(SystemExit) as caught:
+        run(monkeypatch, corpus, tmp_path / "m")
+    message = str(caught.value)
+    assert "2 of 8 utterances have audio that cannot be used" in message
+    assert "of channel 0 is 0, but there is signal on channel 1" in message
+    assert "samples reach 9830; full scale is 1" in message
+    run(monkeypatch, corpus, tmp_path / "m", "--drop-bad-audio", "true")
+    lines = capsys.readouterr().out.splitlines()
+    for note in (
+        "1 utterances are inaudible: the peak is below -60 dB of full scale: s0-faint",
+        "1 utterances are 40 dB weaker than another channel of the file: s0-left",
+        "1 utterances are dropped that are empty on the channel taken, and not on another: "
+        "s0-right",
+    ):
+        assert f"note: {note}" in lines

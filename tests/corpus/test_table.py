@@ -131,6 +131,7 @@ def test_sexes(tmp_path, spelt, sex):
         ("," + HEADER, r":1: column 1 has no name.*index=False"),
         (HEADER + ",mood,mood", r":1: two columns 'mood'"),
         (HEADER + ",audio_hash", r":1: column 'audio_hash' is a name that stage 0 uses"),
+        (HEADER + ",fingerprint", r":1: column 'fingerprint' is a name that stage 0 uses"),
         ("\n\n" + HEADER + ",", r":3: column 5 has no name"),
     ],
 )
@@ -241,7 +242,11 @@ def test_one_audio_with_two_labels_or_speakers(tmp_path):
     spans = "a1,a.wav,ann,N,0,1,0\na2,a.wav,ann,W,1,2,0\na3,a.wav,bob,W,0,1,1\n"
     assert len(read(tmp_path, f"{HEADER},start,end,channel\n{spans}").rows) == 3
     raters = f"{HEADER},rater\na1,a.wav,ann,N,r1\na2,a.wav,ann,N,r2\na3,a.wav,ann,W,r3\n"
-    refuses(tmp_path, raters, r":4: .* W of ann here .* several listeners judged one, decide first")
+    refuses(
+        tmp_path,
+        raters,
+        r":4: .* W of ann here .* one of several listeners said, give --votes majority",
+    )
     twice = f"{HEADER}\na1,a.wav,ann,N\na2,a.wav,ann,N\n"  # stage 0 counts it
     assert len(read(tmp_path, twice).rows) == 2
 

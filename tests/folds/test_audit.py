@@ -1,5 +1,6 @@
 """Each thing that stops the audit, made to happen; counts checked by hand."""
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ TABLES = TaskTables(
     utt2spk=UTT2SPK,
     utt2key={"a1": "hot", "b1": "hot", "c1": "cold", "a2": "cold"},
     utt2hash={utt: f"hash of {utt}" for utt in [*UTT2SPK, "a0"]},
+    utt2print={},
     reference2spk={"a0": "a", "b1": "b", "b2": "b", "c1": "c"},  # a0 is outside the task
 )
 REFERENCES = References("spk2neutral", {"a": ["a0"], "b": ["b1", "b2"], "c": ["c1"]}, {})
@@ -46,6 +48,7 @@ def test_counts_by_hand():
     assert report["folds"]["a"]["test"]["utterances_with_text_of_train"] == 1
     assert report["folds"]["a"]["dev"]["utterances_with_text_of_train"] == 0
     assert report["folds"]["b"]["test"]["utterances_with_text_of_train"] == 1  # b1, as a1
+    assert report["near_copies"] == [] and report["num_without_fingerprint"] == 9
     assert report["references"]["num_by_speaker"] == {"a": 1, "b": 2, "c": 1}
     assert report["references"]["utterances_without_reference"] == ["c1"]
 
@@ -73,6 +76,37 @@ def test_same_audio_on_one_side_is_reported():
     report = audit(tables, FOLDS, REFERENCES)
     assert report["same_audio"] == [["b1", "b2"]]
     assert "same audio, on one side: b1 b2" in format_audit(report, "")
+
+
+PRINT = base64.b64encode(b"\x64\0\0\0" + b"\x55" * 32).decode()  # of one landmark
+
+
+def test_near_copies_on_two_sides_stop_and_are_named_or_allowed():
+    tables = replace(TABLES, utt2print={"a1": PRINT, "b1": "", "c2": PRINT})
+    with pytest.raises(FoldError) as caught:
+        audit(tables, FOLDS, REFERENCES)
+    named = (
+        "1 pairs of near copies are on two sides: a1 (speaker a) in test and c2 (speaker c) in "
+        "train of fold a"
+    )
+    assert str(caught.value).startswith(named) and "--allow-near-copies true" in str(caught.value)
+    report = audit(tables, FOLDS, REFERENCES, allow_near_copies=True)
+    assert report["warnings"] == [f"{named}; allowed by --allow-near-copies"]
+    assert report["near_copies"] == [("a1", "c2")]
+    assert f"warning: {report['warnings'][0]}" in format_audit(report, "").splitlines()
+
+
+def test_near_copies_on_one_side_are_counted_and_identical_ones_are_none():
+    tables = replace(
+        TABLES,
+        utt2hash=TABLES.utt2hash | {"b2": "hash of b1"},
+        utt2print={utt: "" for utt in UTT2SPK} | dict.fromkeys(("b1", "b2", "b3"), PRINT),
+    )
+    report = audit(tables, FOLDS, REFERENCES)
+    assert report["near_copies"] == [("b1", "b3"), ("b2", "b3")]
+    lines = format_audit(report, "").splitlines()
+    assert "2 pairs of near copies: b1 and b3, b2 and b3" in lines
+    assert any(line.startswith("6 utterances without fingerprint") for line in lines)
 
 
 def test_two_speakers_with_many_identical_recordings_are_named():

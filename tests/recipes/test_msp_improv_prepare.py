@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from dsnet.config import load
+from dsnet.corpus.columns import RESERVED
 from dsnet.corpus.gate import label
 from dsnet.corpus.manifests import read_manifests
 from dsnet.corpus.prepare import prepare
@@ -91,7 +92,7 @@ def test_utterances(corpus, tmp_path):
         ("S20N-F05-T-FM01", "05F", "N", "female", None),
         ("S20N-M06-P-MF101", "06M", "N", "male", None),
     ]
-    customs = [{k: v for k, v in s.custom.items() if k != "audio_hash"} for s in supervisions]
+    customs = [{k: v for k, v in s.custom.items() if k not in RESERVED} for s in supervisions]
     assert customs[0] == {
         "emotion": "N",
         "session": "session1",

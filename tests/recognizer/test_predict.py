@@ -340,12 +340,17 @@ def test_what_is_unusual_is_said_once(dsnet, write_sound):
     write_sound("telephone.wav", rate=8000)
     soundfile.write("stereo.wav", np.stack([sound(1, 1), sound(1, 2)], 1), RATE)
     soundfile.write("loud.wav", (sound() * 40).clip(-1, 1), RATE)
-    status, _, err = dsnet("predict", "telephone.wav", "stereo.wav", "loud.wav")
+    soundfile.write("faint.wav", np.sign(sound()) / 32768, RATE)
+    soundfile.write("upside_down.wav", np.stack([sound(), -0.99 * sound()], 1), RATE)
+    names = ("telephone.wav", "stereo.wav", "loud.wav", "faint.wav", "upside_down.wav")
+    status, _, err = dsnet("predict", *names)
     assert status == 0
     for words in (
         "telephone.wav: sampled below 16000 Hz",
-        "stereo.wav: several channels, mixed down",
+        "2 of 5 files: several channels, mixed down",
         "loud.wav: clipped",
+        "faint.wav: inaudible: the peak is below -60 dB of full scale",
+        "upside_down.wav: 40 dB weaker than another channel of the file",
     ):
         assert err.count(words) == 1
 

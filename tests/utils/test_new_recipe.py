@@ -225,3 +225,17 @@ def test_the_page_shows_the_prepare_that_is_made(new_recipe, egs):
     made = (egs / "mycorpus" / "local" / "prepare.py").read_text()
     (shown,) = re.findall(r"```python\n(.*?)   ```", page, re.DOTALL)
     assert re.sub("(?m)^   ", "", shown) == made
+
+
+def test_votes_are_written_into_the_recipe(new_recipe, egs, table):
+    table.write_text(TABLE + "again;ann/N.wav;ann;W\n")
+    done = new_recipe("voted", "--table", "corpus/my labels.csv", "--votes", "majority")
+    assert done.returncode == 0, done.stderr
+    assert "7 rows are votes on 6 clips; 1 without a majority have the label 'tie'" in done.stdout
+    check(egs / "voted")
+    task = load(egs / "voted" / "conf" / "emotion.yaml", TaskConfig)
+    assert task.ignored_labels == ["tie"] and task.gate.by_speaker == {"ann": 1, "bob": 2, "eve": 2}
+    text = (egs / "voted" / "run.sh").read_text()
+    assert "\nvotes=majority\n" in text and '--votes "$votes"' in text
+    done = new_recipe("coded", "--votes", "majority")
+    assert done.returncode == 1 and "give --table FILE, too" in done.stderr
