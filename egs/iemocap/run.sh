@@ -6,6 +6,7 @@
 # Options of this recipe (default):
 #   --corpus-dir              IEMOCAP_full_release, with Session1 to Session5 (see README.md)
 #   --task (4class)           classes, folds and references: conf/<task>.yaml
+#   --allow-near-copies (true)  segments of a dialogue's two speakers may hold the same seconds of it
 
 # shellcheck source=path.sh
 . "$(dirname "$0")/../../path.sh"
@@ -15,6 +16,7 @@
 . "$DSNET_ROOT/egs/options.sh"
 corpus_dir=
 task=4class
+allow_near_copies=true
 parse_options "$@"
 need_corpus
 plan "$@"
