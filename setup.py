@@ -10,9 +10,9 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["dsnet", "dsnet.*"]),
     install_requires=[
-        # A pair: a later torch does not load torchaudio 2.11 (other CUDA versions).
-        "torch~=2.11.0",
-        "torchaudio~=2.11.0",
+        # A pair, to the last digit: torchaudio 2.11.1 does not load beside torch 2.11.0.
+        "torch==2.11.0",
+        "torchaudio==2.11.0",
         "lhotse~=1.33",
         "urllib3",  # lhotse imports it and does not declare it
         "kaldiio~=2.18",

@@ -58,7 +58,7 @@ if ! "$python" -c "$suits" &> /dev/null; then
 fi
 say "installing dsnet and what it needs into $venv; the first time this takes minutes and, with libraries for GPUs, 5 GB"
 if [[ $torch_index != "" ]]; then
-  mapfile -t pair < <(grep -oE '"torch(audio)?~=[^"]+' setup.py | tr -d '"')
+  mapfile -t pair < <(grep -oE '"torch(audio)?==[^"]+' setup.py | tr -d '"')
   "$python" -m pip install --disable-pip-version-check --index-url "$torch_index" "${pair[@]}"
 fi
 "$python" -m pip install --disable-pip-version-check -e ".[test]"

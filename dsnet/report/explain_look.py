@@ -1,15 +1,16 @@
 """How the page about a recording looks and moves: its style, its script, what it may load."""
 
+from pathlib import Path
+
 # what the page may load: nothing but what is in it
 POLICY = (
     "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'"
 )
-STYLE = """
-:root { color-scheme: light dark; --page: #fcfbf9; --ink: #22262b; --soft: #5c636b;
-  --line: #dedbd5; --plot: #f3f1ed; --accent: #0072b2; --pale: #a9cfe6; --cursor: #d55e00 }
-@media (prefers-color-scheme: dark) { :root { --page: #15171a; --ink: #e8e6e2; --soft: #a2a8af;
-  --line: #34383d; --plot: #1d2024; --accent: #56b4e9; --pale: #27516b; --cursor: #ff9e4a } }
+PALETTE = Path(__file__).parent / "look" / "palette.css"  # of all pages
+STYLE = (
+    PALETTE.read_text(encoding="utf-8")
+    + """
 * { box-sizing: border-box }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 1rem/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif }
@@ -33,7 +34,7 @@ audio { width: 100%; height: 2.5rem; display: block }
 .plot svg, .plot img { position: absolute; inset: 0; width: 100%; height: 100%; display: block }
 .time .plot { cursor: pointer }
 .time .plot::after { content: ""; position: absolute; top: 0; bottom: 0; width: 2px;
-  margin-left: -1px; left: calc(var(--at) * 100%); background: var(--cursor);
+  margin-left: -1px; left: calc(var(--at) * 100%); background: var(--mark);
   box-shadow: 0 0 0 1px var(--page) }
 .ticks { position: relative; height: 1.1rem; font-size: 0.75rem; color: var(--soft) }
 .ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap }
@@ -56,8 +57,9 @@ path { vector-effect: non-scaling-stroke; fill: none }
 .map .same { fill: var(--accent); opacity: 0.8 }
 .map text { fill: var(--ink); font-size: 17px; text-anchor: middle; paint-order: stroke;
   stroke: var(--plot); stroke-width: 5px; stroke-linejoin: round }
-.map .here { fill: var(--cursor); stroke: var(--plot); stroke-width: 1.5 }
+.map .here { fill: var(--mark); stroke: var(--plot); stroke-width: 1.5 }
 """
+)
 SCRIPT = """
 const audio = document.querySelector("audio"), time = document.querySelector(".time");
 const seconds = Number(time.dataset.seconds), ends = JSON.parse(time.dataset.ends);

@@ -7,7 +7,7 @@ the test speakers of their own folds.
 import json
 from typing import Any
 
-from dsnet.report.tables import DASH, interval, percent, without
+from dsnet.report.tables import DASH, HEADLINE, interval, percent, without
 from dsnet.results.runs import Results, SystemResults
 
 _NORMALISED = {
@@ -138,7 +138,7 @@ def _cell(row: str | None, summary: dict[str, Any]) -> str:
     if row is None:
         return DASH
     facts = summary["systems"][row]
-    scores = facts["headline"]
+    scores = facts[HEADLINE]
     text = f"{percent(scores['uar_model_mean'])} ± {percent(scores['uar_model_sd'])}"
     pooled = interval(scores["uar"])
     # across corpora the pooled score is the mean over models: its interval is enough

@@ -94,13 +94,13 @@ def page_html(
     context = {
         "summary": summary,
         "generation": GENERATION,
-        "style": Markup(_look("page.css")),
+        "style": Markup(_look("palette.css") + _look("page.css")),
         "script": Markup(_look("page.js")),
         "answers": _answers(summary),
         "added": _added(summary),
         "missing": missing_lines(summary),
         "groups": _groups(summary, pairs, extras),
-        "bars": _bar_scale(summary),
+        "bar_start": _bar_start(summary),
         "figures": lambda *topics: [one for one in drawn if one["figure"].topic in topics],
         "primary": (tables.PRIMARY_HEADER, tables.difference_rows(summary, "primary")),
         "ablation": (tables.EXPLORATORY_HEADER, tables.difference_rows(summary, "ablation")),
@@ -236,14 +236,14 @@ def _confusion(scores: dict[str, Any]) -> list[tuple[str, list[int | None]]]:
     return rows
 
 
-def _bar_scale(summary: dict[str, Any]) -> dict[str, float]:
+def _bar_start(summary: dict[str, Any]) -> float:
     """Return where the bars of the table begin, in percent."""
     lows = [
         facts[HEADLINE]["uar"]["low"] or facts[HEADLINE]["uar"]["estimate"]
         for facts in summary["systems"].values()
     ]
     least = min((low for low in lows if low is not None), default=0)
-    return {"low": min(90.0, 10 * math.floor(10 * least))}
+    return min(90.0, 10 * math.floor(10 * least))
 
 
 def _uses(summary: dict[str, Any]) -> dict[str, list[str]]:

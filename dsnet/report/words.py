@@ -4,7 +4,7 @@ from typing import Any
 
 from dsnet.report.differences import SIGNIFICANT
 from dsnet.report.provenance import Provenance
-from dsnet.report.tables import DASH, markdown_table, p_value, percent, span
+from dsnet.report.tables import DASH, HEADLINE, markdown_table, p_value, percent, span
 
 _POLICIES = {
     "first": "the first {count} in file order",
@@ -146,7 +146,7 @@ def _references(name: str, test: dict[str, Any]) -> str:
 
 def how_scored(summary: dict[str, Any]) -> str:
     """Say what the scores are and how their intervals are made."""
-    scores = [facts["headline"]["uar"]["low"] for facts in summary["systems"].values()]
+    scores = [facts[HEADLINE]["uar"]["low"] for facts in summary["systems"].values()]
     without = f" [{DASH}]: no interval, which needs five tested speakers." if None in scores else ""
     bootstrap = summary["bootstrap"]
     across = (

@@ -185,6 +185,7 @@ def test_a_missing_package_is_said_before_the_stages(make_plan, monkeypatch):
 
 
 def test_a_system_that_needs_validation_speakers_is_named_where_there_are_none(make_plan):
+    pytest.importorskip("opensmile")
     options = "--task", "2class@folds.validation=none"
     with pytest.raises(ConfigError, match="system two: nobody validates .*train.select best"):
         make_plan("two", *options)
@@ -209,5 +210,7 @@ def test_a_bundle_has_a_system_for_each_enrolment(make_plan):
     ],
 )
 def test_what_cannot_be_in_a_bundle_is_refused_before_stage_0(make_plan, systems, words):
+    if systems == "vectors":
+        pytest.importorskip("opensmile")
     with pytest.raises(ConfigError, match=f"--stage final: .*{words}"):
         make_plan(systems, "--final", "1")

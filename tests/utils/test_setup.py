@@ -123,11 +123,11 @@ def test_without_a_suitable_python_it_says_what_is_wanted(project):
 
 
 def test_torch_comes_from_an_index_of_its_own(project):
-    pair = '    "torch~=2.11.0",\n    "torchaudio~=2.11.0",\n    "torchmetrics"\n'
+    pair = '    "torch==2.11.0",\n    "torchaudio==2.11.0",\n    "torchmetrics"\n'
     (project / "setup.py").write_text(pair)
     code, _ = setup(project, "--torch-index", "file:///a b")
     assert code == 0
-    assert calls(project)[1:] == ["pip torch~=2.11.0 torchaudio~=2.11.0", "pip -e .[test]"]
+    assert calls(project)[1:] == ["pip torch==2.11.0 torchaudio==2.11.0", "pip -e .[test]"]
 
 
 @pytest.mark.parametrize("options", [["--cpu"], ["--torch-index"], ["--torch-index", ""]])
