@@ -117,12 +117,12 @@ def known_utterances(task: TaskConfig, task_dir: Path) -> int:
 
 def check_sizes(spec: SystemSpec, num_utterances: int) -> None:
     """Raise ConfigError for values with which a training would not end, or not be one."""
-    limits = LIMITS | ({"train.batch_size": num_utterances} if num_utterances else {})
+    limits = LIMITS | ({"train.batch_size": max(num_utterances, 64)} if num_utterances else {})
     for key, limit in limits.items():
         section, name = key.split(".")
         value = getattr(getattr(spec.config, section), name)
         if value > limit:
-            words = " (so many utterances the task has)" if key == "train.batch_size" else ""
+            words = f" (the task has {num_utterances} utterances)" if name == "batch_size" else ""
             raise ConfigError(
                 f"system {spec.name}: {key} is {value}, expected {limit} at most{words}; change it "
                 f"in the system's config or behind its @"

@@ -176,7 +176,7 @@ def format_audit(report: Mapping[str, Any], words: str) -> str:
     lines += report["speakers_with_same_audio"][:10]
     if report["near_copies"]:
         pairs = [" and ".join(pair) for pair in report["near_copies"]]
-        lines.append(f"{len(pairs)} pairs of near copies: {first_ten(pairs)}")
+        lines.append(f"near copies ({len(pairs)}): {first_ten(pairs)}")
     if report["num_without_fingerprint"]:
         lines.append(
             f"{report['num_without_fingerprint']} utterances without fingerprint, as those of less "

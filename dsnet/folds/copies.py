@@ -78,7 +78,7 @@ def check_near_copies(
                 break
     if not found:
         return []
-    words = f"{len(found)} pairs of near copies are on two sides: {first_ten(found, '; ')}"
+    words = f"near copies ({len(found)}) on two sides: {first_ten(found, '; ')}"
     if not allow:
         raise FoldError(
             f"{words}. Either holds (a part of) the other's recording, if changed: trimmed, scaled "

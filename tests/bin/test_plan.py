@@ -145,7 +145,7 @@ def test_enrolments_must_fit_the_features(make_plan, tmp_path):
         ),
         ("two@train.max_epochs=1e9", [], "train.max_epochs.*1e9"),
         ("two@input.max_seconds=1e9", [], "input.max_seconds is .*, expected 3600 at most"),
-        ("two@train.batch_size=41", [], "batch_size is 41, expected 40 at most .so many utter"),
+        ("two@train.batch_size=65", [], "batch_size is 65, expected 64 at most .the task has 40"),
         ("two@encoder.embed_dim=1000000000", [], "system two@.*: it cannot be built here"),
         ("two", ["--seeds", "1 x"], "--seeds: expected integers of 0 to 4294967295, found 'x'"),
         ("two", ["--seeds", "4294967296"], "--seeds: expected integers .* found '4294967296'"),

@@ -86,8 +86,7 @@ def test_near_copies_on_two_sides_stop_and_are_named_or_allowed():
     with pytest.raises(FoldError) as caught:
         audit(tables, FOLDS, REFERENCES)
     named = (
-        "1 pairs of near copies are on two sides: a1 (speaker a) in test and c2 (speaker c) in "
-        "train of fold a"
+        "near copies (1) on two sides: a1 (speaker a) in test and c2 (speaker c) in train of fold a"
     )
     assert str(caught.value).startswith(named) and "--allow-near-copies true" in str(caught.value)
     report = audit(tables, FOLDS, REFERENCES, allow_near_copies=True)
@@ -105,7 +104,7 @@ def test_near_copies_on_one_side_are_counted_and_identical_ones_are_none():
     report = audit(tables, FOLDS, REFERENCES)
     assert report["near_copies"] == [("b1", "b3"), ("b2", "b3")]
     lines = format_audit(report, "").splitlines()
-    assert "2 pairs of near copies: b1 and b3, b2 and b3" in lines
+    assert "near copies (2): b1 and b3, b2 and b3" in lines
     assert any(line.startswith("6 utterances without fingerprint") for line in lines)
 
 
