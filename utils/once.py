@@ -30,7 +30,7 @@ from pathlib import Path
 
 from contents import digest, is_in_state, state
 from launch import JOBS, signal_name
-from shown import red, shown
+from shown import red, run, shown
 from signals import Signals, end_with_parent, signal_group
 from time_left import short
 
@@ -304,4 +304,4 @@ def _writer(path: str) -> tuple[str, str] | None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -22,6 +22,7 @@ from typing import TextIO
 
 from launch import Launch, close_log, open_log, parse, report
 from progress import Progress
+from shown import run
 from signals import Signals, end_with_parent, signal_group
 
 GRACE_SECONDS = 5.0  # from SIGTERM to SIGKILL
@@ -142,4 +143,4 @@ def gpu_sets(count: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

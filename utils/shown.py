@@ -1,11 +1,16 @@
-"""What the user sees: failures in red, paths as they can be typed from where the user stands.
+"""What the user sees: failures in red, paths as can be typed, no traceback of a full disk.
 
 Recipes work in their own folder, the user stands elsewhere: recipe.sh sets DSNET_FROM to the
 recipe's folder as seen from the user; empty: they are the same.
 """
 
+import errno
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def shown(path: str) -> str:
@@ -20,3 +25,15 @@ def red(text: str) -> str:
     if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
         return text
     return f"\x1b[31m{text}\x1b[0m"
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call `main`; a full disk ends the program with a line."""
+    try:
+        main()
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        where = f"{shown(error.filename)}: " if error.filename else ""
+        text = f"{where}{error.strerror}. Make room, then run the same command again"
+        sys.exit(red(f"{Path(sys.argv[0]).stem}: {text}"))

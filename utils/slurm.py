@@ -19,7 +19,7 @@ from pathlib import Path
 
 from launch import Launch, ended, parse, report
 from progress import Progress
-from shown import shown
+from shown import run, shown
 from signals import Signals
 
 POLL_SECONDS = 0.2
@@ -130,4 +130,4 @@ def cancel(process: subprocess.Popen) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

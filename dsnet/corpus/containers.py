@@ -6,6 +6,7 @@ Sources: the formats' specifications, as the names of the functions tell.
 """
 
 import io
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import BinaryIO
 SLACK = 0.99  # of the promised bytes; a header that is off by a little is no damage
 LEAST_PLACEHOLDER = 2**31 - 2**17
 ROUND = 10**6  # sizes of a thousand millions and more that are round are placeholders too
+NIST_NUMBERS = (b"sample_count", b"channel_count", b"sample_n_bytes")
 OGG_PAGE = 65307  # bytes at most
 MP3_HERTZ = (44100, 48000, 32000)  # MPEG 1; versions 2 and 2.5 halve them
 MP3_KILOBITS = (  # of layer III in versions 2 and 2.5, and in 1, by index; 0: not allowed
@@ -137,6 +139,18 @@ def _voc(stream: BinaryIO, size: int) -> str:
     return ""
 
 
+def _nist(stream: BinaryIO, size: int) -> str:
+    """NIST SPHERE: lines of text; shortened and other codings are not told by their bytes."""
+    stream.seek(0)
+    words = [line.split() for line in stream.read(1024).split(b"\n")]
+    fields = {line[0]: line[2] for line in words if len(line) == 3}
+    numbers = [fields.get(name, b"") for name in NIST_NUMBERS]
+    start = words[1][0] if len(words) > 1 and words[1] else b""
+    if not all(number.isdigit() for number in [start, *numbers]):
+        return ""
+    return _short(size - int(start), math.prod(map(int, numbers)))
+
+
 def _ogg(stream: BinaryIO, size: int) -> str:
     """The last page says that it is the last, and is whole."""
     first = max(0, size - 2 * OGG_PAGE)
@@ -198,5 +212,6 @@ CHECKS: dict[bytes, Callable[[BinaryIO, int], str]] = {
     b"riff": _w64,
     b"caff": _caf,
     b"Crea": _voc,
+    b"NIST": _nist,
     b"OggS": _ogg,
 }

@@ -6,6 +6,7 @@ This file is light to import: whoever only wants samples waits for no Lhotse.
 import hashlib
 import io
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from dsnet.corpus.containers import mp3_samples, read_bytes, why_damaged
 from dsnet.errors import CorpusError
 
 MIN_SECONDS = 0.1
+RATES = (1000, 384_000)  # Hz
 OVERHANG_SECONDS = 0.01  # a part may end this far behind its file: times are often rounded
 UNKNOWN = 2**40  # libsndfile gives more samples than that where it knows no number
-BLOCK = 1 << 16  # samples that are decoded at once to count them
+BLOCK = 1 << 16  # samples that are decoded at once to count or skip them
+AT_ONCE = 1 << 24  # samples that are decoded at once: a header may promise what no memory holds
 MOST_STREAMED = 2**30  # bytes through a pipe
 MP3_HEAD = 8192  # bytes in which a tag with the length stands, behind that of the title
 
@@ -103,8 +106,8 @@ class Sound(AbstractContextManager):
             raise BadAudio(fault)
         try:
             # as bytes: soundfile does not take a name that is not UTF-8 as text
-            opened = source if isinstance(source, io.BytesIO) else os.fsencode(source)
-            self._file = soundfile.SoundFile(opened)
+            self._opened = source if isinstance(source, io.BytesIO) else os.fsencode(source)
+            self._file = soundfile.SoundFile(self._opened)
             self.num_samples = self._count(source) if self._is_mp3(source) else self._file.frames
         except (soundfile.SoundFileError, OSError, TypeError) as error:
             raise BadAudio(_why_unreadable(error)) from error
@@ -114,6 +117,10 @@ class Sound(AbstractContextManager):
                 "write it anew, such as with flac -d OLD.flac and flac OLD.wav"
             )
         self.sampling_rate: int = self._file.samplerate
+        if not RATES[0] <= self.sampling_rate <= RATES[1]:
+            raise BadAudio(
+                f"its header says {self.sampling_rate} Hz, expected {RATES[0]} to {RATES[1]}"
+            )
         self.num_channels: int = self._file.channels
         self.subtype: str = self._file.subtype
 
@@ -126,14 +133,36 @@ class Sound(AbstractContextManager):
         """Return (num_samples, channels of the file) float32; -1: to the end."""
         wanted = self.num_samples - start if num_samples < 0 else num_samples
         try:
-            if self._file.tell() != start:
-                self._file.seek(start)
-            samples = self._file.read(wanted, dtype="float32", always_2d=True)
+            self._go_to(start)
+            blocks = list(self._blocks(wanted, AT_ONCE))
         except (soundfile.SoundFileError, OSError) as error:
             raise BadAudio(_why_unreadable(error)) from error
-        if len(samples) < wanted:
-            raise BadAudio(f"cut off: {len(samples)} of {wanted} samples could be decoded")
-        return samples
+        found = sum(map(len, blocks))
+        if found < wanted:
+            raise BadAudio(f"cut off: {found} of {wanted} samples could be decoded")
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def _go_to(self, start: int) -> None:
+        """Seek, or, as nobody can in GSM 6.10 and other codes, decode from the beginning."""
+        if self._file.seekable():
+            if self._file.tell() != start:
+                self._file.seek(start)
+            return
+        self._file.close()
+        if isinstance(self._opened, io.BytesIO):
+            self._opened.seek(0)
+        self._file = soundfile.SoundFile(self._opened)
+        for _ in self._blocks(start, BLOCK):
+            pass
+
+    def _blocks(self, num_samples: int, size: int) -> Iterator[np.ndarray]:
+        """Decode the next samples, `size` at once, as far as there are any; at least one block."""
+        while True:
+            block = self._file.read(min(num_samples, size), dtype="float32", always_2d=True)
+            yield block
+            num_samples -= len(block)
+            if num_samples <= 0 or not len(block):
+                return
 
     def _is_mp3(self, source: Path | io.BytesIO) -> bool:
         """Say whether libsndfile guesses the length: of MP3 without a tag that holds it."""
@@ -145,8 +174,8 @@ class Sound(AbstractContextManager):
     def _count(self, source: Path | io.BytesIO) -> int:
         """Decode everything; return how many samples there are."""
         count, there = 0, mp3_samples(read_bytes(source))
-        while block := len(self._file.read(BLOCK, dtype="float32", always_2d=True)):
-            count += block
+        for block in self._blocks(UNKNOWN, BLOCK):
+            count += len(block)
         if count < 0.95 * there:  # it decodes no more than it guessed
             raise BadAudio(
                 f"MP3 of varying bit rate without a tag that holds its length: {count} of {there} "

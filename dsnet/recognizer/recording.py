@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from dsnet.corpus.levels import check_samples, is_weak
-from dsnet.corpus.sound import MIN_SECONDS, OVERHANG_SECONDS, BadAudio, Sound, mix
+from dsnet.corpus.sound import MIN_SECONDS, OVERHANG_SECONDS, RATES, BadAudio, Sound, mix
 
 MIXED = "mix"  # in the place of a channel: the mean of all
-RATES = (1000, 384_000)  # Hz
 FORMATS = "wav, flac, ogg, opus, mp3, aiff and others that libsndfile knows"
 
 

@@ -1,8 +1,11 @@
 """Sound files that lost something, in every container that libsndfile writes."""
 
+from random import Random
+
 import numpy as np
 import pytest
 import soundfile
+from faults.headers import damage_header, judge
 
 from dsnet.corpus.containers import mp3_samples
 from dsnet.corpus.sound import BadAudio, Sound, read_samples
@@ -23,6 +26,9 @@ WHOLE = {
     "a.ogg": {"format": "OGG", "subtype": "VORBIS"},
     "a.opus": {"format": "OGG", "subtype": "OPUS"},
     "a.mp3": {"format": "MP3"},
+    "gsm.wav": {"format": "WAV", "subtype": "GSM610"},
+    "g721.au": {"format": "AU", "subtype": "G721_32"},
+    "a.sph": {"format": "NIST", "subtype": "PCM_16"},
 }
 
 
@@ -50,6 +56,35 @@ def test_a_file_that_lost_its_end_is_refused(write, name):
     path = write(name)
     content = path.read_bytes()
     path.write_bytes(content[: int(0.6 * len(content))])
+    with pytest.raises(BadAudio, match="cut off|not readable"):
+        read_samples(path)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_damaged_header_is_no_traceback(write, name):
+    path, rng = write(name), Random(name)
+    content = path.read_bytes()
+    for _ in range(100):
+        path.write_bytes(damage_header(content, rng))
+        well, error = judge(path)
+        assert well, error
+
+
+def test_a_part_of_what_cannot_be_sought_is_decoded(write):
+    """GSM 6.10, as of telephones: libsndfile only reads it from the beginning."""
+    path = write("gsm.wav")
+    whole = read_samples(path)
+    with Sound(path) as sound:
+        parts = [sound.read(start, 1000)[:, 0] for start in (5000, 2000, 0)]
+    for start, part in zip((5000, 2000, 0), parts, strict=True):
+        assert (part == whole[start : start + 1000]).all()
+
+
+def test_what_a_header_promises_is_not_allocated(write):
+    path = write("a.flac")
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F  # STREAMINFO: 64 thousand million samples, or 240 GiB
+    path.write_bytes(content)
     with pytest.raises(BadAudio, match="cut off|not readable"):
         read_samples(path)
 

@@ -1,0 +1,1 @@
+"""What can go wrong on a machine, done on purpose; fault_matrix.py plays it all."""
