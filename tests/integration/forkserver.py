@@ -13,6 +13,7 @@ import runpy
 import signal
 import socket
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -51,9 +52,16 @@ def main() -> None:
 
 
 def import_all() -> None:
-    """Import libraries and all of dsnet but the programs."""
+    """Import what takes time; no thread may run when the server forks."""
     import opensmile  # noqa: F401
     import sklearn.svm  # noqa: F401
+
+    import dsnet.bin.score
+    import dsnet.bin.train  # noqa: F401
+
+    for name in [name for name in sys.modules if name.split(".")[0] == "dsnet"]:
+        del sys.modules[name]  # a program imports its own
+    assert threading.active_count() == 1
 
 
 def serve(connection: socket.socket) -> None:
