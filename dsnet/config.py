@@ -117,7 +117,7 @@ def _read(path: Path) -> dict:
         raise ConfigError(f"{path}: no such config; configs beside it: {there}")
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # no YAML, no text, no date
         raise ConfigError(f"{path}: not valid YAML: {error}") from error
     if given is None:
         return {}

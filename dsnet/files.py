@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def read_json(
         path: of the file.
         error_class: of the error.
         remedy: what to do if it is missing or damaged, such as "rerun stage 4".
-        keys: that the object must have.
+        keys: that the object must have; section.key is that of an object in it.
 
     Raises:
         DsnetError: of the class asked for; no such file, or no such object in it.
@@ -124,10 +124,18 @@ def read_json(
     if not isinstance(content, dict):
         found = type(content).__name__
         raise error_class(f"{path}: not a JSON object but a {found}; {remedy}")
-    absent = [key for key in keys if key not in content]
+    absent = [key for key in keys if not _has(content, key.split("."))]
     if absent:
         raise error_class(f"{path}: expected {', '.join(keys)}; no '{absent[0]}'; {remedy}")
     return content
+
+
+def _has(content: Any, keys: Sequence[str]) -> bool:
+    for key in keys:
+        if not isinstance(content, dict) or key not in content:
+            return False
+        content = content[key]
+    return True
 
 
 def damage_of_zip(path: Path | str) -> str:

@@ -125,7 +125,7 @@ def load_matrix(place: str) -> np.ndarray:
             f"{place}: no such archive, seen from {Path.cwd()}; paths in feats.scp are relative to "
             "the recipe folder. If it was deleted, run --stage 1"
         ) from error
-    except (OSError, ValueError, RuntimeError, AssertionError, struct.error) as error:
+    except (OSError, ValueError, RuntimeError, AssertionError, MemoryError, struct.error) as error:
         raise FeatureError(
             f"{place}: no whole matrix there ({error}); is the archive cut off? Run --stage 1"
         ) from error

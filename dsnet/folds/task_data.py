@@ -142,7 +142,7 @@ def read_task_json(task_dir: Path) -> dict:
         raise FoldError(
             f"{path}: no such file, so stage 2 has not ended here; run the recipe with --stage 2"
         )
-    keys = ("classes", "protocol", "references")
+    keys = ("classes", "protocol.validation", "references.fallback_speakers")
     return read_json(path, FoldError, "run the recipe with --stage 2", keys)
 
 
