@@ -39,6 +39,7 @@
 #                             first seed, and of the systems at most one for each of
 #                             enrolment.source none, neutral and any
 #   --channel ()              which of several: 0, 1, ... or mean; empty: 0, and counted
+#   --overhang (0.01)         seconds that an utterance may end behind its file, where it is cut, counted
 #   --drop-bad-audio (false)  leave out unusable audio, counted, instead of stopping
 #   --allow-count-mismatch (false)   go on though the corpus has other counts than its gate
 #   --allow-near-copies (false)      go on though two sides of a fold hold near copies of a recording
@@ -62,6 +63,7 @@ results_dir=
 page_sound="link"
 bundle_dir=
 channel=
+overhang=0.01
 drop_bad_audio=false
 allow_count_mismatch=false
 allow_near_copies=false

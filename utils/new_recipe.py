@@ -82,7 +82,7 @@ stage 0 "prepare"
 once manifests --reads "$corpus_dir" {source} \\
   --writes data/manifests/{{recordings,supervisions}}.jsonl.gz \\
   -- python {program} data/manifests \\
-  --drop-bad-audio "$drop_bad_audio" --channel "$channel"
+  --drop-bad-audio "$drop_bad_audio" --channel "$channel" --overhang "$overhang"
 
 # shellcheck source=egs/stages.sh
 . ../stages.sh

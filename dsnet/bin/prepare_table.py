@@ -31,7 +31,7 @@ def main() -> None:
     votes = args.votes == "majority"
     table = read_table(args.table, problems, parse_columns(args.columns), votes)
     drop = args.drop_bad_audio == "true"
-    utterances = find_utterances(table, args.corpus_dir, allow_missing=drop, problems=problems)
+    utterances = find_utterances(table, args.corpus_dir, drop, problems, args.overhang)
     for words in table.notes:
         print(f"note: {args.table}: {words}")
     if table.further:

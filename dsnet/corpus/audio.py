@@ -39,7 +39,7 @@ class AudioFacts:
         coarse: its samples have 8 bits or fewer.
         channel: the one that was decoded, or those that were averaged.
         channels_differ: the utterance is not the same in all channels of the file.
-        overhangs: the end that was given lies behind the file's, by no more than rounding explains.
+        overhangs: the end that was given lies behind the file's.
     """
 
     sampling_rate: int
@@ -56,8 +56,12 @@ class AudioFacts:
     overhangs: bool = False
 
 
-def inspect(utterance: Utterance) -> AudioFacts:
+def inspect(utterance: Utterance, overhang: float = OVERHANG_SECONDS) -> AudioFacts:
     """Decode an utterance and say what its audio is like.
+
+    Args:
+        utterance: what is in which file.
+        overhang: seconds that it may end behind its file, where it is cut.
 
     Raises:
         BadAudio: unreadable, cut off, shorter than 0.1 s, not a number somewhere, constant, or far
@@ -67,7 +71,7 @@ def inspect(utterance: Utterance) -> AudioFacts:
     path = Path(utterance.path)
     try:
         with Sound(path) as sound:
-            start, num_samples, overhangs = _span(utterance, sound)
+            start, num_samples, overhangs = _span(utterance, sound, overhang)
             if num_samples < MIN_SECONDS * sound.sampling_rate:
                 raise BadAudio(
                     f"{num_samples} samples ({num_samples / sound.sampling_rate:.4f} s), shorter "
@@ -95,7 +99,7 @@ def inspect(utterance: Utterance) -> AudioFacts:
     )
 
 
-def _span(utterance: Utterance, sound: Sound) -> tuple[int, int, bool]:
+def _span(utterance: Utterance, sound: Sound, overhang: float) -> tuple[int, int, bool]:
     """Return the first sample of an utterance, how many it has, and if it was cut to its file."""
     path, seconds = utterance.path, sound.seconds
     if utterance.channel not in (None, MEAN) and not 0 <= utterance.channel < sound.num_channels:
@@ -107,10 +111,11 @@ def _span(utterance: Utterance, sound: Sound) -> tuple[int, int, bool]:
         return 0, sound.num_samples, False
     begin = 0.0 if utterance.start is None else utterance.start
     end = seconds if utterance.end is None else utterance.end
-    if not 0 <= begin < end <= seconds + OVERHANG_SECONDS:
+    if not 0 <= begin < end <= seconds + overhang:
         raise CorpusError(
             f"{path}: utterance '{utterance.id}' spans {begin} to {end} s, but the file has "
-            f"{seconds:.4f} s; are its times in seconds, and is this its file?"
+            f"{seconds:.4f} s; are its times in seconds, and is this its file? --overhang allows "
+            f"more than {overhang:g} s"
         )
     start = compute_num_samples(begin, sound.sampling_rate)
     stop = compute_num_samples(end, sound.sampling_rate)
@@ -126,7 +131,7 @@ def _channel(utterance: Utterance, num_channels: int) -> int | list[int]:
 
 
 def inspect_all(
-    utterances: Iterable[Utterance], nj: int
+    utterances: Iterable[Utterance], nj: int, overhang: float = OVERHANG_SECONDS
 ) -> Iterator[tuple[Utterance, AudioFacts | BadAudio]]:
     """Inspect utterances in `nj` threads, each decoded once; yield them in the order given.
 
@@ -136,7 +141,7 @@ def inspect_all(
 
     def outcome(utterance: Utterance) -> tuple[Utterance, AudioFacts | BadAudio]:
         try:
-            return utterance, inspect(utterance)
+            return utterance, inspect(utterance, overhang)
         except BadAudio as error:
             return utterance, error
 

@@ -107,6 +107,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of files with several: 0, 1, ... or {MEAN}, where the corpus does not say which; "
         "without: 0, and the report says where that is a choice",
     )
+    parser.add_argument(
+        "--overhang",
+        type=_seconds,
+        default=OVERHANG_SECONDS,
+        help="seconds that an utterance may end behind its file, where it is cut",
+    )
 
 
 def options(args: argparse.Namespace) -> dict[str, Any]:
@@ -115,6 +121,7 @@ def options(args: argparse.Namespace) -> dict[str, Any]:
         "nj": args.nj,
         "drop_bad_audio": args.drop_bad_audio == "true",
         "channel": args.channel,
+        "overhang": args.overhang,
     }
 
 
@@ -127,12 +134,24 @@ def _channel(value: str) -> int | str | None:
     return int(value)
 
 
+def _seconds(value: str) -> float:
+    """Parse a value of --overhang."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 1:
+        raise argparse.ArgumentTypeError(f"'{value}'; expected seconds from 0 to 1")
+    return seconds
+
+
 def prepare(
     utterances: list[Utterance],
     manifest_dir: Path,
     nj: int = 2,
     drop_bad_audio: bool = False,
     channel: int | str | None = None,
+    overhang: float = OVERHANG_SECONDS,
 ) -> None:
     """Check the audio of all utterances, write manifests and print what they hold.
 
@@ -143,6 +162,7 @@ def prepare(
         nj: threads that decode audio.
         drop_bad_audio: leave bad audio out instead of stopping.
         channel: of the utterances that do not say which.
+        overhang: seconds that an utterance may end behind its file, where it is cut, and counted.
 
     Raises:
         CorpusError: two utterances with one id, a speaker of two sexes, bad audio, or a segment
@@ -155,7 +175,7 @@ def prepare(
         (dataclasses.replace(u, channel=channel) if u.channel is None else u for u in utterances),
         key=lambda utterance: utterance.id,
     )
-    outcomes = inspect_all(ordered, max(nj, 1))
+    outcomes = inspect_all(ordered, max(nj, 1), overhang)
     for utterance, outcome in tqdm(
         outcomes, "decode", len(ordered), unit=" utterances", disable=None
     ):
@@ -174,7 +194,7 @@ def prepare(
     if bad:
         write_text(dropped, "".join(f"{utterance.id}\t{why}\n" for utterance, why in bad))
     write_manifests(manifest_dir, recordings, supervisions)
-    _report(good, recordings, supervisions)
+    _report(good, recordings, supervisions, overhang)
     if bad:
         print(f"{len(bad)} of {len(ordered)} utterances dropped: bad audio ({dropped})")
         _note(
@@ -214,6 +234,7 @@ def _report(
     good: list[tuple[Utterance, AudioFacts]],
     recordings: RecordingSet,
     supervisions: SupervisionSet,
+    overhang: float,
 ) -> None:
     hours = sum(segment.duration for segment in supervisions) / 3600
     print(count_table((u.speaker, u.emotion) for u, _ in good))
@@ -227,7 +248,7 @@ def _report(
         _note(f"are {words}", [u.id for u, facts in good if words in facts.remarks])
     _note("have samples of 8 bits or fewer", [u.id for u, facts in good if facts.coarse])
     _note(
-        f"end up to {OVERHANG_SECONDS * 1000:.0f} ms behind their file, and are cut there",
+        f"end up to {overhang:g} s behind their file, and are cut there",
         [u.id for u, facts in good if facts.overhangs],
     )
     for words in look_alikes_in_words({u.speaker for u, _ in good}, {u.emotion for u, _ in good}):

@@ -5,10 +5,8 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-import soundfile
-
 from dsnet.corpus.problems import Problems
-from dsnet.corpus.sound import OVERHANG_SECONDS
+from dsnet.corpus.sound import OVERHANG_SECONDS, BadAudio, Sound
 from dsnet.corpus.table import Row, Table
 from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError
@@ -21,6 +19,7 @@ def find_utterances(
     corpus_dir: Path | str,
     allow_missing: bool = False,
     problems: Problems | None = None,
+    overhang: float = OVERHANG_SECONDS,
 ) -> list[Utterance]:
     """Return the utterances of a table, with their audio files.
 
@@ -28,6 +27,7 @@ def find_utterances(
         table: from `read_table`.
         corpus_dir: folder that relative paths start from.
         allow_missing: return rows without audio too; `prepare` may leave them out, counted.
+        overhang: seconds that an utterance may end behind its file.
         problems: what `read_table` found wrong, to be told together with what is found here.
 
     Raises:
@@ -58,7 +58,7 @@ def find_utterances(
         if row.path in there and row.facts.keys() & {"start", "end", "channel"}:
             if row.path not in lengths:
                 lengths[row.path] = _length(paths[row.path])
-            _check_span(row, lengths[row.path], problems)
+            _check_span(row, lengths[row.path], overhang, problems)
     problems.check()
     return [Utterance(path=paths[row.path], **row.facts) for row in rows]
 
@@ -102,22 +102,25 @@ def _loose(path: str) -> str:
 def _length(path: Path) -> tuple[float, int] | None:
     """Return seconds and channels of a file; None if unreadable: `prepare` names and counts it."""
     try:
-        info = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError):
+        with Sound(path) as sound:
+            return sound.seconds, sound.num_channels
+    except BadAudio:
         return None
-    return info.frames / info.samplerate, info.channels
 
 
-def _check_span(row: Row, length: tuple[float, int] | None, problems: Problems) -> None:
+def _check_span(
+    row: Row, length: tuple[float, int] | None, overhang: float, problems: Problems
+) -> None:
     if length is None:
         return
     seconds, num_channels = length
     start, end = row.facts.get("start", 0.0), row.facts.get("end", seconds)
-    if start >= seconds or end > seconds + OVERHANG_SECONDS:
+    if start >= seconds or end > seconds + overhang:
         problems.add(
             "utterances beyond their file",
             f"{row.where}: the utterance spans {start} to {end} s, but '{row.path}' has "
-            f"{seconds:.4f} s; are the times in seconds, and is this its file?",
+            f"{seconds:.4f} s; are the times in seconds, and is this its file? --overhang allows "
+            f"more than {overhang:g} s",
         )
     channel = row.facts.get("channel", 0)
     if channel != MEAN and channel >= num_channels:

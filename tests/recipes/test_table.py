@@ -177,9 +177,20 @@ def test_an_end_that_was_rounded_up_is_the_end_of_the_file(corpus, tmp_path, sta
     find(corpus, ["u1,one.wav,ann,N,0,1.35,,,", "u2,long.wav,ann,N,0,2,,,"])
     out, error = stage_0()
     assert error is None
-    assert "note: 1 utterances end up to 10 ms behind their file, and are cut there: u1" in out
+    assert "note: 1 utterances end up to 0.01 s behind their file, and are cut there: u1" in out
     _, supervisions = read_manifests(tmp_path / "m")
     assert supervisions["u1"].duration == int(1.3453 * 16000) / 16000
+
+
+def test_ends_as_far_behind_their_file_as_kaldi_allows_are_cut_on_demand(corpus, tmp_path, stage_0):
+    write(corpus / "one.wav", 7, seconds=1.3)
+    rows = "u1,one.wav,ann,N,0,1.75,,,\nu2,long.wav,ann,N,0,2,,,\n"
+    (corpus / "utterances.csv").write_text(HEADER + rows)
+    assert "--overhang allows more than 0.01 s" in stage_0()[1]
+    out, error = stage_0("--overhang", "0.5")
+    assert error is None and "end up to 0.5 s behind their file, and are cut there: u1" in out
+    _, supervisions = read_manifests(tmp_path / "m")
+    assert supervisions["u1"].duration == 1.3
 
 
 def test_a_recording_whose_name_has_spaces(corpus, tmp_path, stage_0):
