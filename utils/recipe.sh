@@ -4,6 +4,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # run.sh sets and uses them
 
 set -Eeufo pipefail  # f: a name such as * or [1] stands for itself, not for files
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}  # of steps without --num-threads: theirs are small matrices
 recipe=    # name of the recipe: emodb
 command=   # what the user typed, for reports: no stages, FOLDER for folders outside the recipe
 files=()   # what fold_files has found
