@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from forked import Fork, can_fork
 from launch import Launch, close_log, open_log, parse, report
 from progress import Progress
 from shown import run
@@ -36,7 +37,7 @@ class Running:
     job: int
     log: Path
     stream: TextIO
-    process: subprocess.Popen
+    process: subprocess.Popen | Fork
     slot: int
     start: float
 
@@ -89,6 +90,9 @@ def start(launch: Launch, job: int, slot: int, devices: list[str]) -> Running | 
     environment = dict(os.environ)
     if devices:
         environment["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
+    if can_fork(command):
+        process = Fork(command, stream.fileno(), environment)
+        return Running(job, log, stream, process, slot, begin)
     try:
         process = subprocess.Popen(
             command,
