@@ -11,6 +11,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +59,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         whole = Recipe(top / "a project", environment())
+        start = time.monotonic()
         whole.run()
+        seconds = time.monotonic() - start
         for row in (
-            *play_kills(top, whole, args.kills, rng), *play_disks(top, whole),
+            *play_kills(top, whole, args.kills, seconds, rng), *play_disks(top, whole),
             *play_damage(whole, rng), play_headers(top, rng),
         ):  # fmt: skip
             print(row, flush=True)
@@ -68,7 +71,7 @@ def main() -> None:
     sys.exit(lost > 0)
 
 
-def play_kills(top: Path, whole: Recipe, number: int, rng: Random) -> Iterator[Row]:
+def play_kills(top: Path, whole: Recipe, number: int, seconds: float, rng: Random) -> Iterator[Row]:
     """Kill all of a run, and run.sh alone."""
     made = 0
 
@@ -77,7 +80,7 @@ def play_kills(top: Path, whole: Recipe, number: int, rng: Random) -> Iterator[R
         made += 1
         return Recipe(top / f"killed {made}", whole.env)
 
-    hit, recipes = kill_often(make_recipe, number, rng)
+    hit, recipes = kill_often(make_recipe, number, seconds, rng)
     stages = ", ".join(f"{stage}: {hit[stage]}" for stage in sorted(hit))
     row = Row(f"all processes killed at random (by stage {stages}), then the same command again")
     row.tried = hit.total()

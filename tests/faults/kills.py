@@ -4,6 +4,7 @@ import re
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 from small_recipe import Recipe
@@ -12,7 +13,7 @@ KILLED = {  # what run.sh does when it is killed, and the file by which that is 
     "it computes features": "data/fbank/fbank.2.ark",
     "it trains": "exp/4class/tiny/seed_1/fold_f1/checkpoint.pt",
 }
-SECONDS = (0.5, 9)  # a run lives so long, at random
+LIVES = (0.02, 0.35)  # a run is killed after such a share of what an undisturbed one takes
 
 
 def kill_run_sh(recipe: Recipe, sign: str) -> bool:
@@ -24,8 +25,8 @@ def kill_run_sh(recipe: Recipe, sign: str) -> bool:
     return not recipe.processes()
 
 
-def run_and_kill(recipe: Recipe, rng: Random) -> str:
-    """Run and SIGKILL all of it at a random moment.
+def run_and_kill(recipe: Recipe, seconds: float) -> str:
+    """Run and SIGKILL all of it after some time.
 
     Returns:
         The stage that it was in, such as "3"; "before" the first, nothing if it had ended by then.
@@ -35,7 +36,7 @@ def run_and_kill(recipe: Recipe, rng: Random) -> str:
         stderr=subprocess.STDOUT, text=True, bufsize=-1,
     )  # fmt: skip
     try:
-        out, _ = process.communicate(timeout=rng.uniform(*SECONDS))
+        out, _ = process.communicate(timeout=seconds)
         assert process.returncode == 0, out
         return ""
     except subprocess.TimeoutExpired:
@@ -46,8 +47,16 @@ def run_and_kill(recipe: Recipe, rng: Random) -> str:
     return stages[-1] if stages else "before"
 
 
-def kill_often(make_recipe, number: int, rng: Random) -> tuple[Counter[str], list[Recipe]]:
+def kill_often(
+    make_recipe: Callable[[], Recipe], number: int, seconds: float, rng: Random
+) -> tuple[Counter[str], list[Recipe]]:
     """Kill a recipe until it ends, then the next one, `number` times.
+
+    Args:
+        make_recipe: returns another one that has not run.
+        number: of kills.
+        seconds: that an undisturbed run takes.
+        rng: draws how long each lives.
 
     Returns:
         How often each stage was hit, and the recipes, all of which have ended.
@@ -55,7 +64,7 @@ def kill_often(make_recipe, number: int, rng: Random) -> tuple[Counter[str], lis
     hit: Counter[str] = Counter()
     recipes = [make_recipe()]
     while hit.total() < number:
-        stage = run_and_kill(recipes[-1], rng)
+        stage = run_and_kill(recipes[-1], seconds * rng.uniform(*LIVES))
         if stage:
             hit[stage] += 1
         else:
