@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsnet.corpus.manifests import read_manifests
+from dsnet.corpus.near_copies import near_copies
 from dsnet.errors import ConfigError, FoldError
 from dsnet.features.feats import FeatsInfo, require_alike
 from dsnet.files import read_json
@@ -124,16 +125,15 @@ def audit_pair(train: Side, test: Side, shared: SharedClasses, features: Sequenc
     for side, task in zip((train, test), tasks, strict=True):
         shared.check_task(side.recipe.name, task.classes)
     heard = {*tasks[0].utt2emo, *tasks[0].neutral2spk}
-    trained, tested = _hashes(train, heard), _hashes(test, set(tasks[1].utt2emo))
-    owner = {audio_hash: utt for utt, audio_hash in trained.items()}
-    leaks = sorted((utt, owner[h]) for utt, h in tested.items() if h in owner)
+    trained, tested = _facts_of_audio(train, heard), _facts_of_audio(test, set(tasks[1].utt2emo))
+    leaks = _shared_audio(trained, tested)
     if leaks:
         named = ", ".join(f"{utt} (there {other})" for utt, other in leaks[:10])
         raise FoldError(
-            f"{len(leaks)} of {len(tested)} utterances of egs/{test.recipe.name} have the audio of "
-            f"an utterance of egs/{train.recipe.name}, so its models may have been trained on "
-            f"them; first ten: {named}. Test on another corpus, or leave them out of one of the "
-            "two tasks"
+            f"{len({utt for utt, _ in leaks})} of {len(tested)} utterances of egs/"
+            f"{test.recipe.name} have the audio of an utterance of egs/{train.recipe.name}, or "
+            f"hold a near copy of it, so its models may have been trained on them; first ten: "
+            f"{named}. Test on another corpus, or leave them out of one of the two tasks"
         )
     lines = [
         _describe(words, side, task, shared)
@@ -145,14 +145,28 @@ def audit_pair(train: Side, test: Side, shared: SharedClasses, features: Sequenc
     return "\n".join(lines)
 
 
-def _hashes(side: Side, utterances: set[str]) -> dict[str, str]:
-    """Return utterance to the digest of its samples, where known."""
+def _facts_of_audio(side: Side, utterances: set[str]) -> dict[str, tuple[str, str]]:
+    """Return utterance to the digest of its samples and its fingerprint, where known."""
     _, supervisions = read_manifests(side.recipe.manifests)
     return {
-        s.id: s.custom["audio_hash"]
+        s.id: (s.custom["audio_hash"], s.custom.get("fingerprint", ""))
         for s in supervisions
         if s.id in utterances and "audio_hash" in (s.custom or {})
     }
+
+
+def _shared_audio(
+    trained: Mapping[str, tuple[str, str]], tested: Mapping[str, tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Return each tested utterance whose samples, or a near copy of them, were trained on."""
+    owner = {audio_hash: utt for utt, (audio_hash, _) in trained.items()}
+    found = {(utt, owner[h]) for utt, (h, _) in tested.items() if h in owner}
+    prints = {f"0{utt}": print_ for utt, (_, print_) in trained.items()}
+    prints |= {f"1{utt}": print_ for utt, (_, print_) in tested.items()}
+    for first, second in near_copies(prints):
+        if first[0] != second[0]:
+            found.add((second[1:], first[1:]))  # the trained ones come first
+    return sorted(found)
 
 
 def _describe(words: str, side: Side, task: TaskData, shared: SharedClasses) -> str:

@@ -1,5 +1,6 @@
 """Two recipes compared before models of one meet the other: what is counted, what is refused."""
 
+import base64
 import dataclasses
 import json
 
@@ -27,7 +28,10 @@ SHARED = SharedClasses(
 )
 
 
-def build(side, hashes=None, **config):
+PRINT = base64.b64encode(b"\x64\0\0\0" + b"\x55" * 32).decode()  # of one landmark
+
+
+def build(side, hashes=None, printed="", **config):
     """Write manifests, a task and feats.json of a recipe of three speakers, two of each class."""
     name, classes = side.recipe.name, CLASSES[side.recipe.name]
     segments = []
@@ -35,6 +39,8 @@ def build(side, hashes=None, **config):
         speaker, emotion, _ = utt.split("-")
         audio_hash = (hashes or {}).get(utt, f"{name} {utt}")
         custom = {"emotion": emotion, "audio_hash": audio_hash}
+        if utt == printed:
+            custom["fingerprint"] = PRINT
         segments.append(SupervisionSegment(utt, utt, 0.0, 1.0, speaker=speaker, custom=custom))
     source = [AudioSource("file", [0], "x.wav")]
     recordings = [Recording(s.id, source, 16000, 16000, 1.0) for s in segments]
@@ -89,6 +95,14 @@ def test_the_same_audio_is_refused_and_named(sides):
     # the other way round too: of an ignored class, a-bored-2 is not scored, but it is in the task
     with pytest.raises(FoldError, match="2 of 18 utterances of egs/one"):
         audit_pair(*sides[::-1], SHARED, ["fbank"])
+
+
+def test_a_near_copy_is_refused_and_named(sides):
+    build(sides[0], printed="a-bored-1")
+    build(sides[1], printed="c-rage-2")
+    message = r"1 of 12 utterances of egs/two .* near copy.*first ten: c-rage-2 \(there a-bored-1\)"
+    with pytest.raises(FoldError, match=message):
+        audit_pair(*sides, SHARED, ["fbank"])
 
 
 def test_a_class_that_is_not_declared_is_refused(sides):
