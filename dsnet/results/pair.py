@@ -142,6 +142,12 @@ def audit_pair(train: Side, test: Side, shared: SharedClasses, features: Sequenc
     unknown = len(heard) + len(tasks[1].utt2emo) - len(trained) - len(tested)
     if unknown:
         lines.append(f"warning: {unknown} utterances without audio_hash: not compared")
+    short = sum(not print_ for facts in (trained, tested) for _, print_ in facts.values())
+    if short:
+        lines.append(
+            f"{short} utterances without fingerprint, as those of less than 0.6 s: not compared "
+            "for near copies"
+        )
     return "\n".join(lines)
 
 

@@ -75,6 +75,8 @@ def test_counts_by_hand(sides):
         f"trained on one, three: {counted}",
         "  trained on too, but no answer: bored 6",
         f"tested on two, pair: {counted}",
+        "30 utterances without fingerprint, as those of less than 0.6 s: not compared for near "
+        "copies",
     ]
 
 
