@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -62,11 +63,13 @@ def main() -> None:
         start = time.monotonic()
         whole.run()
         seconds = time.monotonic() - start
-        for row in (
-            *play_kills(top, whole, args.kills, seconds, rng), *play_disks(top, whole),
-            *play_damage(whole, rng), play_headers(top, rng),
-        ):  # fmt: skip
-            print(row, flush=True)
+        for row in chain(
+            play_kills(top, whole, args.kills, seconds, rng),
+            play_disks(top, whole),
+            play_damage(whole, rng),
+            play_headers(top, rng),
+        ):
+            print(str(row).replace(f"{top}/", "").replace(f"{top}/"[1:], ""), flush=True)
             lost += row.tried - row.survived
     sys.exit(lost > 0)
 
@@ -118,7 +121,7 @@ def play_damage(whole: Recipe, rng: Random) -> Iterator[Row]:
     yield from rows.values()
 
 
-def play_headers(top: Path, rng: Random) -> Row:
+def play_headers(top: Path, rng: Random) -> Iterator[Row]:
     """Damage the headers of sound files."""
     row, names = Row(""), set()
     for name, content in containers():
@@ -128,7 +131,7 @@ def play_headers(top: Path, rng: Random) -> Row:
             path.write_bytes(damage_header(content, rng))
             row.count(*judge(path))
     row.fault = f"damaged headers of sound, {HEADERS} for each coding of {len(names)} containers"
-    return row
+    yield row
 
 
 if __name__ == "__main__":
