@@ -1,19 +1,22 @@
 """What run.py and slurm.py share: the command line of Kaldi's run.pl, logs, reports."""
 
+import os
 import re
 import shlex
 import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from shown import red, shown
 
-OPTIONS = ("--max-jobs-run", "--mem", "--gpu", "--num-threads", "--time")
+OPTIONS = ("--max-jobs-run", "--mem", "--gpu", "--num-threads", "--time", "--config")
 JOBS = re.compile(r"([A-Z_][A-Z0-9_]*)=(\d+)(?::(\d+))?")
 ENDED = re.compile(r"# Ended \(code (\d+)\)")
+BEGUN = re.compile(rb"# Started at [^,\n]*, task (\S+) of Slurm\n")
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Launch:
     num_threads: int = 1
     mem: str = ""
     time: str = ""
+    config: str = ""
 
     def of_job(self, job: int) -> tuple[Path, list[str]]:
         """Return (log, command) of one job."""
@@ -84,7 +88,9 @@ def open_log(log: Path, command: list[str]):
     """Create the log of one job and write its head."""
     log.parent.mkdir(parents=True, exist_ok=True)
     stream = log.open("w", encoding="utf-8")
-    stream.write(f"# {shlex.join(command)}\n# Started at {time.ctime()}\n#\n")
+    array, index = (os.environ.get(f"SLURM_ARRAY_{which}_ID") for which in ("JOB", "TASK"))
+    task = f", task {array}_{index} of Slurm" if array else ""
+    stream.write(f"# {shlex.join(command)}\n# Started at {time.ctime()}{task}\n#\n")
     stream.flush()
     return stream
 
@@ -103,6 +109,16 @@ def ended(log: Path) -> int | None:
     lines = tail(log, 1)
     match = ENDED.match(lines[0]) if lines else None
     return int(match[1]) if match else None
+
+
+def slurm_task(log: Path) -> str:
+    """Return which task of Slurm writes or wrote a log, such as 77_3; empty if none."""
+    try:
+        with log.open("rb") as stream:
+            match = BEGUN.search(stream.read(1 << 16))
+    except FileNotFoundError:
+        return ""
+    return match[1].decode() if match else ""
 
 
 def tail(log: Path, count: int) -> list[str]:
@@ -125,11 +141,14 @@ def signal_name(code: int) -> str:
     return f"{name}: out of memory?" if name == "SIGKILL" else name
 
 
-def report(program: str, launch: Launch, codes: dict[int, int | None]) -> int:
+def report(
+    program: str, launch: Launch, codes: dict[int, int | None], why: Mapping[int, str] | None = None
+) -> int:
     """Print which jobs failed and the end of the first failed log; return the exit status.
 
     Args:
         codes: exit status by job; None for a job that left no end marker.
+        why: for jobs that were ended from outside, what did it.
     """
     failed = [job for job, code in codes.items() if code != 0]
     if not failed:
@@ -144,7 +163,9 @@ def report(program: str, launch: Launch, codes: dict[int, int | None]) -> int:
         print(f"  | {line}", file=sys.stderr)
     for job in failed:
         code, where = codes[job], f"job {job}" if launch.name else "the job"
-        if code is None:
+        if why and job in why:
+            print(f"{program}: {where} was cut short: {why[job]}", file=sys.stderr)
+        elif code is None:
             print(
                 f"{program}: {where} left no end marker: was it ended from outside "
                 "(time limit, memory, lost machine)?",

@@ -18,6 +18,7 @@ RESUME is the user's command up to the stage number. Empty paths are options wit
 
 import argparse
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -103,7 +104,7 @@ class Step:
             if force:
                 self._remove_outputs()
             start = time.monotonic()
-            status = self._call(lock)
+            status = self._call(lock, key(self.command, before, start if force else None))
             if status == 0:
                 self._finish(before, time.monotonic() - start)
             return status
@@ -189,14 +190,19 @@ class Step:
                 f"{holder} runs this step in {os.getcwd()}; wait until it ends, or {end}"
             ) from error
 
-    def _call(self, lock) -> int:
-        """Run the command in a process group of its own, to which signals are passed on."""
+    def _call(self, lock, key: str) -> int:
+        """Run the command in a process group of its own, to which signals are passed on.
+
+        Args:
+            key: what tells the command that an earlier call was for the same inputs.
+        """
         signals = Signals()
         try:
             # The command ends with once.py. It inherits the lock, which is free once it has ended.
             process = subprocess.Popen(
                 self.command,
                 start_new_session=True,
+                env={**os.environ, "DSNET_STEP": key},
                 pass_fds=[lock.fileno()],
                 preexec_fn=end_with_parent(os.getpid()),
             )
@@ -268,6 +274,12 @@ def essence(command: list[str]) -> list[str]:
         else:
             kept.append(words.pop(0))
     return kept
+
+
+def key(command: list[str], digests: dict[str, str | None], force: float | None) -> str:
+    """Return a digest of a command, of what it reads and, if it is forced, of when."""
+    text = json.dumps([essence(command), digests, force])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _difference(old: list[str], new: list[str]) -> str:
