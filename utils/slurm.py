@@ -25,8 +25,8 @@ from signals import Signals
 from slurm_kept import Kept
 from slurm_submit import read_config, sbatch, script_path, submit, write_script
 
-LOG_SECONDS = 1.0  # from one look at the logs to the next
-QUEUE_SECONDS = 5.0  # from one look at Slurm's queue to the next
+LOG_SECONDS = 0.05, 1.0  # from one look at the logs to the next: at first, and at most
+QUEUE_SECONDS = 0.5, 5.0  # from one look at Slurm's queue to the next
 FILE_SYSTEM_SECONDS = 20.0  # how long the last lines of a log may take over a network
 NO_NEWS = ("None", "Dependency", "JobArrayTaskLimit")  # reasons to wait that are our own
 
@@ -81,7 +81,7 @@ class Run:
         self.states = slurm.states(numbers, self.signals)
         while "COMPLETING" in {state for state, _ in self.states.values()}:
             slurm.tell(f"job {', '.join(numbers)} of an earlier run is about to end")
-            self._pause(LOG_SECONDS)
+            self._pause(LOG_SECONDS[1])
             self.states = slurm.states(numbers, self.signals)
         alive = [job for job in self.kept.tasks if self._is_alive(job)]
         if not self.kept.same:
@@ -126,7 +126,8 @@ class Run:
 
     def _watch(self, jobs: list[int]) -> None:
         """Wait until jobs have ended and set their exit statuses, but of those to run again."""
-        waiting, ask = set(jobs), time.monotonic() + QUEUE_SECONDS
+        waiting, pause, every = set(jobs), LOG_SECONDS[0], QUEUE_SECONDS[0]
+        ask = time.monotonic() + every
         gone: dict[int, float] = {}  # since when Slurm has no more of a job
         failed: set[int] = set()
         while waiting:
@@ -135,7 +136,8 @@ class Run:
             failed |= fresh
             now = time.monotonic()
             if (fresh or now >= ask) and self._look(waiting):
-                ask = now + QUEUE_SECONDS
+                every = min(2 * every, QUEUE_SECONDS[1])
+                ask = now + every
                 alive = {job for job in waiting if self._is_alive(job)}
                 gone = {job: gone.get(job, now) for job in waiting - alive}
             for job, code in found.items():
@@ -148,7 +150,8 @@ class Run:
             begun = [job for job in waiting if self.logs[job].exists()]
             self.progress.show(self.codes, begun)
             if waiting:
-                self._pause(LOG_SECONDS)
+                self._pause(pause)
+                pause = min(2 * pause, LOG_SECONDS[1])
 
     def _look(self, jobs: set[int]) -> bool:
         """Ask Slurm for the states; tell why jobs wait. Return whether it answered."""
