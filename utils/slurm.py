@@ -2,7 +2,7 @@
 """Run a command on a Slurm cluster, once or as N jobs; the command line is that of run.py.
 
 Usage: slurm.py [--max-jobs-run K] [--num-threads T] [--gpu G] [--mem M] [--time T]
-                [--config FILE] [JOB=1:N] LOG CMD ARG...
+                [--config FILE] ([JOB=1:N] LOG CMD ARG... | --list FILE)
 
 Submits a job array and returns when all its tasks have ended.  Each task is run.py on the machine
 that Slurm chose, so logs look the same.  FILE holds options of sbatch for this site, one a line:
@@ -49,7 +49,7 @@ class Run:
     def __init__(self, launch: Launch, site: list[str]):
         self.launch, self.site, self.signals = launch, site, Signals()
         self.logs = {job: launch.of_job(job)[0] for job in launch.jobs}
-        self.kept = Kept(script_path(launch).with_suffix(".json"), launch)
+        self.kept = Kept(launch)
         self.progress = Progress(self.logs)
         self.codes: dict[int, int | None] = {}  # exit status of the jobs that have ended
         self.states: dict[str, tuple[str, str]] = {}  # of Slurm's tasks: state and reason
@@ -84,22 +84,22 @@ class Run:
             self._pause(LOG_SECONDS[1])
             self.states = slurm.states(numbers, self.signals)
         alive = [job for job in self.kept.tasks if self._is_alive(job)]
-        if not self.kept.same:
-            if alive:
-                raise slurm.SlurmError(
-                    f"an earlier run, with another command or other inputs, still writes "
-                    f"{shown(self.launch.log)}; wait until it has ended, or cancel it by: "
-                    f"scancel {' '.join(self.kept.numbers(alive))}"
-                )
-            self.kept.forget(list(self.kept.tasks))
-            return
+        others = [job for job in alive if job in self.kept.others]
+        if others:
+            raise slurm.SlurmError(
+                "an earlier run, with another command or other inputs, still writes "
+                f"{shown(str(self.logs[others[0]]))}; wait until it has ended, or cancel it by: "
+                f"scancel {' '.join(self.kept.numbers(others))}"
+            )
+        self.kept.forget(self.kept.others)
         if alive:
             print(f"  Slurm job {', '.join(self.kept.numbers(alive))}: goes on", flush=True)
-        if alive or self.kept.step:
-            done = [job for job in self.kept.tasks if self._code(job) == 0]
-            self.codes = dict.fromkeys(done, 0)
-            if done:
-                print(f"  {len(done)} of {len(self.logs)} jobs had ended well", flush=True)
+        known = [job for job in self.kept.tasks if alive or self.kept.has_step(job)]
+        done = [job for job in known if self._code(job) == 0]
+        if done:
+            print(f"  {len(done)} of {len(self.logs)} jobs had ended well", flush=True)
+        self.codes = dict.fromkeys(done, 0)
+        self.launch.tell(self.codes)
         self._watch([job for job in alive if job not in self.codes])
 
     def _submit(self, jobs: list[int]) -> None:
@@ -121,7 +121,8 @@ class Run:
                 self._cancel()
                 raise
             self.kept.add({job: f"{number}_{job % size}" for job in part})
-            print(f"  Slurm job {number}: {shown(self.launch.log)}", flush=True)
+            what = shown(self.launch.log) if self.launch.log else f"{len(part)} jobs"
+            print(f"  Slurm job {number}: {what}", flush=True)
             before = number if self.launch.max_jobs_run else ""
 
     def _watch(self, jobs: list[int]) -> None:
@@ -147,6 +148,7 @@ class Run:
                     waiting.remove(job)
                     if not self._gained(job, code):
                         self.codes[job] = code
+                        self.launch.tell(self.codes)
             begun = [job for job in waiting if self.logs[job].exists()]
             self.progress.show(self.codes, begun)
             if waiting:

@@ -1,4 +1,4 @@
-"""Which task of Slurm runs which job: kept beside the logs until all jobs have ended well."""
+"""Which task of Slurm runs which job: kept beside its log until it has ended well."""
 
 import json
 import os
@@ -11,44 +11,60 @@ from shown import shown
 
 
 class Kept:
-    """The tasks of a launch by job, such as {3: "77_3"}; those of an earlier launcher at first.
+    """The tasks of a launch by job, such as {3: "77_3"}; those of earlier launchers at first.
 
-    `same` says whether those are of the same command and jobs, and of the same step as once.py
-    tells it in DSNET_STEP (command and inputs); `step` is empty without one.
+    A job is that of an earlier launcher if its command is the same, and its step as once.py tells
+    it (command and inputs), in DSNET_STEP or in the list of jobs; `others` are jobs whose log
+    another task has. A job without a step has an empty one.
     """
 
-    def __init__(self, path: Path, launch: Launch):
-        self.path, self.step = path, os.environ.get("DSNET_STEP", "")
-        jobs = [launch.jobs[0], launch.jobs[-1]]
-        self.about = {"command": [launch.log, *launch.command], "jobs": jobs, "step": self.step}
+    def __init__(self, launch: Launch):
+        self.paths: dict[int, Path] = {}
+        self.about: dict[int, dict] = {}
         self.tasks: dict[int, str] = {}
-        self.same = True
-        if path.exists():
-            try:
-                content = json.loads(path.read_text(encoding="utf-8"))
-                tasks = content.pop("tasks")
-                self.tasks = {int(job): task for job, task in tasks.items()}
-            except (ValueError, AttributeError, KeyError) as error:
-                sys.exit(
-                    f"slurm.py: {shown(str(path))} is damaged ({error}); if squeue --me shows no "
-                    "job that writes the logs there, remove it"
-                )
-            self.same = content == self.about
+        self.others: set[int] = set()
+        for job in launch.jobs:
+            log, command = launch.of_job(job)
+            step = launch.listed[job - 1]["step"] if launch.listed else os.environ.get("DSNET_STEP")
+            self.paths[job] = log.parent / "q" / f"{log.name.removesuffix('.log')}.json"
+            self.about[job] = {"command": command, "step": step or ""}
+            if self.paths[job].exists():
+                self._read(job)
+
+    def _read(self, job: int) -> None:
+        try:
+            content = json.loads(self.paths[job].read_text(encoding="utf-8"))
+            self.tasks[job] = content.pop("task")
+        except (ValueError, AttributeError, KeyError) as error:
+            sys.exit(
+                f"slurm.py: {shown(str(self.paths[job]))} is damaged ({error}); if squeue --me "
+                "shows no job that writes the log there, remove it"
+            )
+        if content != self.about[job]:
+            self.others.add(job)
+
+    def has_step(self, job: int) -> bool:
+        """Return whether it is known that the inputs are those of the earlier launcher."""
+        return self.about[job]["step"] != ""
 
     def forget(self, jobs: Iterable[int]) -> None:
         """Forget the tasks of some jobs, as far as it is not written."""
         self.tasks = {job: task for job, task in self.tasks.items() if job not in jobs}
 
     def add(self, tasks: dict[int, str]) -> None:
-        """Keep further tasks, in the place of earlier ones of the same jobs."""
+        """Keep the tasks that run some jobs."""
         self.tasks |= tasks
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text(json.dumps({**self.about, "tasks": self.tasks}), encoding="utf-8")
-        temporary.replace(self.path)
+        for job, task in tasks.items():
+            temporary = self.paths[job].with_suffix(".tmp")
+            temporary.parent.mkdir(exist_ok=True)
+            content = {**self.about[job], "task": task}
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+            temporary.replace(self.paths[job])
 
     def remove(self) -> None:
         """Forget all: every job has ended well."""
-        self.path.unlink(missing_ok=True)
+        for path in self.paths.values():
+            path.unlink(missing_ok=True)
 
     def numbers(self, jobs: Iterable[int]) -> list[str]:
         """Return the numbers, in order, of the jobs of Slurm whose tasks run some jobs."""

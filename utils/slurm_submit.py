@@ -44,8 +44,8 @@ def read_config(path: str) -> list[str]:
 
 
 def script_path(launch: Launch) -> Path:
-    """Return q/train.sh for the log train.JOB.log."""
-    log = Path(launch.log)
+    """Return q/train.sh for the log train.JOB.log, or that of the first job of a list."""
+    log = Path(launch.log or launch.of_job(1)[0])
     name = log.name.removesuffix(".log")
     if launch.name:
         name = name.replace(f".{launch.name}", "")
@@ -58,12 +58,23 @@ def write_script(launch: Launch) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     words = [sys.executable, str(Path(__file__).resolve().with_name("run.py"))]
     words += ["--num-threads", str(launch.num_threads)]
-    job = f'{launch.name}="$((SLURM_ARRAY_TASK_ID + $1))" ' if launch.name else ""
+    start = f"exec {shlex.join(words)}"
+    job = "$((SLURM_ARRAY_TASK_ID + $1))"
+    if launch.listed:  # all of it is in the script, of which Slurm keeps a copy
+        of_jobs = [launch.of_job(job) for job in launch.jobs]
+        cases = [
+            f"{n}) {start} {shlex.join([str(log), *command])} ;;\n"
+            for n, (log, command) in enumerate(of_jobs, start=1)
+        ]
+        start = f"case {job} in\n{''.join(cases)}esac"
+    else:
+        name = f'{launch.name}="{job}" ' if launch.name else ""
+        start += f" {name}{shlex.join([launch.log, *launch.command])}"
     path.write_text(
         "#!/usr/bin/env bash\n"
         f"cd {shlex.quote(str(Path.cwd()))} || exit 1\n"
         "unset DSNET_TRAININGS DSNET_STEP  # each task tells of itself\n"
-        f"exec {shlex.join(words)} {job}{shlex.join([launch.log, *launch.command])}\n",
+        f"{start}\n",
         encoding="utf-8",
     )
     return path

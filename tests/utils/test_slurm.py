@@ -140,26 +140,61 @@ def test_a_training_that_gains_nothing_is_not_submitted_for_ever(folder, launch,
 
 
 def test_a_second_launcher_joins_the_array_of_the_first(folder, start, launch, cluster, wait_for):
-    """Only what the first one kept in q/x.json tells it."""
+    """Only what the first one kept in q/x.1.json and the like tells it."""
     script = "echo JOB >> ran; while [ ! -e go ]; do sleep 0.05; done"
     args = ["slurm.py", "JOB=1:3", "x.JOB.log", "sh", "-c", script]
     first = start(folder, *args)
     wait_for((folder / "ran").exists)
     first.kill()
     first.wait()
-    tasks = json.loads((folder / "q/x.json").read_text())["tasks"]
-    assert tasks == {"1": "77_1", "2": "77_2", "3": "77_3"}
+    tasks = [json.loads((folder / f"q/x.{job}.json").read_text())["task"] for job in (1, 2, 3)]
+    assert tasks == ["77_1", "77_2", "77_3"]
     second = start(folder, *args, stdout=subprocess.PIPE)
     assert second.stdout.readline() == "  Slurm job 77: goes on\n"
     other = launch(folder, *args[:-1], f"{script} # other")
-    assert other[0] == 1 and "still writes x.JOB.log; wait until it has ended" in other[1]
+    assert other[0] == 1 and "still writes x.1.log; wait until it has ended" in other[1]
     assert "scancel 77" in other[1]
     other = launch(folder, *args, env={"DSNET_STEP": "of other inputs"})
     assert other[0] == 1 and "another command or other inputs" in other[1]
     (folder / "go").touch()
     assert second.wait(timeout=10) == 0
     assert (folder / "ran").read_text() == "1\n2\n3\n"
-    assert len(list(cluster.glob("*.script"))) == 1 and not (folder / "q/x.json").exists()
+    assert len(list(cluster.glob("*.script"))) == 1 and not list(folder.glob("q/*.json"))
+
+
+def listed(folder, script, names, step="some"):
+    """Write a list of jobs with their names in the place of NAME."""
+    lines = [
+        {"log": f"{name}.log", "command": ["sh", "-c", script.replace("NAME", name)], "step": step}
+        for name in names
+    ]
+    (folder / "all.jobs").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def test_a_list_is_one_array(folder, launch, cluster):
+    listed(folder, "echo 'is NAME'; [ NAME != b ]", "abc")
+    code, err = launch(folder, "slurm.py", "--max-jobs-run", "2", "--list", "all.jobs")
+    assert code == 1 and "slurm.py: 1 of 3 jobs failed; end of b.log:" in err
+    assert "slurm.py: b.log failed" in err and "--array=1-3%2" in arguments(cluster)
+    assert "\nis c\n" in (folder / "c.log").read_text()
+    codes = json.loads((folder / "all.codes").read_text())
+    assert codes == {"1": 0, "2": 1, "3": 0}
+
+
+def test_what_runs_is_joined_by_another_list(folder, start, launch, cluster, wait_for):
+    """Of a, b, c two are left to do when a launcher comes back, and d is new."""
+    script = "echo NAME >> ran; until [ NAME = a -o -e go ]; do sleep 0.05; done"
+    listed(folder, script, "abc")
+    first = start(folder, "slurm.py", "--list", "all.jobs")
+    wait_for(lambda: (folder / "ran").exists() and "b" in (folder / "ran").read_text())
+    first.kill()
+    first.wait()
+    listed(folder, script, "dcb")
+    second = start(folder, "slurm.py", "--list", "all.jobs", stdout=subprocess.PIPE)
+    assert second.stdout.readline() == "  Slurm job 77: goes on\n"
+    (folder / "go").touch()
+    assert second.wait(timeout=15) == 0
+    assert (folder / "ran").read_text() == "a\nb\nc\nd\n" and "--array=1" in arguments(cluster)
 
 
 @pytest.mark.parametrize(("step", "ran"), [("some", "123423"), ("", "12341234")])
@@ -177,7 +212,7 @@ def test_of_a_step_only_what_failed_is_submitted_again(folder, launch, cluster, 
 
 def test_a_damaged_file_of_tasks_is_named(folder, launch):
     (folder / "q").mkdir()
-    (folder / "q/x.json").write_text('{"tasks": {"1"')
+    (folder / "q/x.json").write_text('{"task": "77')
     code, err = launch(folder, "slurm.py", "x.log", "true")
     assert code == 1 and "slurm.py: q/x.json is damaged" in err
 
