@@ -97,7 +97,7 @@ runs=()
 for name in "${bundled[@]}"; do
   exp=exp/$task.final/$name/seed_$seed
   feats=data/$(features_of "$name")/feats.json
-  once "final.$task.$name.$seed" --reads exp/"$task/$name"/system.json "$feats" data/"$task" \
+  queue "final.$task.$name.$seed" --reads exp/"$task/$name"/system.json "$feats" data/"$task" \
     --writes "$exp"/{train.json,model.pt} \
     -- $cuda_cmd --num-threads "$num_threads" "$exp"/log/final.log \
     python -m dsnet.bin.train --task "$task" --system "$name" --seed "$seed" --folds final \
@@ -108,6 +108,7 @@ for name in "${bundled[@]}"; do
     runs+=("${files[@]}")
   done
 done
+together
 bundle_dir=${bundle_dir:-exp/$task.final/$recipe-$(features_of "${bundled[0]}")}
 card=()
 [[ ! -f card.yaml ]] || card=(card.yaml)

@@ -9,10 +9,10 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from shown import red, shown
+from shown import note, red, shown
 
 OPTIONS = ("--max-jobs-run", "--mem", "--gpu", "--num-threads", "--time", "--config", "--list")
 JOBS = re.compile(r"([A-Z_][A-Z0-9_]*)=(\d+)(?::(\d+))?")
@@ -39,6 +39,7 @@ class Launch:
     config: str = ""
     list_file: str = ""
     listed: Sequence[Mapping] = ()
+    failed: set[int] = field(default_factory=set)  # jobs of the list that were told of
 
     def of_job(self, job: int) -> tuple[Path, list[str]]:
         """Return (log, command) of one job."""
@@ -50,12 +51,19 @@ class Launch:
         return Path(words[0]), words[1:]
 
     def tell(self, codes: Mapping[int, int | None]) -> None:
-        """Write the exit statuses of the jobs that have ended beside --list, for who made it."""
-        if self.list_file:
-            path = Path(self.list_file).with_suffix(".codes")
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(codes), encoding="utf-8")
-            temporary.replace(path)
+        """Write the exit statuses of the jobs of --list that have ended, for who made it.
+
+        That a job failed is shown at once; the others may take hours.
+        """
+        if not self.list_file:
+            return
+        for job in [job for job, code in codes.items() if code != 0 and job not in self.failed]:
+            self.failed.add(job)
+            note(red(f"  {shown(str(self.of_job(job)[0]))} failed; the others go on"))
+        path = Path(self.list_file).with_suffix(".codes")
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(codes), encoding="utf-8")
+        temporary.replace(path)
 
 
 def parse(program: str, usage: str, argv: list[str]) -> Launch:
@@ -197,7 +205,6 @@ def report(
         code, where = codes[job], f"job {job}" if launch.name else "the job"
         if launch.listed:
             where = shown(str(launch.of_job(job)[0]))
-            print(f"{program}: {where} failed", file=sys.stderr)
         if why and job in why:
             print(f"{program}: {where} was cut short: {why[job]}", file=sys.stderr)
         elif code is None:

@@ -151,6 +151,7 @@ queue() { _queued+=("$#" "$@"); }
 # once_all.py); in front of --stage only check that it is.
 together() {
   local mode=run status=0
+  (( ${#_queued[@]} )) || return 0
   [[ $force == false ]] || mode=force
   (( _stage >= stage )) || mode=check
   python3 -ES "$DSNET_ROOT"/utils/once_all.py "$mode" "$_stage" "$_resume" \
@@ -224,8 +225,10 @@ time_left() {
   [[ $force == false ]] || printf -v since '%(%s)T' -2  # when this shell began
   words=("$task" "$systems" "$seeds" "$folds" "$fold_jobs" "$since")
   trainings=$(IFS=$'\n'; echo "${words[*]}")
+  longest_first=$systems
+  (( _stage >= stage )) || return 0
   longest_first=$(python3 -ES "$DSNET_ROOT"/utils/time_left.py --order "${words[@]}")
-  (( _stage < stage )) || python3 -ES "$DSNET_ROOT"/utils/time_left.py "${words[@]}"
+  python3 -ES "$DSNET_ROOT"/utils/time_left.py "${words[@]}"
 }
 
 # fold_files DIR FILE...: set `files` to each FILE in DIR/fold_<name> of each fold in $folds.

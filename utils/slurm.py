@@ -117,10 +117,10 @@ class Run:
                 number = submit(
                     sbatch(self.launch, self.site, indices, offset, before), self.signals
                 )
-            except slurm.SlurmError:
+                self.kept.add({job: f"{number}_{job % size}" for job in part})
+            except (slurm.SlurmError, OSError):  # nothing runs that nobody watches
                 self._cancel()
                 raise
-            self.kept.add({job: f"{number}_{job % size}" for job in part})
             what = shown(self.launch.log) if self.launch.log else f"{len(part)} jobs"
             print(f"  Slurm job {number}: {what}", flush=True)
             before = number if self.launch.max_jobs_run else ""

@@ -7,10 +7,10 @@ have ended, too, for some minutes (MinJobAge of slurm.conf).
 import functools
 import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 
+from shown import note
 from signals import Signals
 
 ANSWER_SECONDS = 30.0
@@ -56,7 +56,7 @@ class SlurmError(Exception):
 @functools.cache
 def tell(text: str) -> None:
     """Write a line, once."""
-    print(f"slurm.py: {text}", file=sys.stderr)
+    note(f"slurm.py: {text}")
 
 
 def call(words: Sequence[str], signals: Signals, seconds: float = ANSWER_SECONDS) -> str:

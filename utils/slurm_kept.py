@@ -56,7 +56,7 @@ class Kept:
         self.tasks |= tasks
         for job, task in tasks.items():
             temporary = self.paths[job].with_suffix(".tmp")
-            temporary.parent.mkdir(exist_ok=True)
+            temporary.parent.mkdir(parents=True, exist_ok=True)
             content = {**self.about[job], "task": task}
             temporary.write_text(json.dumps(content), encoding="utf-8")
             temporary.replace(self.paths[job])

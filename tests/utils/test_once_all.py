@@ -73,6 +73,7 @@ def test_a_failure_is_shown_and_what_ended_well_is_done(steps):
     steps.script_text("if [ $1.$2 = two.1 ]; then echo oh dear; exit 3; fi; " + WRITE)
     err = steps.fails("--nj", "1")
     log = f"{steps.seen}/two/log/x.1.log"
+    assert f"  {log} failed; the others go on\n" in err
     assert f"run.py: 1 of 4 jobs failed; end of {log}:" in err and "  | oh dear" in err
     assert "stage 3 (train) failed with exit status 1" in err and "--nj 1 --stage 3" in err
     assert marker(steps, "one").exists() and not marker(steps, "two").exists()

@@ -165,7 +165,11 @@ def test_a_second_launcher_joins_the_array_of_the_first(folder, start, launch, c
 def listed(folder, script, names, step="some"):
     """Write a list of jobs with their names in the place of NAME."""
     lines = [
-        {"log": f"{name}.log", "command": ["sh", "-c", script.replace("NAME", name)], "step": step}
+        {
+            "log": f"{name}/x.log",
+            "command": ["sh", "-c", script.replace("NAME", name)],
+            "step": step,
+        }
         for name in names
     ]
     (folder / "all.jobs").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
@@ -174,9 +178,9 @@ def listed(folder, script, names, step="some"):
 def test_a_list_is_one_array(folder, launch, cluster):
     listed(folder, "echo 'is NAME'; [ NAME != b ]", "abc")
     code, err = launch(folder, "slurm.py", "--max-jobs-run", "2", "--list", "all.jobs")
-    assert code == 1 and "slurm.py: 1 of 3 jobs failed; end of b.log:" in err
-    assert "slurm.py: b.log failed" in err and "--array=1-3%2" in arguments(cluster)
-    assert "\nis c\n" in (folder / "c.log").read_text()
+    assert code == 1 and "slurm.py: 1 of 3 jobs failed; end of b/x.log:" in err
+    assert "  b/x.log failed; the others go on\n" in err and "--array=1-3%2" in arguments(cluster)
+    assert "\nis c\n" in (folder / "c/x.log").read_text()
     codes = json.loads((folder / "all.codes").read_text())
     assert codes == {"1": 0, "2": 1, "3": 0}
 
@@ -242,6 +246,15 @@ def test_sbatch_that_refuses(folder, launch, cluster):
     assert code == 1 and "sbatch: error: invalid partition specified: gpu" in err
     assert "slurm.py: sbatch refused, so no job ran: sbatch --parsable" in err
     assert "`sinfo` lists partitions" in err
+
+
+def test_an_array_that_cannot_be_kept_is_cancelled(folder, launch, cluster):
+    """As on a full disk; here a file is in the place of the folder."""
+    listed(folder, "sleep 60", "ab")
+    (folder / "b").mkdir()
+    (folder / "b/q").touch()
+    code, err = launch(folder, "slurm.py", "--list", "all.jobs")
+    assert code == 1 and "b/q" in err and arguments(cluster, "scancel") == ["77"]
 
 
 def test_a_slurm_without_arrays(folder, launch, cluster):
