@@ -51,6 +51,7 @@ class Run:
         self.logs = {job: launch.of_job(job)[0] for job in launch.jobs}
         self.kept = Kept(launch)
         self.progress = Progress(self.logs)
+        self.ours: set[int] = set()  # jobs that were submitted or joined
         self.codes: dict[int, int | None] = {}  # exit status of the jobs that have ended
         self.states: dict[str, tuple[str, str]] = {}  # of Slurm's tasks: state and reason
         self.epochs: dict[int, int] = {}  # how far the earlier tries of a job got
@@ -66,14 +67,13 @@ class Run:
         except KeyboardInterrupt:
             self.progress.clear()
             self._cancel()
+            self._forget()
             sys.exit(128 + self.signals.received[0])
         self.progress.clear()
+        self._forget()
         codes = dict(sorted(self.codes.items()))
         why = {job: slurm.ENDED[self._state(job)] for job in codes if self._cut_short(job)}
-        status = report("slurm.py", self.launch, codes, why)
-        if not status:
-            self.kept.remove()
-        return status
+        return report("slurm.py", self.launch, codes, why)
 
     def _join(self) -> None:
         """Wait for the tasks that an earlier launcher has left, and see what they have done."""
@@ -94,10 +94,11 @@ class Run:
         self.kept.forget(self.kept.others)
         if alive:
             print(f"  Slurm job {', '.join(self.kept.numbers(alive))}: goes on", flush=True)
-        known = [job for job in self.kept.tasks if alive or self.kept.has_step(job)]
+        known = [job for job in self.kept.tasks if alive or self.kept.step(job)]
         done = [job for job in known if self._code(job) == 0]
         if done:
             print(f"  {len(done)} of {len(self.logs)} jobs had ended well", flush=True)
+        self.ours = set(alive)
         self.codes = dict.fromkeys(done, 0)
         self.launch.tell(self.codes)
         self._watch([job for job in alive if job not in self.codes])
@@ -117,6 +118,7 @@ class Run:
                 number = submit(
                     sbatch(self.launch, self.site, indices, offset, before), self.signals
                 )
+                self.ours |= set(part)
                 self.kept.add({job: f"{number}_{job % size}" for job in part})
             except (slurm.SlurmError, OSError):  # nothing runs that nobody watches
                 self._cancel()
@@ -206,9 +208,14 @@ class Run:
                 raise KeyboardInterrupt
             time.sleep(0.05)
 
+    def _forget(self) -> None:
+        """Forget the tasks of the steps whose jobs have all ended well."""
+        bad = {self.kept.step(job) for job in self.logs if self.codes.get(job) != 0}
+        self.kept.remove([job for job in self.logs if self.kept.step(job) not in bad])
+
     def _cancel(self) -> None:
         """Cancel the tasks that wait or run, as far as is known."""
-        numbers = self.kept.numbers([job for job in self.kept.tasks if job not in self.codes])
+        numbers = self.kept.numbers(self.ours & self.kept.tasks.keys() - self.codes.keys())
         if not numbers:
             return
         try:

@@ -1,4 +1,4 @@
-"""Which task of Slurm runs which job: kept beside its log until it has ended well."""
+"""Which task of Slurm runs which job: kept beside its log until all of its step has ended well."""
 
 import json
 import os
@@ -43,9 +43,9 @@ class Kept:
         if content != self.about[job]:
             self.others.add(job)
 
-    def has_step(self, job: int) -> bool:
-        """Return whether it is known that the inputs are those of the earlier launcher."""
-        return self.about[job]["step"] != ""
+    def step(self, job: int) -> str:
+        """Return the step of a job; without one nobody knows whether its inputs are as before."""
+        return self.about[job]["step"]
 
     def forget(self, jobs: Iterable[int]) -> None:
         """Forget the tasks of some jobs, as far as it is not written."""
@@ -61,10 +61,10 @@ class Kept:
             temporary.write_text(json.dumps(content), encoding="utf-8")
             temporary.replace(self.paths[job])
 
-    def remove(self) -> None:
-        """Forget all: every job has ended well."""
-        for path in self.paths.values():
-            path.unlink(missing_ok=True)
+    def remove(self, jobs: Iterable[int]) -> None:
+        """Remove what is written of some jobs."""
+        for job in jobs:
+            self.paths[job].unlink(missing_ok=True)
 
     def numbers(self, jobs: Iterable[int]) -> list[str]:
         """Return the numbers, in order, of the jobs of Slurm whose tasks run some jobs."""

@@ -162,13 +162,13 @@ def test_a_second_launcher_joins_the_array_of_the_first(folder, start, launch, c
     assert len(list(cluster.glob("*.script"))) == 1 and not list(folder.glob("q/*.json"))
 
 
-def listed(folder, script, names, step="some"):
-    """Write a list of jobs with their names in the place of NAME."""
+def listed(folder, script, names):
+    """Write a list of jobs with their names in the place of NAME; a step each."""
     lines = [
         {
             "log": f"{name}/x.log",
             "command": ["sh", "-c", script.replace("NAME", name)],
-            "step": step,
+            "step": name,
         }
         for name in names
     ]
@@ -183,6 +183,16 @@ def test_a_list_is_one_array(folder, launch, cluster):
     assert "\nis c\n" in (folder / "c/x.log").read_text()
     codes = json.loads((folder / "all.codes").read_text())
     assert codes == {"1": 0, "2": 1, "3": 0}
+
+
+def test_a_step_that_is_done_runs_again_when_it_is_asked_for_again(folder, launch):
+    """Though another failed beside it; that one goes on."""
+    listed(folder, "echo NAME >> ran; [ NAME != b ]", "ab")
+    assert launch(folder, "slurm.py", "--list", "all.jobs")[0] == 1
+    assert [path.parts[-3] for path in folder.glob("*/q/x.json")] == ["b"]
+    listed(folder, "echo NAME >> ran; [ NAME != b ]", "a")
+    assert launch(folder, "slurm.py", "--list", "all.jobs") == (0, "")
+    assert (folder / "ran").read_text() == "a\nb\na\n"
 
 
 def test_what_runs_is_joined_by_another_list(folder, start, launch, cluster, wait_for):
