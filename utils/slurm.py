@@ -67,10 +67,8 @@ class Run:
         except KeyboardInterrupt:
             self.progress.clear()
             self._cancel()
-            self._forget()
             sys.exit(128 + self.signals.received[0])
         self.progress.clear()
-        self._forget()
         codes = dict(sorted(self.codes.items()))
         why = {job: slurm.ENDED[self._state(job)] for job in codes if self._cut_short(job)}
         return report("slurm.py", self.launch, codes, why)
@@ -99,8 +97,7 @@ class Run:
         if done:
             print(f"  {len(done)} of {len(self.logs)} jobs had ended well", flush=True)
         self.ours = set(alive)
-        self.codes = dict.fromkeys(done, 0)
-        self.launch.tell(self.codes)
+        self._end(dict.fromkeys(done, 0))
         self._watch([job for job in alive if job not in self.codes])
 
     def _submit(self, jobs: list[int]) -> None:
@@ -149,13 +146,21 @@ class Run:
                 if code == 0 or (job in gone and sure) or late:
                     waiting.remove(job)
                     if not self._gained(job, code):
-                        self.codes[job] = code
-                        self.launch.tell(self.codes)
+                        self._end({job: code})
             begun = [job for job in waiting if self.logs[job].exists()]
             self.progress.show(self.codes, begun)
             if waiting:
                 self._pause(pause)
                 pause = min(2 * pause, LOG_SECONDS[1])
+
+    def _end(self, codes: dict[int, int | None]) -> None:
+        """Note the exit statuses of further jobs; forget the tasks of steps that are done."""
+        self.codes |= codes
+        self.launch.tell(self.codes)
+        for step in {self.kept.step(job) for job in codes}:
+            jobs = [job for job in self.logs if self.kept.step(job) == step]
+            if all(self.codes.get(job) == 0 for job in jobs):
+                self.kept.remove(jobs)
 
     def _look(self, jobs: set[int]) -> bool:
         """Ask Slurm for the states; tell why jobs wait. Return whether it answered."""
@@ -207,11 +212,6 @@ class Run:
             if self.signals.received:
                 raise KeyboardInterrupt
             time.sleep(0.05)
-
-    def _forget(self) -> None:
-        """Forget the tasks of the steps whose jobs have all ended well."""
-        bad = {self.kept.step(job) for job in self.logs if self.codes.get(job) != 0}
-        self.kept.remove([job for job in self.logs if self.kept.step(job) not in bad])
 
     def _cancel(self) -> None:
         """Cancel the tasks that wait or run, as far as is known."""

@@ -28,7 +28,7 @@ def call(
         each_time: is called again and again meanwhile.
     """
     signals = Signals()
-    names = ", ".join(locks)
+    names = ", ".join(locks) if len(locks) < 4 else f"{len(locks)} steps"
     try:
         # The command ends with us. It inherits the locks, which are free once it has ended.
         process = subprocess.Popen(
