@@ -31,13 +31,13 @@ once "folds.$task" --reads "${task_config[@]}" "${manifests[@]}" --writes data/"
 stage 3 "train"
 folds=$(fold_names data/"$task")
 num_folds=$(wc -w <<< "$folds")
-for name in $systems; do
+time_left
+for name in $longest_first; do
   feats=data/$(features_of "$name")/feats.json
   for seed in $seeds; do
     exp=exp/$task/$name/seed_$seed
     fold_files "$exp" "" train.json model.pt
-    time_left "$name"
-    DSNET_TRAININGS=$trainings once "train.$task.$name.$seed" --reads exp/"$task/$name"/system.json "$feats" data/"$task" \
+    queue "train.$task.$name.$seed" --reads exp/"$task/$name"/system.json "$feats" data/"$task" \
       --writes "${files[@]}" \
       -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
       JOB=1:"$num_folds" "$exp"/log/train.JOB.log \
@@ -45,6 +45,7 @@ for name in $systems; do
       --folds "$folds" --job JOB --device "$device" --num-threads "$num_threads"
   done
 done
+DSNET_TRAININGS=$trainings together
 
 stage 4 "infer"
 for name in $systems; do
@@ -54,15 +55,23 @@ for name in $systems; do
     fold_files "$exp" train.json
     trained=("${files[@]}")
     fold_files "$exp" run.json {dev,test}/posteriors.tsv
-    inferred=("${files[@]}")
-    once "infer.$task.$name.$seed" --reads "$feats" data/"$task" "${trained[@]}" \
-      --writes "${inferred[@]}" \
+    queue "infer.$task.$name.$seed" --reads "$feats" data/"$task" "${trained[@]}" \
+      --writes "${files[@]}" \
       -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
       JOB=1:"$num_folds" "$exp"/log/infer.JOB.log \
       python -m dsnet.bin.infer --task "$task" --system "$name" --seed "$seed" \
       --folds "$folds" --job JOB --device "$device" --num-threads "$num_threads" \
       --enrolments "$(enrolments_of "$name")"
-    [[ " $networks " == *" $name "* ]] || continue
+  done
+done
+together
+for name in $networks; do
+  for seed in $seeds; do
+    exp=exp/$task/$name/seed_$seed
+    fold_files "$exp" train.json
+    trained=("${files[@]}")
+    fold_files "$exp" run.json {dev,test}/posteriors.tsv
+    inferred=("${files[@]}")
     fold_files "$exp" probes.json
     once "probe.$task.$name.$seed" --reads data/"$task" "${trained[@]}" "${inferred[@]}" \
       --writes "${files[@]}" -- python -m dsnet.bin.probe --folds "$folds" data/"$task" "$exp"
@@ -88,7 +97,7 @@ runs=()
 for name in "${bundled[@]}"; do
   exp=exp/$task.final/$name/seed_$seed
   feats=data/$(features_of "$name")/feats.json
-  once "final.$task.$name.$seed" --reads exp/"$task/$name"/system.json "$feats" data/"$task" \
+  queue "final.$task.$name.$seed" --reads exp/"$task/$name"/system.json "$feats" data/"$task" \
     --writes "$exp"/{train.json,model.pt} \
     -- $cuda_cmd --num-threads "$num_threads" "$exp"/log/final.log \
     python -m dsnet.bin.train --task "$task" --system "$name" --seed "$seed" --folds final \
@@ -99,6 +108,7 @@ for name in "${bundled[@]}"; do
     runs+=("${files[@]}")
   done
 done
+together
 bundle_dir=${bundle_dir:-exp/$task.final/$recipe-$(features_of "${bundled[0]}")}
 card=()
 [[ ! -f card.yaml ]] || card=(card.yaml)

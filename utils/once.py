@@ -18,24 +18,23 @@ RESUME is the user's command up to the stage number. Empty paths are options wit
 
 import argparse
 import fcntl
+import hashlib
 import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 from contents import digest, is_in_state, state
-from launch import JOBS, signal_name
+from launch import JOBS
 from shown import red, run, shown
-from signals import Signals, end_with_parent, signal_group
+from signals import end_with_parent
+from step_call import call
 from time_left import short
 
 TOLD = 64  # exit status: the message says all, recipe.sh adds nothing
-GRACE_SECONDS = 10  # from a forwarded signal to SIGKILL; run.py gives its jobs five
 NO_MATTER = ("--job", "--num-jobs", "--device", "--num-threads")  # options with a value
 LAUNCHERS = ("run.py", "slurm.py", "run.pl", "slurm.pl", "queue.pl")
 
@@ -45,24 +44,16 @@ class StepError(Exception):
 
 
 def main() -> None:
-    split = sys.argv.index("--")
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("mode", choices=("run", "force", "check"))
-    parser.add_argument("stage")
-    parser.add_argument("resume")
-    parser.add_argument("name")
-    parser.add_argument("--reads", nargs="*", default=[])
-    parser.add_argument("--writes", nargs="*", default=[])
-    args = parser.parse_args(sys.argv[1:split])
-    step = Step(args.stage, args.name, args.reads, args.writes, sys.argv[split + 1 :])
+    mode, stage, resume, *words = sys.argv[1:]
+    step = make_step(stage, words)
     end_with_parent(os.getppid())()
     try:
-        if args.mode == "check":
-            step.check(args.resume)
-        else:
-            sys.exit(step.run(args.resume, args.mode == "force"))
+        if mode == "check":
+            step.check(resume)
+        elif step.begin(resume, mode == "force"):
+            sys.exit(step.run())
     except StepError as error:
-        print(red(f"stage {step.stage}, {step.name}: {error}"), file=sys.stderr)
+        print(red(str(error)), file=sys.stderr)
         sys.exit(TOLD)
 
 
@@ -79,38 +70,48 @@ class Step:
             raise SystemExit(f"once: the name of a step may not hold '/': {name}")
         self.marker = Path(".done", f"{stage}-{name}.json")
 
+    def error(self, text: str) -> StepError:
+        """Return an error that says which step cannot run."""
+        return StepError(f"stage {self.stage}, {self.name}: {text}")
+
     def check(self, resume: str) -> None:
         """Raise StepError, with the command to run, if the step is not done."""
         marker = _load(self.marker)
         reason = self._damage() or "it has not been run to its end"
         reason = reason if marker is None else self._stale(marker, self._digests())
         if reason:
-            raise StepError(f"not up to date: {reason}. Run first:\n  {resume} {self.stage}")
+            raise self.error(f"not up to date: {reason}. Run first:\n  {resume} {self.stage}")
 
-    def run(self, resume: str, force: bool) -> int:
-        """Run the command unless it is done; return its exit status."""
+    def begin(self, resume: str, force: bool) -> bool:
+        """Lock the step and get ready to run its command; return False if it is done."""
         if not force and not self._reason(self._digests()):
             return self._skip()
-        with open(self._lock_path(), "a+", encoding="utf-8") as lock:
-            self._take(lock)
-            before = self._digests()
-            reason = "--force" if force else self._reason(before)
-            if not reason:  # another run ended it just now
-                return self._skip()
-            self._require_inputs(before, resume)
-            print(f"  {self.name}: {reason}", flush=True)
-            self.marker.unlink(missing_ok=True)
-            if force:
-                self._remove_outputs()
-            start = time.monotonic()
-            status = self._call(lock)
-            if status == 0:
-                self._finish(before, time.monotonic() - start)
-            return status
+        self.lock = self._lock_path().open("a+", encoding="utf-8")  # held until we end
+        self._take(self.lock)
+        self._before = self._digests()
+        reason = "--force" if force else self._reason(self._before)
+        if not reason:  # another run ended it just now
+            self.lock.close()
+            return self._skip()
+        self._require_inputs(self._before, resume)
+        print(f"  {self.name}: {reason}", flush=True)
+        self.marker.unlink(missing_ok=True)
+        if force:
+            self._remove_outputs()
+        self._began = time.monotonic()
+        self.key = key(self.command, self._before, self._began if force else None)
+        return True
 
-    def _skip(self) -> int:
+    def run(self) -> int:
+        """Run the command, once it has begun; return its exit status."""
+        status = call(self.command, {self.name: self.lock}, {"DSNET_STEP": self.key})
+        if status == 0:
+            self.finish(time.monotonic() - self._began)
+        return status
+
+    def _skip(self) -> bool:
         print(f"  already done: {self.name}", flush=True)
-        return 0
+        return False
 
     def _digests(self) -> dict[str, str | None]:
         return {path: digest(path) for path in self.reads}
@@ -146,7 +147,7 @@ class Step:
 
     def _require_inputs(self, digests: dict[str, str | None], resume: str) -> None:
         if self.lacks_input:
-            raise StepError(
+            raise self.error(
                 "an input has no path; give the option for it, such as --corpus-dir FOLDER "
                 "(--help lists the options)"
             )
@@ -154,11 +155,11 @@ class Step:
             writer = _writer(path)
             if writer:
                 stage, name = writer
-                raise StepError(
+                raise self.error(
                     f"{shown(path)} is missing; {name} of stage {stage} writes it. Run first:\n"
                     f"  {resume} {stage}"
                 )
-            raise StepError(
+            raise self.error(
                 f"{shown(path)} is missing; if an option names it, correct the option; "
                 "if a stage writes it, run that stage first"
             )
@@ -167,7 +168,7 @@ class Step:
         """Remove what the step wrote, so that no program takes it for done."""
         for path in (path.rstrip("/") or path for path in self.writes):
             if Path.cwd().is_relative_to(os.path.realpath(path)):
-                raise StepError(f"{path} holds the recipe itself; --force does not remove it")
+                raise self.error(f"{path} holds the recipe itself; --force does not remove it")
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)
             elif os.path.lexists(path):
@@ -185,60 +186,23 @@ class Step:
             holder = lock.read().strip() or "another process"
             found = re.match(r"process (\d+) on (\S+),", holder)
             end = f"end it on {found[2]} by: kill -KILL -- -{found[1]}" if found else "stop it"
-            raise StepError(
+            raise self.error(
                 f"{holder} runs this step in {os.getcwd()}; wait until it ends, or {end}"
             ) from error
 
-    def _call(self, lock) -> int:
-        """Run the command in a process group of its own, to which signals are passed on."""
-        signals = Signals()
-        try:
-            # The command ends with once.py. It inherits the lock, which is free once it has ended.
-            process = subprocess.Popen(
-                self.command,
-                start_new_session=True,
-                pass_fds=[lock.fileno()],
-                preexec_fn=end_with_parent(os.getpid()),
-            )
-        except OSError as error:
-            print(f"  {self.name}: cannot run {self.command[0]}: {error.strerror}", file=sys.stderr)
-            return 127 if isinstance(error, FileNotFoundError) else 126
-        lock.truncate(0)
-        now = time.strftime("%F %T")
-        lock.write(f"process {process.pid} on {os.uname().nodename}, started {now},")
-        lock.flush()
-        deadline = None
-        while True:
-            try:
-                status = process.wait(timeout=0.1)
-                break
-            except subprocess.TimeoutExpired:
-                if signals.received and deadline is None:
-                    signal_group(process.pid, signals.received[0])
-                    deadline = time.monotonic() + GRACE_SECONDS
-                if deadline is not None and time.monotonic() > deadline:
-                    signal_group(process.pid, signal.SIGKILL)
-        if signals.received:
-            signal_group(process.pid, signal.SIGKILL)  # what the command left behind
-            return 128 + signals.received[0]
-        status = status if status >= 0 else 128 - status
-        if meaning := signal_name(status):
-            print(f"  {self.name}: killed by {meaning}", file=sys.stderr)
-        return status
-
-    def _finish(self, before: dict[str, str | None], seconds: float) -> None:
+    def finish(self, seconds: float) -> None:
         """Write the marker, with the digests from before the command ran."""
         for path in self.writes:
             if not os.path.exists(path):
-                raise StepError(f"the command ended well but did not write {shown(path)}")
-        for path, value in before.items():
+                raise self.error(f"the command ended well but did not write {shown(path)}")
+        for path, value in self._before.items():
             if digest(path) != value:
                 print(
                     f"  {self.name}: {shown(path)} changed meanwhile; the next run redoes this step"
                 )
         content = {
             "command": self.command,
-            "reads": before,
+            "reads": self._before,
             "writes": self.writes,
             "written": {path: state(path) for path in self.writes},
             "finished": time.strftime("%F %T"),
@@ -250,17 +214,24 @@ class Step:
         print(f"  {self.name}: done in {short(seconds)}", flush=True)
 
 
+def make_step(stage: str, words: list[str]) -> Step:
+    """Return the step that the words of a command line name, from NAME on."""
+    split = words.index("--")
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("name")
+    parser.add_argument("--reads", nargs="*", default=[])
+    parser.add_argument("--writes", nargs="*", default=[])
+    args = parser.parse_args(words[:split])
+    return Step(stage, args.name, args.reads, args.writes, words[split + 1 :])
+
+
 def essence(command: list[str]) -> list[str]:
     """Return the command without what does not alter its result.
 
     >>> essence(["slurm.py", "--gpu", "1", "JOB=1:2", "a.JOB.log", "x.py", "--num-jobs", "2"])
     ['a.JOB.log', 'x.py']
     """
-    words = list(command)
-    if os.path.basename(words[0]) in LAUNCHERS:
-        words = words[1:]
-        while len(words) > 1 and (words[0].startswith("-") or JOBS.fullmatch(words[0])):
-            words = words[2:] if words[0].startswith("-") else words[1:]
+    _, words = split_launcher(command)
     kept = []
     while words:
         if words[0] in NO_MATTER:
@@ -268,6 +239,30 @@ def essence(command: list[str]) -> list[str]:
         else:
             kept.append(words.pop(0))
     return kept
+
+
+def split_launcher(command: list[str]) -> tuple[list[str], list[str]]:
+    """Return (the launcher and its options without JOB=1:N, the words behind).
+
+    >>> split_launcher(["run.py", "--gpu", "1", "JOB=1:2", "a.JOB.log", "x.py"])
+    (['run.py', '--gpu', '1'], ['a.JOB.log', 'x.py'])
+    """
+    words, launcher = list(command), []
+    if os.path.basename(words[0]) in LAUNCHERS:
+        launcher.append(words.pop(0))
+        while len(words) > 1 and (words[0].startswith("-") or JOBS.fullmatch(words[0])):
+            if words[0].startswith("-"):
+                launcher += words[:2]
+                words = words[2:]
+            else:
+                words = words[1:]
+    return launcher, words
+
+
+def key(command: list[str], digests: dict[str, str | None], force: float | None) -> str:
+    """Return a digest of a command, of what it reads and, if it is forced, of when."""
+    text = json.dumps([essence(command), digests, force])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _difference(old: list[str], new: list[str]) -> str:

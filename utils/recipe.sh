@@ -9,6 +9,7 @@ recipe=    # name of the recipe: emodb
 command=   # what the user typed, for reports: no stages, FOLDER for folders outside the recipe
 files=()   # what fold_files has found
 trainings=   # of stage 3, as time_left names them
+longest_first=   # systems, as time_left orders them
 systems=   # what `plan` has found: systems to train, networks among them, ensembles, features
 networks=
 ensembles=
@@ -19,6 +20,7 @@ _title=
 _resume="bash $0 --stage"
 _run_sh=$(realpath -- "$0")
 _child=   # process of the step that runs
+_queued=()   # steps for `together`
 
 # coloured FD CODE TEXT: write TEXT there; on a terminal in that colour, see https://no-color.org
 coloured() {
@@ -143,6 +145,25 @@ once() {
   return "$status"
 }
 
+# queue NAME --reads ... -- CMD...: a step as for `once`, which `together` runs.
+queue() { _queued+=("$#" "$@"); }
+
+# together: run what was queued, the jobs of all steps in one queue, but not what is done (see
+# once_all.py); in front of --stage only check that it is.
+together() {
+  local mode=run status=0
+  (( ${#_queued[@]} )) || return 0
+  [[ $force == false ]] || mode=force
+  (( _stage >= stage )) || mode=check
+  python3 -ES "$DSNET_ROOT"/utils/once_all.py "$mode" "$_stage" "$_resume" \
+    < <(printf '%s\0' "${_queued[@]}") &
+  _child=$!
+  _queued=()
+  wait "$_child" || status=$?
+  _child=
+  return "$status"
+}
+
 # fold_names TASK_DIR: the folds that --folds chose, or all of them, on one line.
 fold_names() {
   local all chosen name
@@ -198,14 +219,17 @@ ensemble() {
     -- python -m dsnet.bin.ensemble "$@" --system "$name" --seeds "$seeds" --folds "$folds" "$exp"
 }
 
-# time_left SYSTEM: say how many trainings are left and how long they take; SYSTEM comes next.
-# Sets `trainings`, by which the launcher tells the same meanwhile.
+# time_left: say how many trainings are left and how long they take. Sets `trainings`, by which the
+# launcher tells the same meanwhile, and `longest_first`: the systems, those that take long first.
 time_left() {
   local since=0 words
   [[ $force == false ]] || printf -v since '%(%s)T' -2  # when this shell began
-  words=("$1" "$task" "$systems" "$seeds" "$folds" "$fold_jobs" "$since")
+  words=("$task" "$systems" "$seeds" "$folds" "$fold_jobs" "$since")
   trainings=$(IFS=$'\n'; echo "${words[*]}")
-  (( _stage < stage )) || python3 -ES "$DSNET_ROOT"/utils/time_left.py "${words[@]}"
+  longest_first=$systems
+  (( _stage >= stage )) || return 0
+  longest_first=$(python3 -ES "$DSNET_ROOT"/utils/time_left.py --order "${words[@]}")
+  python3 -ES "$DSNET_ROOT"/utils/time_left.py "${words[@]}"
 }
 
 # fold_files DIR FILE...: set `files` to each FILE in DIR/fold_<name> of each fold in $folds.

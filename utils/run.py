@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """Run a command here, once or as N jobs, each with a log; the command line is that of run.pl.
 
-Usage: run.py [--max-jobs-run K] [--num-threads T] [--gpu G] [--mem M] [--time T] [JOB=1:N]
-              LOG CMD ARG...
+Usage: run.py [--max-jobs-run K] [--num-threads T] [--gpu G] [--mem M] [--time T]
+              [--config FILE] ([JOB=1:N] LOG CMD ARG... | --list FILE)
 
 JOB=1:N: N jobs; the text JOB in LOG and in every word of the command becomes 1 ... N.  JOB=3: one
 job, number 3.  K jobs run at a time; without --max-jobs-run as many as there are processors, or
 with --gpu G as there are sets of G GPUs, which are dealt to the jobs by CUDA_VISIBLE_DEVICES.
-All jobs run even if one fails; then the exit status is 1.  --mem and --time are for clusters.
-The words of the command are passed on as they are; no shell reads them.
+All jobs run even if one fails; then the exit status is 1.  --mem, --time and --config are for
+clusters.  The words of the command are passed on as they are; no shell reads them.
+
+--list FILE in the place of JOB=1:N LOG CMD ARG...: a job a line, such as
+{"log": "x.log", "command": ["sleep", "1"], "step": ""}.  They begin in this order, and the exit
+statuses of those that have ended stand in the file whose name ends in .codes instead.
 """
 
 import os
@@ -67,11 +71,13 @@ def run_jobs(launch: Launch, limit: int, devices: list[str], signals: Signals) -
             started = start(launch, job, slot, devices)
             if isinstance(started, int):
                 codes[job] = started
+                launch.tell(codes)
             else:
                 running.append(started)
         for entry in list(running):
             if entry.process.poll() is not None:
                 codes[entry.job] = finish(entry, launch)
+                launch.tell(codes)
                 running.remove(entry)
         if running:
             progress.show(codes, [entry.job for entry in running])

@@ -27,6 +27,11 @@ def red(text: str) -> str:
     return f"\x1b[31m{text}\x1b[0m"
 
 
+def note(text: str) -> None:
+    """Write a line to stderr; on a terminal in the place of a line of progress."""
+    print(("\r\x1b[K" if sys.stderr.isatty() else "") + text, file=sys.stderr, flush=True)
+
+
 def run(main: Callable[[], None]) -> None:
     """Call `main`; a full disk ends the program with a line."""
     try:

@@ -1,132 +1,229 @@
 #!/usr/bin/env python3
 """Run a command on a Slurm cluster, once or as N jobs; the command line is that of run.py.
 
-Usage: slurm.py [--max-jobs-run K] [--num-threads T] [--gpu G] [--mem M] [--time T] [JOB=1:N]
-                LOG CMD ARG...
+Usage: slurm.py [--max-jobs-run K] [--num-threads T] [--gpu G] [--mem M] [--time T]
+                [--config FILE] ([JOB=1:N] LOG CMD ARG... | --list FILE)
 
-Submits one job array with `sbatch --wait` and returns when all its tasks have ended.  Each task is
-run.py on the machine that Slurm chose, so logs look the same.  Partition, account and the like
-come from the environment, which sbatch reads itself (SBATCH_PARTITION, SBATCH_ACCOUNT, ...).  The
-batch script and what it prints lie in the folder q beside the logs.
+Submits a job array and returns when all its tasks have ended.  Each task is run.py on the machine
+that Slurm chose, so logs look the same.  FILE holds options of sbatch for this site, one a line:
+--partition=gpu, --account=NAME, --mem=16G, --time=4:00:00, ...; a line with # in front is a remark.
+
+The folder q beside the logs holds the batch script, what Slurm prints, and which task runs which
+job.  A launcher that comes back while tasks wait or run joins them, if it is for the same command
+and inputs; of a step of a recipe, jobs that had ended well are not run again.  A job that its time
+limit, preemption or the loss of its node ended is submitted again if it had gained an epoch.
 """
 
-import contextlib
-import shlex
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-from launch import Launch, ended, parse, report
-from progress import Progress
+import slurm_calls as slurm
+from launch import Launch, ended, parse, report, slurm_task
+from progress import Progress, last_step
 from shown import run, shown
 from signals import Signals
+from slurm_kept import Kept
+from slurm_submit import read_config, sbatch, script_path, submit, write_script
 
-POLL_SECONDS = 0.2
+LOG_SECONDS = 0.05, 1.0  # from one look at the logs to the next: at first, and at most
+QUEUE_SECONDS = 0.5, 5.0  # from one look at Slurm's queue to the next
 FILE_SYSTEM_SECONDS = 20.0  # how long the last lines of a log may take over a network
+NO_NEWS = ("None", "Dependency", "JobArrayTaskLimit")  # reasons to wait that are our own
 
 
 def main() -> None:
     launch = parse("slurm.py", __doc__, sys.argv[1:])
-    signals = Signals()
-    logs = {job: launch.of_job(job)[0] for job in launch.jobs}
-    for log in logs.values():
-        log.unlink(missing_ok=True)  # its end marker would count as that of this run
-    command = ["sbatch", "--parsable", "--wait", *resources(launch), str(write_script(launch))]
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # a Ctrl-C must not take sbatch before the job is cancelled
-        )
-    except FileNotFoundError:
-        sys.exit("slurm.py: there is no sbatch here; use run.py")
-    progress = Progress(logs)
-    while process.poll() is None and not signals.received:
-        if progress.due():
-            found = {job: ended(log) for job, log in logs.items() if log.exists()}
-            codes = {job: code for job, code in found.items() if code is not None}
-            progress.show(codes, [job for job in found if job not in codes])
-        time.sleep(POLL_SECONDS)
-    progress.clear()
-    if signals.received:
-        cancel(process)
-        sys.exit(128 + signals.received[0])
-    if process.returncode and not any(log.exists() for log in logs.values()):
-        sys.exit(f"slurm.py: no job ran; failed with {process.returncode}: {shlex.join(command)}")
-    status = report("slurm.py", launch, wait_for_logs(logs, process.returncode))
+        status = Run(launch, read_config(launch.config)).all_jobs()
+    except slurm.SlurmError as error:
+        sys.exit(f"slurm.py: {error}")
     if status:
         folder = shown(str(script_path(launch).parent))
         print(f"slurm.py: what Slurm said is in {folder}", file=sys.stderr)
     sys.exit(status)
 
 
-def resources(launch: Launch) -> list[str]:
-    """Return the options of sbatch."""
-    output = script_path(launch).with_suffix("").as_posix().replace("%", "%%")
-    options = [f"--job-name={Path(output).name}", f"--cpus-per-task={launch.num_threads}"]
-    if launch.name:
-        at_once = f"%{launch.max_jobs_run}" if launch.max_jobs_run else ""
-        options.append(f"--array={launch.jobs[0]}-{launch.jobs[-1]}{at_once}")
-        options.append(f"--output={output}.%A_%a.out")
-    else:
-        options.append(f"--output={output}.%j.out")
-    if launch.gpu:
-        options.append(f"--gres=gpu:{launch.gpu}")
-    if launch.mem:
-        options.append(f"--mem={launch.mem}")
-    if launch.time:
-        options.append(f"--time={launch.time}")
-    return options
+class Run:
+    """The jobs of one launch: submitted or joined, watched, submitted again where that helps."""
 
+    def __init__(self, launch: Launch, site: list[str]):
+        self.launch, self.site, self.signals = launch, site, Signals()
+        self.logs = {job: launch.of_job(job)[0] for job in launch.jobs}
+        self.kept = Kept(launch)
+        self.progress = Progress(self.logs)
+        self.ours: set[int] = set()  # jobs that were submitted or joined
+        self.codes: dict[int, int | None] = {}  # exit status of the jobs that have ended
+        self.states: dict[str, tuple[str, str]] = {}  # of Slurm's tasks: state and reason
+        self.epochs: dict[int, int] = {}  # how far the earlier tries of a job got
 
-def script_path(launch: Launch) -> Path:
-    """Return q/train.sh for the log train.JOB.log."""
-    log = Path(launch.log)
-    name = log.name.removesuffix(".log")
-    if launch.name:
-        name = name.replace(f".{launch.name}", "")
-    return log.parent / "q" / f"{name}.sh"
+    def all_jobs(self) -> int:
+        """Run all jobs; return the exit status."""
+        try:
+            if self.kept.tasks:
+                self._join()
+            while jobs := [job for job in self.logs if job not in self.codes]:
+                self._submit(jobs)
+                self._watch(jobs)
+        except KeyboardInterrupt:
+            self.progress.clear()
+            self._cancel()
+            sys.exit(128 + self.signals.received[0])
+        self.progress.clear()
+        codes = dict(sorted(self.codes.items()))
+        why = {job: slurm.ENDED[self._state(job)] for job in codes if self._cut_short(job)}
+        return report("slurm.py", self.launch, codes, why)
 
+    def _join(self) -> None:
+        """Wait for the tasks that an earlier launcher has left, and see what they have done."""
+        numbers = self.kept.numbers(self.kept.tasks)
+        self.states = slurm.states(numbers, self.signals)
+        while "COMPLETING" in {state for state, _ in self.states.values()}:
+            slurm.tell(f"job {', '.join(numbers)} of an earlier run is about to end")
+            self._pause(LOG_SECONDS[1])
+            self.states = slurm.states(numbers, self.signals)
+        alive = [job for job in self.kept.tasks if self._is_alive(job)]
+        others = [job for job in alive if job in self.kept.others]
+        if others:
+            raise slurm.SlurmError(
+                "an earlier run, with another command or other inputs, still writes "
+                f"{shown(str(self.logs[others[0]]))}; wait until it has ended, or cancel it by: "
+                f"scancel {' '.join(self.kept.numbers(others))}"
+            )
+        self.kept.forget(self.kept.others)
+        if alive:
+            print(f"  Slurm job {', '.join(self.kept.numbers(alive))}: goes on", flush=True)
+        known = [job for job in self.kept.tasks if alive or self.kept.step(job)]
+        done = [job for job in known if self._code(job) == 0]
+        if done:
+            print(f"  {len(done)} of {len(self.logs)} jobs had ended well", flush=True)
+        self.ours = set(alive)
+        self._end(dict.fromkeys(done, 0))
+        self._watch([job for job in alive if job not in self.codes])
 
-def write_script(launch: Launch) -> Path:
-    """Write what each task runs."""
-    path = script_path(launch)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    words = [sys.executable, str(Path(__file__).resolve().with_name("run.py"))]
-    words += ["--num-threads", str(launch.num_threads)]
-    job = f'{launch.name}="$SLURM_ARRAY_TASK_ID" ' if launch.name else ""
-    path.write_text(
-        "#!/usr/bin/env bash\n"
-        f"cd {shlex.quote(str(Path.cwd()))} || exit 1\n"
-        "unset DSNET_TRAININGS  # each task tells of itself\n"
-        f"exec {shlex.join(words)} {job}{shlex.join([launch.log, *launch.command])}\n",
-        encoding="utf-8",
-    )
-    return path
+    def _submit(self, jobs: list[int]) -> None:
+        """Submit jobs as one array, or as several if there are more than an array may have."""
+        size = slurm.max_array_size(self.signals)
+        write_script(self.launch).with_suffix(".out").unlink(missing_ok=True)
+        for job in jobs:
+            self.logs[job].unlink(missing_ok=True)
+        self.kept.forget(jobs)
+        before = ""
+        for block in sorted({job // size for job in jobs}):
+            part = [job for job in jobs if job // size == block]
+            indices, offset = [job % size for job in part], block * size
+            try:
+                number = submit(
+                    sbatch(self.launch, self.site, indices, offset, before), self.signals
+                )
+                self.ours |= set(part)
+                self.kept.add({job: f"{number}_{job % size}" for job in part})
+            except (slurm.SlurmError, OSError):  # nothing runs that nobody watches
+                self._cancel()
+                raise
+            what = shown(self.launch.log) if self.launch.log else f"{len(part)} jobs"
+            print(f"  Slurm job {number}: {what}", flush=True)
+            before = number if self.launch.max_jobs_run else ""
 
+    def _watch(self, jobs: list[int]) -> None:
+        """Wait until jobs have ended and set their exit statuses, but of those to run again."""
+        waiting, pause, every = set(jobs), LOG_SECONDS[0], QUEUE_SECONDS[0]
+        ask = time.monotonic() + every
+        gone: dict[int, float] = {}  # since when Slurm has no more of a job
+        failed: set[int] = set()
+        while waiting:
+            found = {job: self._code(job) for job in waiting}
+            fresh = {job for job, code in found.items() if code} - failed
+            failed |= fresh
+            now = time.monotonic()
+            if (fresh or now >= ask) and self._look(waiting):
+                every = min(2 * every, QUEUE_SECONDS[1])
+                ask = now + every
+                alive = {job for job in waiting if self._is_alive(job)}
+                gone = {job: gone.get(job, now) for job in waiting - alive}
+            for job, code in found.items():
+                late = job in gone and now >= gone[job] + FILE_SYSTEM_SECONDS
+                sure = code is not None or self._cut_short(job)  # Slurm may begin a job again
+                if code == 0 or (job in gone and sure) or late:
+                    waiting.remove(job)
+                    if not self._gained(job, code):
+                        self._end({job: code})
+            begun = [job for job in waiting if self.logs[job].exists()]
+            self.progress.show(self.codes, begun)
+            if waiting:
+                self._pause(pause)
+                pause = min(2 * pause, LOG_SECONDS[1])
 
-def wait_for_logs(logs: dict[int, Path], status: int) -> dict[int, int | None]:
-    """Return the exit statuses by job, given that of sbatch; wait for files under way."""
-    deadline = time.monotonic() + (0 if status else FILE_SYSTEM_SECONDS)
-    while True:
-        codes = {job: ended(log) for job, log in logs.items()}
-        if None not in codes.values() or time.monotonic() > deadline:
-            return codes
-        time.sleep(POLL_SECONDS)
+    def _end(self, codes: dict[int, int | None]) -> None:
+        """Note the exit statuses of further jobs; forget the tasks of steps that are done."""
+        self.codes |= codes
+        self.launch.tell(self.codes)
+        for step in {self.kept.step(job) for job in codes}:
+            jobs = [job for job in self.logs if self.kept.step(job) == step]
+            if all(self.codes.get(job) == 0 for job in jobs):
+                self.kept.remove(jobs)
 
+    def _look(self, jobs: set[int]) -> bool:
+        """Ask Slurm for the states; tell why jobs wait. Return whether it answered."""
+        try:
+            found = slurm.states(self.kept.numbers(jobs), self.signals)
+        except slurm.SlurmError as error:
+            slurm.tell(f"the logs are watched, though Slurm does not answer: {error}")
+            return False
+        ended = {task: what for task, what in self.states.items() if what[0] in slurm.ENDED}
+        self.states = ended | found  # what Slurm has forgotten meanwhile does not run
+        for job in sorted(jobs):
+            number = self.kept.tasks[job].partition("_")[0]
+            state, reason = self.states.get(self.kept.tasks[job], ("", ""))
+            if state == "PENDING" and reason not in NO_NEWS:
+                slurm.tell(f"job {number} waits: {reason}{slurm.advice(reason, number)}")
+        return True
 
-def cancel(process: subprocess.Popen) -> None:
-    """Cancel the job that sbatch has submitted, then end sbatch."""
-    job = process.stdout.readline().strip().partition(";")[0]  # first line: the job's number
-    if job:
-        subprocess.run(["scancel", job], check=False)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
-    process.kill()
-    process.wait()
+    def _gained(self, job: int, code: int | None) -> bool:
+        """Return whether a job was ended from outside after an epoch more than the last time."""
+        step = last_step(self.logs[job])
+        if code == 0 or self._state(job) not in slurm.RESUMED or not step or step[0] != "epoch":
+            return False
+        if step[1] <= self.epochs.get(job, 0):
+            return False
+        self.epochs[job] = step[1]
+        slurm.tell(f"job {job}: {self._state(job)} after epoch {step[1]}; it is submitted again")
+        return True
+
+    def _code(self, job: int) -> int | None:
+        """Return the exit status in the log of a job; None without an end marker of its task."""
+        log = self.logs[job]
+        return ended(log) if slurm_task(log) == self.kept.tasks[job] else None
+
+    def _state(self, job: int) -> str:
+        """Return the state of a job as Slurm said last; empty if it knows it no more."""
+        return self.states.get(self.kept.tasks[job], ("", ""))[0]
+
+    def _is_alive(self, job: int) -> bool:
+        return self._state(job) not in ("", *slurm.ENDED)
+
+    def _cut_short(self, job: int) -> bool:
+        """Return whether Slurm has ended a job, and not the job itself."""
+        return self._state(job) in slurm.ENDED and self._state(job) not in slurm.BY_ITSELF
+
+    def _pause(self, seconds: float) -> None:
+        """Wait; raise KeyboardInterrupt at a signal."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.signals.received:
+                raise KeyboardInterrupt
+            time.sleep(0.05)
+
+    def _cancel(self) -> None:
+        """Cancel the tasks that wait or run, as far as is known."""
+        numbers = self.kept.numbers(self.ours & self.kept.tasks.keys() - self.codes.keys())
+        if not numbers:
+            return
+        try:
+            slurm.call(["scancel", *numbers], self.signals, slurm.CANCEL_SECONDS)
+        except slurm.SlurmError as error:
+            slurm.tell(
+                f"{error}\n  The jobs may run on. Cancel them by: scancel {' '.join(numbers)}"
+            )
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 """Print how many trainings of stage 3 are done and about how long the others take.
 
-Usage: time_left.py SYSTEM TASK SYSTEMS SEEDS FOLDS FOLD_JOBS SINCE
+Usage: time_left.py [--order] TASK SYSTEMS SEEDS FOLDS FOLD_JOBS SINCE
 
-SYSTEM comes next; SYSTEMS, SEEDS and FOLDS are lists in one word each. A training is done if its
+With --order it prints the systems instead: those that are not known first, then the slowest first.
+SYSTEMS, SEEDS and FOLDS are lists in one word each. A training is done if its
 train.json is of the system, the features and the folds as they are now, and not older than SINCE
 (seconds since 1970; --force redoes what is older). The launchers of stage 3 tell the same while it
 runs: they find the arguments in DSNET_TRAININGS, a line each.
 
 A training takes as long as the mean of those of its system that are there. Of a system without any,
 those that run now tell: seconds an epoch times all epochs, at most. Of one that has not begun
-nothing is known, and it is named: about 9 min + dsnet left. The trainings of a system and seed run
-FOLD_JOBS at a time, and none of the next begins before.
+nothing is known, and it is named: about 9 min + dsnet left. FOLD_JOBS run at a time.
 """
 
 import heapq
@@ -25,17 +25,8 @@ from statistics import mean
 class Trainings:
     """All trainings of stage 3; the arguments are those of the program, as they are typed."""
 
-    def __init__(
-        self,
-        system: str,
-        task: str,
-        systems: str,
-        seeds: str,
-        folds: str,
-        fold_jobs: str,
-        since: str,
-    ):
-        self.system, self.task, self.systems = system, task, systems.split()
+    def __init__(self, task: str, systems: str, seeds: str, folds: str, fold_jobs: str, since: str):
+        self.task, self.systems = task, systems.split()
         self.seeds, self.folds = seeds.split(), folds.split()
         self.fold_jobs, self.since = int(fold_jobs), float(since)
         self.current = {name: current_identity(task, name) for name in self.systems}
@@ -48,13 +39,33 @@ class Trainings:
             began: when the launcher of what runs now did, seconds since 1970; a log.jsonl that was
                 written later is of a training that runs.
         """
+        done, left, expected, at_most = self._look(began)
+        if not left:
+            return ""
+        each = ""
+        if len(self.systems) == 1 and expected:
+            each = f" ({short(expected[self.systems[0]])} each)"
+        total = done + len(left)
+        return f"{done} of {total} trainings done{each}; {self._left(left, expected, at_most)}"
+
+    def slowest_first(self) -> list[str]:
+        """Return the systems: those without any training first, for nobody knows."""
+        _, _, expected, _ = self._look(math.inf)
+        return sorted(self.systems, key=lambda name: -expected.get(name, math.inf))
+
+    def _look(self, began: float) -> tuple[int, list[tuple[str, float]], dict[str, float], bool]:
+        """Return what the folders of the trainings tell; `began` as for `in_words`.
+
+        Returns:
+            How many trainings are done; of each of the others its system and the seconds it has
+            trained so far; by system the seconds that a training takes; whether that is the most.
+        """
         done = 0
         took: dict[str, list[float]] = {name: [] for name in self.systems}  # seconds a training
         paces: dict[str, list[float]] = {name: [] for name in self.systems}  # seconds an epoch
-        left: list[tuple[str, list[float]]] = []  # (system, seconds trained so far), one a seed
+        left: list[tuple[str, float]] = []
         for name in self.systems:
             for seed in self.seeds:
-                spent = []
                 for fold in self.folds:
                     folder = Path("exp", self.task, name, f"seed_{seed}", f"fold_{fold}")
                     changed, seconds = self._trained(folder / "train.json", name)
@@ -65,11 +76,7 @@ class Trainings:
                         continue
                     epochs = seconds_of_epochs(folder / "log.jsonl", began)
                     paces[name] += epochs
-                    spent.append(sum(epochs))
-                left.append((name, spent))
-        total = done + sum(len(spent) for _, spent in left)
-        if done == total:
-            return ""
+                    left.append((name, sum(epochs)))
         expected = {name: mean(values) for name, values in took.items() if values}
         at_most = False
         for name, values in paces.items():
@@ -77,20 +84,19 @@ class Trainings:
                 train = self.current[name]["config"]["train"]
                 expected[name] = train["max_epochs"] * mean(values)
                 at_most |= train["stop_after"] > 0
-        each = f" ({short(expected[self.system])} each)" if self.system in expected else ""
-        return f"{done} of {total} trainings done{each}; {self._left(left, expected, at_most)}"
+        return done, left, expected, at_most
 
     def _left(
-        self, left: list[tuple[str, list[float]]], expected: dict[str, float], at_most: bool
+        self, left: list[tuple[str, float]], expected: dict[str, float], at_most: bool
     ) -> str:
-        seconds = sum(
-            makespan([max(0.0, expected[name] - s) for s in spent], self.fold_jobs)
-            for name, spent in left
-            if name in expected
-        )
-        unknown = dict.fromkeys(name for name, spent in left if spent and name not in expected)
-        if not any(spent for name, spent in left if name in expected):
+        known = [
+            (spent, max(0.0, expected[name] - spent)) for name, spent in left if name in expected
+        ]
+        unknown = dict.fromkeys(name for name, _ in left if name not in expected)
+        if not known:
             return "time left not known yet"
+        known.sort(key=lambda both: (both[0] == 0, -both[1]))  # what runs, then the longest
+        seconds = makespan([rest for _, rest in known], self.fold_jobs)
         names = list(unknown) if len(unknown) < 3 else [f"{len(unknown)} systems"]
         about = "at most" if at_most else "about"
         return f"{about} {' + '.join([short(seconds), *names])} left"
@@ -147,13 +153,13 @@ def seconds_of_epochs(log: Path, since: float) -> list[float]:
 
 
 def makespan(seconds: list[float], at_a_time: int) -> float:
-    """Return when the last of some jobs ends; those that have begun, the shorter ones, go first.
+    """Return when the last of some jobs ends that begin in this order.
 
-    >>> makespan([60, 60, 20, 60], 2)  # 20 + 60 on one slot, 60 + 60 on the other
+    >>> makespan([60, 20, 60, 60], 2)  # 60 + 60 on one slot, 20 + 60 on the other
     120
     """
     slots = [0.0] * at_a_time
-    for duration in sorted(seconds):
+    for duration in seconds:
         heapq.heapreplace(slots, slots[0] + duration)
     return max(slots)
 
@@ -171,7 +177,9 @@ def short(seconds: float) -> str:
 
 
 def main() -> None:
-    if words := Trainings(*sys.argv[1:]).in_words():
+    if sys.argv[1] == "--order":
+        print(*Trainings(*sys.argv[2:]).slowest_first())
+    elif words := Trainings(*sys.argv[1:]).in_words():
         print(f"  {words}")
 
 

@@ -71,7 +71,7 @@ for name in $systems; do
     models=("${files[@]}")
     exp=exp/$task/$pair/$name/seed_$seed
     fold_files "$exp" run.json {dev,test}/posteriors.tsv
-    once "infer.$task.$pair.$name.$seed" --reads "${inputs[@]}" "${models[@]}" \
+    queue "infer.$task.$pair.$name.$seed" --reads "${inputs[@]}" "${models[@]}" \
       --writes "${files[@]}" \
       -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
       JOB=1:"$num_folds" "$exp"/log/infer.JOB.log \
@@ -80,6 +80,7 @@ for name in $systems; do
       --on "$test" --on-task "$test_task" --match-target "$match_target" --to "$exp"
   done
 done
+together
 for name in $ensembles; do
   ensemble "$name" "exp/$task/$pair" --recipe "$train" --task "$train_task"
 done

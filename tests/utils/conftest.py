@@ -124,3 +124,45 @@ def _alive():
 @pytest.fixture(name="environment")
 def _environment():
     return environment
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with a space in its name; beside it a fake Slurm, see fake_slurm.py."""
+    tools, state, work = (tmp_path / name for name in ("bin", "slurm", "my work"))
+    for each in (tools, state, work):
+        each.mkdir()
+    for tool in ("sbatch", "squeue", "scancel", "scontrol"):
+        shutil.copy(Path(__file__).with_name("fake_slurm.py"), tools / tool)
+        (tools / tool).chmod(0o755)
+    return work
+
+
+def start(folder: Path, program: str, *args: str, **kwargs) -> subprocess.Popen:
+    """Start a launcher in such a folder."""
+    path = f"{folder.parent / 'bin'}:{os.environ['PATH']}"
+    kwargs.setdefault("stderr", subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, ROOT / "utils" / program, *args],
+        cwd=folder,
+        env={**os.environ, "PATH": path, **kwargs.pop("env", {})},
+        text=True,
+        **kwargs,
+    )
+
+
+def launch(folder: Path, program: str, *args: str, **kwargs) -> tuple[int, str]:
+    """Run a launcher to its end; return its exit status and what it wrote to stderr."""
+    process = start(folder, program, *args, **kwargs)
+    _, err = process.communicate(timeout=20)
+    return process.returncode, err
+
+
+@pytest.fixture(name="start")
+def _start():
+    return start
+
+
+@pytest.fixture(name="launch")
+def _launch():
+    return launch

@@ -1,65 +1,15 @@
-"""run.py and slurm.py: the command line of Kaldi's run.pl, logs, failures, signals."""
+"""run.py, and slurm.py as far as it is the same: Kaldi's command line, logs, failures, signals."""
 
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 UTILS = Path(__file__).parents[2] / "utils"
-
-SBATCH = """\
-#!/usr/bin/env bash
-# Plays Slurm: runs the tasks of an array one after the other.
-printf '%s\\n' "$@" > sbatch.args
-echo '77;cluster'
-for last; do
-  case $last in --array=*) range=${last#--array=}; range=${range%%%*} ;; esac
-done
-if [[ -z ${range:-} ]]; then bash "$last" 2> sbatch.err; exit; fi
-status=0
-for (( i = ${range%-*}; i <= ${range#*-}; ++i )); do
-  SLURM_ARRAY_TASK_ID=$i bash "$last" 2> sbatch.err || status=1
-done
-exit "$status"
-"""
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Return a folder with a space in its name, and a fake sbatch and scancel beside it."""
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    (tools / "sbatch").write_text(SBATCH)
-    (tools / "scancel").write_text('#!/bin/sh\necho "$@" > scancel.args\n')
-    for tool in tools.iterdir():
-        tool.chmod(0o755)
-    work = tmp_path / "my work"
-    work.mkdir()
-    return work
-
-
-def start(folder, program, *args, **kwargs):
-    path = f"{folder.parent / 'bin'}:{os.environ['PATH']}"
-    kwargs.setdefault("stderr", subprocess.PIPE)
-    return subprocess.Popen(
-        [sys.executable, UTILS / program, *args],
-        cwd=folder,
-        env={**os.environ, "PATH": path, **kwargs.pop("env", {})},
-        text=True,
-        **kwargs,
-    )
-
-
-def launch(folder, program, *args, **kwargs):
-    process = start(folder, program, *args, **kwargs)
-    _, err = process.communicate(timeout=20)
-    return process.returncode, err
-
 
 both = pytest.mark.parametrize("program", ["run.py", "slurm.py"])
 
@@ -72,10 +22,11 @@ both = pytest.mark.parametrize("program", ["run.py", "slurm.py"])
         ["JOB=1:3", "--max-jobs-run", "2", "--mem", "2G", "--gpu", "0", "--time", "1:00"],
     ],
 )
-def test_the_job_number_replaces_the_name_everywhere(folder, program, options):
+def test_the_job_number_replaces_the_name_everywhere(folder, program, options, launch):
     script = 'printf "%s\\n" "$@"'
     command = ["sh", "-c", script, "sh", "a b", "JOB/3", "xJOBJOB", "it's $HOME *"]
-    assert launch(folder, program, *options, "exp/log/x.JOB.log", *command) == (0, "")
+    code, err = launch(folder, program, *options, "exp/log/x.JOB.log", *command)
+    assert (code, err) == (0, "")
     for job in "123":
         lines = (folder / f"exp/log/x.{job}.log").read_text().splitlines()
         assert lines[0].startswith("# sh -c ") and lines[1].startswith("# Started at ")
@@ -85,7 +36,7 @@ def test_the_job_number_replaces_the_name_everywhere(folder, program, options):
 
 
 @both
-def test_one_job_with_and_without_a_number(folder, program):
+def test_one_job_with_and_without_a_number(folder, program, launch):
     assert launch(folder, program, "EXP=12", "a.log", "echo", "EXP") == (0, "")
     assert "\n12\n" in (folder / "a.log").read_text()
     assert launch(folder, program, "--num-threads", "3", "b.log", "echo", "JOB") == (0, "")
@@ -94,7 +45,7 @@ def test_one_job_with_and_without_a_number(folder, program):
 
 
 @both
-def test_all_jobs_run_and_all_failed_ones_are_named(folder, program):
+def test_all_jobs_run_and_all_failed_ones_are_named(folder, program, launch):
     script = "seq 1 30; touch ran.JOB; test JOB -ne 2 && test JOB -ne 4"
     args = ["--max-jobs-run", "1", "N=1:5", "log/x.N.log", "sh", "-c", script.replace("JOB", "N")]
     code, err = launch(folder, program, *args)
@@ -105,7 +56,7 @@ def test_all_jobs_run_and_all_failed_ones_are_named(folder, program):
 
 
 @both
-def test_a_job_killed_by_a_signal_says_so(folder, program):
+def test_a_job_killed_by_a_signal_says_so(folder, program, launch):
     code, err = launch(folder, program, "x.log", "sh", "-c", "kill -KILL $$")
     assert code == 1
     assert f"{program}: the job was killed by SIGKILL: out of memory?" in err
@@ -114,7 +65,7 @@ def test_a_job_killed_by_a_signal_says_so(folder, program):
 
 
 @both
-def test_a_command_that_is_not_there(folder, program):
+def test_a_command_that_is_not_there(folder, program, launch):
     code, err = launch(folder, program, "x.log", "no-such-command")
     assert code == 1 and "cannot run no-such-command: No such file or directory" in err
 
@@ -132,12 +83,12 @@ def test_a_command_that_is_not_there(folder, program):
         (["x.log"], "a log and a command are wanted"),
     ],
 )
-def test_a_wrong_command_line_is_explained(folder, program, args, message):
+def test_a_wrong_command_line_is_explained(folder, program, args, message, launch):
     code, err = launch(folder, program, *args)
     assert code == 1 and err.startswith(f"{program}: {message}")
 
 
-def test_no_more_jobs_at_a_time_than_the_smallest_maximum(folder):
+def test_no_more_jobs_at_a_time_than_the_smallest_maximum(folder, launch):
     script = "touch on.JOB; ls on.* | wc -l >> counts; sleep 0.1; rm on.JOB"
     args = ["--max-jobs-run", "3", "JOB=1:6", "--max-jobs-run", "2"]
     assert launch(folder, "run.py", *args, "x.JOB.log", "sh", "-c", script)[0] == 0
@@ -145,7 +96,7 @@ def test_no_more_jobs_at_a_time_than_the_smallest_maximum(folder):
     assert len(counts) == 6 and max(counts) == 2
 
 
-def test_gpus_are_dealt_to_the_jobs(folder):
+def test_gpus_are_dealt_to_the_jobs(folder, launch):
     script = 'echo "JOB $CUDA_VISIBLE_DEVICES" >> got; while [ $(wc -l < got) -lt 2 ]; do :; done'
     args = ["--gpu", "2", "JOB=1:2", "x.JOB.log", "sh", "-c", script]
     assert launch(folder, "run.py", *args, env={"CUDA_VISIBLE_DEVICES": "4,5,6,7"})[0] == 0
@@ -153,7 +104,7 @@ def test_gpus_are_dealt_to_the_jobs(folder):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_jobs_and_what_they_started(folder, number, wait_for, alive):
+def test_a_signal_ends_jobs_and_what_they_started(folder, number, wait_for, alive, start):
     script = "sleep 60 & echo $! $$ > tmp.JOB; mv tmp.JOB pids.JOB; wait"
     process = start(folder, "run.py", "JOB=1:2", "--max-jobs-run", "2", "x.JOB.log",
                     "sh", "-c", script)  # fmt: skip
@@ -165,7 +116,7 @@ def test_a_signal_ends_jobs_and_what_they_started(folder, number, wait_for, aliv
     assert "# Ended (code 143)" in (folder / "x.1.log").read_text()
 
 
-def test_jobs_end_with_a_killed_launcher(folder, wait_for, alive):
+def test_jobs_end_with_a_killed_launcher(folder, wait_for, alive, start):
     script = "echo $$ > tmp.JOB; mv tmp.JOB pid.JOB; exec sleep 60"
     args = ["JOB=1:2", "--max-jobs-run", "2", "x.JOB.log", "sh", "-c", script]
     process = start(folder, "run.py", *args)
@@ -190,43 +141,3 @@ def test_a_job_that_ignores_sigterm_is_killed(folder, wait_for, alive):
     assert process.wait(timeout=4) == 143
     assert not alive(int((folder / "pid").read_text()))
     assert "# Ended (code 137)" in (folder / "x.log").read_text()
-
-
-def test_sbatch_gets_the_resources(folder):
-    options = ["--max-jobs-run", "4", "--gpu", "1", "--mem", "8G", "--time", "2:00:00",
-               "--num-threads", "3"]  # fmt: skip
-    launch(folder, "slurm.py", *options, "JOB=2:3", "exp/log/train.JOB.log", "echo", "JOB")
-    args = (folder / "sbatch.args").read_text().splitlines()
-    assert args == [
-        "--parsable", "--wait", "--job-name=train", "--cpus-per-task=3", "--array=2-3%4",
-        "--output=exp/log/q/train.%A_%a.out", "--gres=gpu:1", "--mem=8G", "--time=2:00:00",
-        "exp/log/q/train.sh",
-    ]  # fmt: skip
-
-
-def test_a_task_without_end_marker_has_failed(folder):
-    """A log of an earlier run, which ended well, must not count."""
-    launch(folder, "slurm.py", "JOB=1:2", "x.JOB.log", "true")
-    (folder.parent / "bin/sbatch").write_text("#!/bin/sh\necho 78; echo begun > x.1.log; exit 1\n")
-    code, err = launch(folder, "slurm.py", "JOB=1:2", "x.JOB.log", "true")
-    assert code == 1 and "2 of 2 jobs failed (JOB 1, 2)" in err
-    assert "slurm.py: job 2 left no end marker" in err and "what Slurm said is in q" in err
-
-
-def test_sbatch_that_refuses(folder):
-    (folder.parent / "bin/sbatch").write_text("#!/bin/sh\necho 'invalid partition' >&2; exit 1\n")
-    code, err = launch(folder, "slurm.py", "x.log", "true")
-    assert code == 1 and "invalid partition" in err and "slurm.py: no job ran" in err
-
-
-def test_an_interrupt_cancels_the_array(folder, wait_for):
-    (folder.parent / "bin/sbatch").write_text("#!/bin/sh\necho '79'\ntouch up\nexec sleep 60\n")
-    (folder.parent / "bin/scancel").write_text(
-        '#!/bin/sh\necho "$@" > scancel.args; kill $(pgrep -P $PPID sleep)\n'
-    )
-    process = start(folder, "slurm.py", "x.log", "true")
-    wait_for((folder / "up").exists)
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=5) == 130
-    assert (folder / "scancel.args").read_text() == "79\n"

@@ -140,6 +140,25 @@ def test_how_many_and_where_is_no_part_of_the_command(recipe, option):
     assert "already done: x" in recipe.ok()
 
 
+def test_a_command_is_told_whether_its_inputs_are_those_of_before(recipe):
+    """DSNET_STEP stays as it is until an input or the command changes, or with --force."""
+    body = "stage 1 a\nonce a --reads in --writes out -- run.py --max-jobs-run {} x.log sh -c {}\n"
+    script = "'echo $DSNET_STEP >> ../keys; exit 1'"
+    recipe.write(body.format(1, script))
+    (recipe.folder / "in").write_text("1")
+    recipe.fails()
+    recipe.write(body.format(2, script))  # how it is launched does not matter
+    recipe.fails()
+    (recipe.folder / "in").write_text("2")
+    recipe.fails()
+    recipe.write(body.format(2, script.replace("1", "2")))
+    recipe.fails()
+    recipe.fails("--force")
+    recipe.fails("--force")
+    keys = (recipe.folder.parent / "keys").read_text().split()
+    assert keys[0] == keys[1] and len(keys) == 6 and len(set(keys)) == 5
+
+
 def test_force_removes_what_was_written_first(recipe):
     """A program that skips what is there does not skip it then."""
     lazy = "[ -e data/out/kept ] || { mkdir -p data/out; echo $$ > data/out/kept; }"

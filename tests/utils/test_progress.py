@@ -143,7 +143,7 @@ def test_in_stage_3_all_trainings_count(tmp_path):
         "sleep 0.2; mkdir -p exp/t/one/seed_1/fold_a; cd exp/t/one/seed_1/fold_a;"
         "for i in 1 2; do echo '{\"seconds\": 3}' >> log.jsonl; done; sleep 0.4"
     )
-    stage = "\n".join(["one", "t", "one", "1", "a b", "1", "0"])
+    stage = "\n".join(["t", "one", "1", "a b", "1", "0"])
     lines = in_a_file(tmp_path, ["x.log", "sh", "-c", script], DSNET_TRAININGS=stage)
     assert lines[0].endswith("0 of 2 trainings done; time left not known yet")
     # 98 epochs of the one that runs, 100 of the other

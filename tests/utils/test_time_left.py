@@ -59,8 +59,8 @@ class Stage3:
         log.write_text("".join(f'{{"seconds": {seconds}}}\n' for seconds in epochs))
         return log.stat().st_mtime
 
-    def words(self, systems, seeds, jobs, since=0, next="", folds="a b"):
-        return (next or systems.split()[0], "4class", systems, seeds, folds, str(jobs), str(since))
+    def words(self, systems, seeds, jobs, since=0, folds="a b"):
+        return ("4class", systems, seeds, folds, str(jobs), str(since))
 
     def tell(self, *args, began=math.inf, **kwargs):
         return Trainings(*self.words(*args, **kwargs)).in_words(began)
@@ -92,13 +92,22 @@ def test_one_system(stage3):
 
 
 def test_each_system_has_its_own_mean(stage3):
-    """One: 1 training of 300 s. Two: 1 of 120 s, then 2 of a further seed, together or not."""
+    """One: 1 training of 300 s. Two: 3 of 120 s, beside it or behind it."""
     for training in [("one", 1, "a", 200), ("one", 1, "b", 400), ("one", 2, "a", 300)]:
         stage3.trained(*training)
     stage3.trained("two", 1, "a", 120)
-    expected = "4 of 8 trainings done (2 min each); about 9 min left"
-    assert stage3.tell("one two", "1 2", 2, next="two") == expected
-    assert stage3.tell("one two", "1 2", 1).endswith("(5 min each); about 11 min left")
+    assert stage3.tell("one two", "1 2", 2) == "4 of 8 trainings done; about 6 min left"
+    assert stage3.tell("one two", "1 2", 1).endswith("done; about 11 min left")
+    assert stage3.tell("one two", "1 2", 3).endswith("done; about 5 min left")
+
+
+def test_the_slowest_come_first_behind_those_that_nobody_knows(stage3):
+    stage3.change("new", "c1")
+    stage3.trained("one", 1, "a", 200)
+    stage3.trained("two", 1, "a", 400)
+    command = [sys.executable, SCRIPT, "--order", *stage3.words("one new two", "1", 2)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "new two one\n"
 
 
 def test_a_system_that_has_not_begun_is_not_guessed_from_others(stage3):
@@ -110,7 +119,7 @@ def test_a_system_that_has_not_begun_is_not_guessed_from_others(stage3):
         stage3.change(name, "c1")
     assert "; about 5 min + two + six left" in stage3.tell("one two six", "1 2", 2)
     assert "; about 5 min + 3 systems left" in stage3.tell("one two six ten", "1 2", 2)
-    done = "2 of 4 trainings done (5 min each); time left not known yet"
+    done = "2 of 4 trainings done; time left not known yet"
     assert stage3.tell("one two", "1", 2) == done
 
 
@@ -142,8 +151,8 @@ def test_one_that_runs_longer_than_the_others_ends_soon(stage3):
 
 
 def test_jobs_in_two_slots():
-    """60 | 20, then 60 behind the 20, and 60 behind the first: 120."""
-    assert makespan([60, 60, 20, 60], 2) == 120
+    """60 and 20; then 60 behind the 20, and 60 behind the first: 120."""
+    assert makespan([60, 20, 60, 60], 2) == 120
     assert makespan([7, 7, 7], 1) == 21 and makespan([7, 7, 7], 5) == 7
     assert makespan([], 2) == 0
 
