@@ -7,9 +7,9 @@ from pathlib import Path
 
 from dsnet.bin import run
 from dsnet.config import load, nearest
-from dsnet.corpus.gate import check, count, first_ten, label
+from dsnet.corpus.gate import check, count, first_ten, label, speaker_is_known
 from dsnet.corpus.manifests import read_manifests
-from dsnet.corpus.prepare import count_table
+from dsnet.corpus.prepare import UNKNOWN, count_table
 from dsnet.errors import ConfigError
 from dsnet.files import write_text
 from dsnet.folds.protocols import known_fold_names
@@ -18,6 +18,7 @@ from dsnet.task import TaskConfig
 WITHOUT_NEUTRAL = {
     "all_utterances": "any utterance of theirs serves as reference",
     "drop_speaker": "stage 2 leaves them out of the task",
+    "no_reference": "their utterances have no reference",
 }
 
 
@@ -33,12 +34,18 @@ def main() -> None:
     _, supervisions = read_manifests(args.manifest_dir)
     labels = label(supervisions, task)
     report = count(labels, task)
-    rows = [(s.speaker, labels.utt2emo[s.id]) for s in supervisions if s.id in labels.utt2emo]
+    rows = [
+        (s.speaker if speaker_is_known(s) else UNKNOWN, labels.utt2emo[s.id])
+        for s in supervisions
+        if s.id in labels.utt2emo
+    ]
     print(count_table(rows))
+    if report.of_unknown:
+        print(f"{report.of_unknown} utterances of unknown speakers, each without a reference")
     for name, number in report.ignored.items():
         print(f"{number} utterances left out: native label '{name}' (ignored_labels)")
     for name, number in report.others.items():
-        print(f"{number} utterances left out: {name} (only)")
+        print(f"{number} utterances left out: {name} (only, unknown_speakers)")
     if report.one_class:
         named = [f"{speaker} ({name})" for speaker, name in report.one_class.items()]
         print(f"note: {len(named)} speakers have one class only: {first_ten(named)}")

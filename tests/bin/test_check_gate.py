@@ -61,6 +61,7 @@ def test_gate_that_holds(folder):
         "utterances": 3,
         "by_class": {"neutral": 1, "happy": 2},
         "by_speaker": {"a": 2, "b": 1},
+        "of_unknown": 0,
         "ignored": {"xxx": 1},
         "others": {},
         "one_class": {"b": "happy"},
