@@ -8,7 +8,7 @@ Two forms of file, of which a task has one:
 A person may edit either; `neutral2spk` beside it lists the utterances to choose from.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -164,8 +164,8 @@ def _same_text(
     return others[: config.count]
 
 
-def read_fields(path: Path) -> list[tuple[str, list[str]]]:
-    """Read lines of fields separated by white space.
+def read_fields(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Read lines of fields separated by white space, one after the other: there may be many.
 
     Returns:
         For each line where it stands (`file:line`) and its fields.
@@ -175,11 +175,12 @@ def read_fields(path: Path) -> list[tuple[str, list[str]]]:
     """
     if not path.is_file():
         raise FoldError(f"{path}: no such file; run the recipe with --stage 2")
-    rows = [(f"{path}:{n}", line.split()) for n, line in enumerate(read_lines(path), start=1)]
-    for where, fields in rows:
+    name = str(path)
+    for number, line in enumerate(read_lines(path), start=1):
+        fields = line.split()
         if not fields:
-            raise FoldError(f"{where}: empty line; remove it")
-    return rows
+            raise FoldError(f"{name}:{number}: empty line; remove it")
+        yield f"{name}:{number}", fields
 
 
 def read_references(

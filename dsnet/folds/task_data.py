@@ -113,8 +113,8 @@ class TaskData:
         parts: dict[str, list[str]] = {}
         part_of: dict[str, str] = {}  # speaker to part
         for part in PARTS:
-            rows = read_fields(self.task_dir / f"fold_{name}" / part)
-            for where, fields in rows:
+            utts: list[str] = []
+            for where, fields in read_fields(self.task_dir / f"fold_{name}" / part):
                 if len(fields) != 1 or fields[0] not in self.utt2spk:
                     raise FoldError(
                         f"{where}: expected one utterance of the task, found '{' '.join(fields)}'"
@@ -125,9 +125,10 @@ class TaskData:
                         f"{where}: speaker {speaker} of {fields[0]} is in {part_of[speaker]} too; "
                         "a speaker belongs to one part"
                     )
-            parts[part] = [fields[0] for _, fields in rows]
+                utts.append(fields[0])
+            parts[part] = utts
             wanted = part != "dev" or self.is_validated
-            if bool(rows) != wanted or len(set(parts[part])) < len(parts[part]):
+            if bool(utts) != wanted or len(set(utts)) < len(utts):
                 found = "empty" if wanted else "not empty, though nobody validates"
                 raise FoldError(
                     f"{self.task_dir}/fold_{name}/{part}: {found}, or an utterance stands there "
