@@ -10,6 +10,7 @@ A person may edit either; `neutral2spk` beside it lists the utterances to choose
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -111,10 +112,13 @@ def choose_references(
     table: dict[str, list[str]] = {}
     for speaker, segments in sorted(spoken.items()):
         if config.policy == "same_text":
+            by_text: dict[str | None, list[SupervisionSegment]] = {}
+            for n in neutrals[speaker]:
+                by_text.setdefault(n.text, []).append(n)
             for s in segments:
-                chosen = (
-                    segments if speaker in missing else _same_text(config, s, neutrals[speaker])
-                )
+                chosen = segments
+                if speaker not in missing:
+                    chosen = _same_text(config, s, neutrals[speaker], by_text)
                 table[s.id] = [c.id for c in chosen if c.id != s.id]
         else:
             chosen = segments if speaker in missing else _of_speaker(config, neutrals[speaker])
@@ -156,12 +160,17 @@ def _of_speaker(
 
 
 def _same_text(
-    config: ReferenceConfig, utterance: SupervisionSegment, neutrals: list[SupervisionSegment]
+    config: ReferenceConfig,
+    utterance: SupervisionSegment,
+    neutrals: list[SupervisionSegment],
+    by_text: Mapping[str | None, list[SupervisionSegment]],
 ) -> list[SupervisionSegment]:
-    others = [n for n in neutrals if n.id != utterance.id]
-    # sorted is stable: file order within the same text and within the other texts
-    others.sort(key=lambda n: utterance.text is None or n.text != utterance.text)
-    return others[: config.count]
+    """Return neutrals with the utterance's text, then others, both in file order."""
+    text = utterance.text
+    same = by_text.get(text, []) if text is not None else []
+    others = (n for n in neutrals if text is None or n.text != text)
+    fitting = (n for n in chain(same, others) if n.id != utterance.id)
+    return list(islice(fitting, config.count))
 
 
 def read_fields(path: Path) -> Iterator[tuple[str, list[str]]]:
