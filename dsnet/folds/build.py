@@ -144,6 +144,7 @@ def _write(
             "without_reference": references.without_reference,
             "digest": digest([(folder / references.file_name).read_bytes()]),
         },
+        "unknown_speakers": sorted(tables.unknown_speakers),
         "digest": task_digest(folder, config.classes),
     }
     _write_json(folder / "task.json", task)

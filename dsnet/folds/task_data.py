@@ -31,6 +31,7 @@ class TaskData:
         neutral2spk: speaker of every neutral utterance to choose from, in file order.
         is_validated: whether anybody validates.
         utt2partition: the value of the field that protocol predefined goes by; of others empty.
+        unknown_speakers: those who stand for nobody known, with one utterance each.
         digest: identifies classes, utterances, folds, neutrals and references as they are now.
     """
 
@@ -45,6 +46,7 @@ class TaskData:
     is_validated: bool
     digest: str
     utt2partition: dict[str, str] = field(default_factory=dict)
+    unknown_speakers: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, task_dir: Path | str) -> "TaskData":
@@ -82,6 +84,7 @@ class TaskData:
             is_validated=task["protocol"]["validation"] != "none",
             digest=task_digest(task_dir, task["classes"]),
             utt2partition=utt2partition,
+            unknown_speakers=frozenset(task.get("unknown_speakers", ())),
         )
 
     @cached_property

@@ -77,7 +77,8 @@ def _fold_sizes(test: dict[str, Any]) -> str:
         span([len(fold["dev_speakers"]) for fold in folds]),
         span([fold["num_train_speakers"] for fold in folds]),
     ]
-    return f"{len(folds)} folds; speakers for test, validation and training: {', '.join(sizes)}"
+    number = f"{len(folds)} folds" if len(folds) > 1 else "one fold"
+    return f"{number}; speakers for test, validation and training: {', '.join(sizes)}"
 
 
 def corpora(summary: dict[str, Any]) -> str:
