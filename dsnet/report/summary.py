@@ -77,6 +77,7 @@ def _describe_test_set(test: TestSet) -> dict[str, Any]:
         "num_references": len(test.references),
         "absent_without_references": _absent(test, left),
         "num_speakers": len(set(test.speakers) - task.unknown_speakers),
+        "num_of_unknown_speakers": len(task.unknown_speakers.intersection(test.speakers)),
         "partitions": {name: len(utts) for name, utts in test.partitions.items()},
         "digest": test.digest,
         "parts": {
