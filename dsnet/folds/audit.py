@@ -61,7 +61,7 @@ def audit(
             some class, or, unless the split is predefined, an utterance that is not tested exactly
             once.
     """
-    sides = {name: _speaker_sides(name, fold, tables.utt2spk) for name, fold in folds.items()}
+    sides = {name: speaker_sides(name, fold, tables.utt2spk) for name, fold in folds.items()}
     speaker_of = {**tables.reference2spk, **tables.utt2spk}
     groups = same_audio(tables.utt2hash)
     check_same_audio(sides, groups, speaker_of)
@@ -108,7 +108,12 @@ def audit(
     }
 
 
-def _speaker_sides(name: str, fold: Fold, utt2spk: Mapping[str, str]) -> dict[str, str]:
+def speaker_sides(name: str, fold: Fold, utt2spk: Mapping[str, str]) -> dict[str, str]:
+    """Return the side of each speaker of a fold.
+
+    Raises:
+        FoldError: names speakers on two sides, with their utterances.
+    """
     counts = {part: Counter(map(utt2spk.__getitem__, utts)) for part, utts in fold.parts().items()}
     times = Counter(speaker for of_part in counts.values() for speaker in of_part)
     shared = sorted(speaker for speaker, number in times.items() if number > 1)

@@ -67,7 +67,7 @@ def build_task(
     spk2sex = {s.speaker: s.gender for s in kept if s.gender}
     utt2partition: dict[str, str] = {}
     if config.folds.protocol == PREDEFINED:
-        utt2partition = partitions(config.folds, candidates, kept)
+        utt2partition = partitions(config.folds, supervisions, kept)
         folds = predefined_fold(config.folds, utt2partition)
     else:
         folds = make_folds(config.folds, utt2spk, spk2sessions, spk2sex)

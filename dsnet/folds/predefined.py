@@ -13,19 +13,19 @@ from dsnet.task import PREDEFINED, FoldConfig
 
 def partitions(
     config: FoldConfig,
-    candidates: Sequence[SupervisionSegment],
+    supervisions: Sequence[SupervisionSegment],
     kept: Sequence[SupervisionSegment],
 ) -> dict[str, str]:
     """Return the value of `config.field` of each utterance of a task.
 
     Args:
         config: the protocol, with the values of each side.
-        candidates: utterances of whatever label.
+        supervisions: all of the corpus.
         kept: those in the task.
 
     Raises:
-        FoldError: an utterance lacks the field or has a value that no side names, or a named value
-            has no utterance in the task.
+        FoldError: an utterance lacks the field; or all values that no side names, and all named
+            ones without an utterance in the task.
     """
     values = {s.id: (s.custom or {}).get(config.field) for s in kept}
     without = [utt for utt, value in values.items() if value is None]
@@ -37,35 +37,39 @@ def partitions(
             "correct folds.field, or let stage 0 give it"
         )
     found = {utt: str(value) for utt, value in values.items()}
-    counts = Counter(found.values())
+    there = Counter(found.values())
+    everywhere = Counter(str((s.custom or {}).get(config.field)) for s in supervisions)
+    wrong = [
+        _empty(config.field, f"folds.{part}", value, everywhere)
+        for part in PARTS
+        for value in getattr(config, part)
+        if not there[value]
+    ]
     named = [*config.train, *config.dev, *config.test]
-    strange = [f"'{v}' ({n} utterances)" for v, n in sorted(counts.items()) if v not in named]
+    strange = [f"'{v}' ({n} utterances)" for v, n in sorted(there.items()) if v not in named]
     if strange:
-        raise FoldError(
+        wrong.append(
             f"values of '{config.field}' that neither folds.train nor dev nor test names: "
             f"{first_ten(strange)}. Add each to a side, or leave them out: "
-            f"only: {{{config.field}: [{', '.join(named)}]}}"
+            f"only: {{{config.field}: [{', '.join(v for v in named if there[v])}]}}"
         )
-    everywhere = Counter(str((s.custom or {}).get(config.field)) for s in candidates)
-    for part in PARTS:
-        for value in getattr(config, part):
-            if not counts[value]:
-                raise FoldError(_empty(config, part, value, everywhere))
+    if wrong:
+        raise FoldError("\n".join(wrong))
     return found
 
 
-def _empty(config: FoldConfig, part: str, value: str, everywhere: Counter[str]) -> str:
+def _empty(field: str, side: str, value: str, everywhere: Counter[str]) -> str:
     if everywhere[value]:
         return (
-            f"folds.{part} names '{value}', but none of its {everywhere[value]} utterances has a "
-            "class of the task: their labels are in ignored_labels, as those of a test set whose "
-            f"labels are hidden. Without labels nothing can be scored; take '{value}' off "
-            f"folds.{part}, and use `dsnet predict` on its audio"
+            f"{side} names '{value}', but none of its {everywhere[value]} utterances is in the "
+            "task: their labels are in ignored_labels, as of a test set whose labels are hidden, or "
+            "only, unknown_speakers or references.if_missing leaves them out. Without labels "
+            f"nothing can be scored: take '{value}' off {side}"
         )
     return (
-        f"folds.{part} names '{value}', but no utterance has that value of '{config.field}'; there "
-        f"are {', '.join(f'{v} ({n})' for v, n in sorted(everywhere.items()))}. Correct the name, "
-        "or is the copy of the corpus complete?"
+        f"{side} names '{value}', but no utterance has that value of '{field}'; there are "
+        f"{', '.join(f'{v} ({n})' for v, n in sorted(everywhere.items()))}. Correct the name, or "
+        "is the copy of the corpus complete?"
     )
 
 

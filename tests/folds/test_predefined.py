@@ -140,6 +140,23 @@ def test_a_value_that_no_side_names(tmp_path):
     )
 
 
+def test_all_values_are_told_together(tmp_path):
+    lines = refused(tmp_path, train=["Train"], test=["T1", "Test"]).splitlines()
+    assert [line.partition(",")[0] for line in lines] == [
+        "folds.train names 'Train'",
+        "folds.test names 'Test'",
+        "values of 'partition' that neither folds.train nor dev nor test names: "
+        "'T2' (2 utterances)",
+    ]
+    assert lines[-1].endswith("only: {partition: [De, T1]}")
+
+
+def test_a_side_that_is_left_out(tmp_path):
+    corpus = [s for s in CORPUS if s.id != "d2"]
+    with pytest.raises(FoldError, match="'T2', but none of its 2 utterances is in the task"):
+        build_task(replace(TASK, unknown_speakers="leave_out"), corpus, tmp_path)
+
+
 def test_a_side_that_is_empty(tmp_path):
     assert refused(tmp_path, test=["T1", "T2", "Test"]) == (
         "folds.test names 'Test', but no utterance has that value of 'partition'; there are "
@@ -150,7 +167,7 @@ def test_a_side_that_is_empty(tmp_path):
 def test_a_test_set_without_labels(tmp_path):
     corpus = [*CORPUS, segment("h1", "?", "X", "T3"), segment("h2", "?", "X", "T3")]
     found = refused(tmp_path, corpus, test=["T1", "T2", "T3"])
-    assert found.startswith("folds.test names 'T3', but none of its 2 utterances has a class")
+    assert found.startswith("folds.test names 'T3', but none of its 2 utterances is in the task")
     assert "take 'T3' off folds.test" in found
     build_task(TASK, corpus, tmp_path)  # left alone it is no matter
 
