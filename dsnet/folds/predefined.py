@@ -62,7 +62,7 @@ def _empty(field: str, side: str, value: str, everywhere: Counter[str]) -> str:
     if everywhere[value]:
         return (
             f"{side} names '{value}', but none of its {everywhere[value]} utterances is in the "
-            "task: their labels are in ignored_labels, as of a test set whose labels are hidden, or "
+            "task: their labels are in ignored_labels, as of a test set with hidden labels, or "
             "only, unknown_speakers or references.if_missing leaves them out. Without labels "
             f"nothing can be scored: take '{value}' off {side}"
         )
