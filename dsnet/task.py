@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 
-PROTOCOLS = ("leave_one_speaker_out", "speaker_groups", "leave_one_session_out")
-VALIDATIONS = ("next_speaker", "paired_speaker", "next_group", "next_session", "none")
+PREDEFINED = "predefined"
+PROTOCOLS = ("leave_one_speaker_out", "speaker_groups", "leave_one_session_out", PREDEFINED)
+VALIDATIONS = ("next_speaker", "paired_speaker", "next_group", "next_session", PREDEFINED, "none")
 POLICIES = ("first", "random", "longest", "same_text")
-IF_MISSING = ("error", "all_utterances", "drop_speaker")
+IF_MISSING = ("error", "all_utterances", "drop_speaker", "no_reference")
+UNKNOWN_SPEAKERS = ("leave_out", "keep")
 REPEATED_TEXT = ("keep", "leave_out")
 
 
@@ -32,6 +34,11 @@ class FoldConfig:
     next_group, next_session; none: nobody does, so more speakers train. That is for systems that
     choose nothing on validation speakers, and leaves their probabilities without a temperature.
 
+    Protocol predefined is the owners' split: one fold, in which the custom field `field` of an
+    utterance says where it belongs, by the values that `train`, `dev` and `test` list. Each value
+    of `test` is a test set of its own in the results. Validation is predefined, too; with none,
+    the values of `dev` train. Utterances with another value stop the run: leave them out by `only`.
+
     `repeated_text` says what happens to utterances whose text a part nearer to the test has too,
     letter case and punctuation aside: keep them (the audit counts them), or leave_out, so that
     training shares no text with validation and test, and validation none with test.
@@ -41,6 +48,10 @@ class FoldConfig:
     validation: str = "next_speaker"
     num_groups: int = 0  # speaker_groups: speakers sorted by sex and name, dealt in turn
     repeated_text: str = "keep"
+    train: list[str] = field(default_factory=list)  # predefined, with the three below
+    dev: list[str] = field(default_factory=list)
+    test: list[str] = field(default_factory=list)
+    field: str = ""  # comes last: hides the function of that name
 
     def check(self) -> None:
         _one_of("folds.protocol", self.protocol, PROTOCOLS)
@@ -50,6 +61,7 @@ class FoldConfig:
             "leave_one_speaker_out": "_speaker",
             "speaker_groups": "_group",
             "leave_one_session_out": "_session",
+            PREDEFINED: PREDEFINED,
         }[self.protocol]
         if not self.validation.endswith((unit, "none")):
             fitting = [v for v in VALIDATIONS if v.endswith((unit, "none"))]
@@ -63,6 +75,30 @@ class FoldConfig:
                 f"folds.num_groups must be {self.least} or more ({self.sides}) for protocol "
                 f"speaker_groups and left out otherwise; found {self.num_groups} with "
                 f"{self.protocol}"
+            )
+        self._check_sides()
+
+    def _check_sides(self) -> None:
+        sides = {"field": self.field, "train": self.train, "dev": self.dev, "test": self.test}
+        if self.protocol != PREDEFINED:
+            given = [f"folds.{name}" for name, value in sides.items() if value]
+            if given:
+                raise ValueError(f"{', '.join(given)}: for protocol {PREDEFINED} only")
+            return
+        if self.validation == "none":
+            sides.pop("dev")
+        empty = [f"folds.{name}" for name, value in sides.items() if not value]
+        if empty:
+            raise ValueError(
+                f"protocol {PREDEFINED} lacks {', '.join(empty)}: folds.field names the custom "
+                "field that says the side, folds.train, dev and test its values; without dev set "
+                "folds.validation to none"
+            )
+        values = [*self.train, *self.dev, *self.test]
+        twice = sorted({value for value in values if values.count(value) > 1})
+        if twice:
+            raise ValueError(
+                f"folds.train, dev and test list {', '.join(twice)} twice; once will do"
             )
 
     @property
@@ -78,7 +114,12 @@ class FoldConfig:
 
 @dataclass
 class ReferenceConfig:
-    """The neutral utterances that stand for a speaker."""
+    """The neutral utterances that stand for a speaker.
+
+    `if_missing` says what becomes of a speaker without any: error; all_utterances, any of which
+    then serves; drop_speaker, out of the task; no_reference, in it without a reference, for systems
+    that need none of validation and test speakers.
+    """
 
     native_label: str = "neutral"
     policy: str = "first"
@@ -105,6 +146,10 @@ class TaskConfig:
     `label_field` names the custom field of the supervisions that holds the native label, for
     corpora with several labels an utterance. `only` keeps the utterances whose custom field has one
     of the values, such as {condition: [impro]}; the others, references too, are left out, counted.
+
+    `unknown_speakers` says what becomes of utterances of nobody known: leave_out, counted; or keep,
+    with protocol predefined only, since a speaker that nobody knows may be on any side: each is a
+    voice of its own, without neutral reference, and the audit counts them on every side.
     """
 
     classes: list[str] = field(default_factory=list)
@@ -115,8 +160,16 @@ class TaskConfig:
     references: ReferenceConfig = field(default_factory=ReferenceConfig)
     label_field: str = "emotion"
     only: dict[str, list[str]] = field(default_factory=dict)
+    unknown_speakers: str = "leave_out"
 
     def check(self) -> None:
+        _one_of("unknown_speakers", self.unknown_speakers, UNKNOWN_SPEAKERS)
+        if self.unknown_speakers == "keep" and self.folds.protocol != PREDEFINED:
+            raise ValueError(
+                "unknown_speakers: keep is for folds.protocol predefined only: speakers that "
+                f"nobody knows cannot be split by speaker; set leave_out, found protocol "
+                f"{self.folds.protocol}"
+            )
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes must be two or more different names, found {self.classes}")
         if any(name.split() != [name] for name in self.classes):

@@ -4,12 +4,13 @@ import difflib
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 
+from dsnet.corpus.utterance import UNKNOWN_SPEAKER
 from dsnet.errors import ConfigError, CorpusError
 
 REQUIRED = ("path", "speaker", "emotion")
 OPTIONAL = ("id", "start", "end", "channel", "sex", "text", "session", "dialogue", "recording")
 OURS = REQUIRED + OPTIONAL
-RESERVED = ("audio_hash", "fingerprint")
+RESERVED = ("audio_hash", "fingerprint", UNKNOWN_SPEAKER)
 EXAMPLE = "--columns \"path=File 'emotion=Primary emotion'\""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lhotse import SupervisionSegment
 
+from dsnet.corpus.utterance import UNKNOWN_SPEAKER
 from dsnet.errors import CorpusError
 from dsnet.task import GateConfig, TaskConfig
 
@@ -16,11 +17,11 @@ class TaskLabels:
     """The utterances of a corpus as a task sees them.
 
     Args:
-        candidates: those that `only` lets in, of whatever label.
+        candidates: those that `only` and `unknown_speakers` let in, of whatever label.
         native: label of each of them as the corpus spells it.
         utt2emo: class of each utterance of the task.
         ignored: utterances left out per ignored native label.
-        others: utterances left out by `only`, per "field value".
+        others: utterances left out by `only` or `unknown_speakers`, per "field value".
     """
 
     candidates: list[SupervisionSegment]
@@ -38,9 +39,19 @@ def label(supervisions: Iterable[SupervisionSegment], task: TaskConfig) -> TaskL
             field or value in `only` that the corpus does not have.
     """
     candidates, others = _select(list(supervisions), task.only)
+    if task.unknown_speakers == "leave_out":
+        known = [s for s in candidates if speaker_is_known(s)]
+        if len(known) < len(candidates):
+            others["speaker unknown"] = len(candidates) - len(known)
+        candidates = known
     native = native_labels(candidates, task.label_field)
     utt2emo, ignored = apply_labels(native, task)
     return TaskLabels(candidates, native, utt2emo, ignored, others)
+
+
+def speaker_is_known(segment: SupervisionSegment) -> bool:
+    """Say whether anybody knows who speaks."""
+    return UNKNOWN_SPEAKER not in (segment.custom or {})
 
 
 def _select(
@@ -129,9 +140,10 @@ class GateReport:
     Args:
         utterances: of the task.
         by_class: utterances per class, in the order of the classes.
-        by_speaker: utterances per speaker.
+        by_speaker: utterances per speaker whom somebody knows.
+        of_unknown: utterances of nobody known.
         ignored: utterances left out per native label.
-        others: utterances left out by `only` of the task.
+        others: utterances left out by `only` and `unknown_speakers` of the task.
         one_class: class of each speaker who has no other.
         without_neutral: utterances in the task of each speaker without a neutral one.
         differences: what is not as the gate says, in words.
@@ -140,6 +152,7 @@ class GateReport:
     utterances: int
     by_class: dict[str, int]
     by_speaker: dict[str, int]
+    of_unknown: int = 0
     ignored: dict[str, int] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
     one_class: dict[str, str] = field(default_factory=dict)
@@ -149,7 +162,10 @@ class GateReport:
 
 def count(labels: TaskLabels, task: TaskConfig) -> GateReport:
     """Count the utterances of a task and compare with its gate."""
-    utt2spk = {s.id: s.speaker for s in labels.candidates if s.id in labels.utt2emo}
+    utt2spk = {
+        s.id: s.speaker for s in labels.candidates if s.id in labels.utt2emo and speaker_is_known(s)
+    }
+    total = len(labels.utt2emo)
     of_class, of_speaker = Counter(labels.utt2emo.values()), Counter(utt2spk.values())
     spk2classes: dict[str, set[str]] = {}
     for utt, speaker in utt2spk.items():
@@ -158,9 +174,10 @@ def count(labels: TaskLabels, task: TaskConfig) -> GateReport:
         s.speaker for s in labels.candidates if labels.native[s.id] == task.references.native_label
     }
     report = GateReport(
-        utterances=len(utt2spk),
+        utterances=total,
         by_class={name: of_class[name] for name in task.classes},
         by_speaker=dict(sorted(of_speaker.items())),
+        of_unknown=total - len(utt2spk),
         ignored=labels.ignored,
         others=labels.others,
         one_class={s: next(iter(c)) for s, c in sorted(spk2classes.items()) if len(c) == 1},
@@ -219,8 +236,8 @@ def check(
             f"with native label '{task.references.native_label}' to serve as neutral reference: "
             f"{first_ten(named)}. Labels are {first_ten(labels)}. Correct references.native_label "
             f"of {task_config}, or set "
-            "references.if_missing to all_utterances (any utterance of the speaker serves) or "
-            "drop_speaker (leaves the task)"
+            "references.if_missing to all_utterances (any utterance of the speaker serves), "
+            "drop_speaker (leaves the task) or no_reference (stays without one)"
         )
     if found:
         raise CorpusError("\n".join(found))

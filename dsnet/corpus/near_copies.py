@@ -64,7 +64,7 @@ def is_copy(here: tuple[np.ndarray, np.ndarray], there: tuple[np.ndarray, np.nda
 
 
 def _differing(here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Return of how many bits prints (..., 32) uint8 differ."""
+    """Return of how many bits prints differ, (..., 32) uint8 or the same as (..., 4) uint64."""
     return np.bitwise_count(here ^ there).sum(axis=-1, dtype=np.int64)
 
 
@@ -77,14 +77,15 @@ def _candidates(
     words = np.ascontiguousarray(prints).view("<u2")  # (L, times)
     for time in range(len(TIMES)):
         order = np.argsort(words[:, time], kind="stable")
-        word = words[order, time]
+        word, owner = words[order, time], owners[order]
+        wide = words[order].view("<u8")  # (L, 4): few large numbers are compared faster
         # the first of each run of equal words with the second, then the third, ...
         starts, step = np.arange(len(word)), 0
         while len(starts):
             step += 1
             starts = starts[: np.searchsorted(starts, len(word) - step)]
             starts = starts[word[starts] == word[starts + step]]
-            a, b = order[starts], order[starts + step]
-            alike = (owners[a] != owners[b]) & (_differing(prints[a], prints[b]) <= AMONG)
-            found = np.sort(np.stack([owners[a[alike]], owners[b[alike]]], axis=1), axis=1)
+            alike = starts[_differing(wide[starts], wide[starts + step]) <= AMONG]
+            a, b = owner[alike], owner[alike + step]
+            found = np.sort(np.stack([a, b], axis=1)[a != b], axis=1)
             yield {(int(first), int(second)) for first, second in found}

@@ -24,6 +24,9 @@ from dsnet.errors import CorpusError, DsnetError
 from dsnet.files import write_text
 from dsnet.shown import show_paths, shown
 
+UNKNOWN = "(unknown)"  # speakers, in tables
+MOST_ROWS = 100  # speakers of a table; of more it has the largest
+
 
 def run_prepare(utterances: Callable[[Path], Iterable[Utterance]]) -> None:
     """Be a recipe's `local/prepare.py CORPUS_DIR MANIFEST_DIR [--<option> VALUE] ...`.
@@ -237,12 +240,16 @@ def _report(
     overhang: float,
 ) -> None:
     hours = sum(segment.duration for segment in supervisions) / 3600
-    print(count_table((u.speaker, u.emotion) for u, _ in good))
+    print(count_table((u.speaker if u.speaker_is_known else UNKNOWN, u.emotion) for u, _ in good))
+    known = {u.speaker for u, _ in good if u.speaker_is_known}
+    of_unknown = sum(not u.speaker_is_known for u, _ in good)
     rates = sorted({recording.sampling_rate for recording in recordings})
     print(
-        f"{len(good)} utterances of {len({u.speaker for u, _ in good})} speakers, {hours:.2f} h, "
+        f"{len(good)} utterances of {len(known)} speakers, {hours:.2f} h, "
         f"{' and '.join(map(str, rates))} Hz"
     )
+    if of_unknown:
+        print(f"note: {of_unknown} of them of unknown speakers (unknown_speakers of a task)")
     _note_channels([u.recording_id for u, f in good if u.channel is None and f.channels_differ])
     for words in sorted({words for _, facts in good for words in facts.remarks}):
         _note(f"are {words}", [u.id for u, facts in good if words in facts.remarks])
@@ -251,7 +258,7 @@ def _report(
         f"end up to {overhang:g} s behind their file, and are cut there",
         [u.id for u, facts in good if facts.overhangs],
     )
-    for words in look_alikes_in_words({u.speaker for u, _ in good}, {u.emotion for u, _ in good}):
+    for words in look_alikes_in_words(known, {u.emotion for u, _ in good}):
         print(f"note: {words}")
     groups = same_audio({u.id: facts.audio_hash for u, facts in good})
     _note("have the same audio as another", sorted(utt for utts in groups for utt in utts))
@@ -289,14 +296,29 @@ def _first(names: list[str]) -> str:
 
 
 def count_table(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return a text table of counts, one row a speaker, one column a label, with totals."""
+    """Return a text table of counts, one row a speaker, one column a label, with totals.
+
+    Of more than MOST_ROWS speakers it has those with the most utterances, and says so.
+    """
     counts = Counter(pairs)
-    speakers = sorted({speaker for speaker, _ in counts})
+    by_speaker: Counter[str] = Counter()
+    for (speaker, _), number in counts.items():
+        by_speaker[speaker] += number
     labels = sorted({label for _, label in counts})
+    speakers = sorted(by_speaker)
+    if len(speakers) > MOST_ROWS:
+        speakers = sorted(sorted(speakers, key=lambda s: -by_speaker[s])[:MOST_ROWS])
     rows = [[speaker, *(counts[speaker, label] for label in labels)] for speaker in speakers]
-    rows.append(["total", *(sum(column) for column in list(zip(*rows, strict=True))[1:])])
+    rows.append(["total", *(sum(counts[s, label] for s in by_speaker) for label in labels)])
     rows = [[*row, sum(row[1:])] for row in rows]
     header = ["speaker", *labels, "total"]
-    return tabulate(
+    table = tabulate(
         rows, header, tablefmt="plain", colalign=["left"] + ["right"] * (len(labels) + 1)
     )
+    others = [number for speaker, number in by_speaker.items() if speaker not in speakers]
+    if others:
+        table += (
+            f"\n(the {MOST_ROWS} speakers with the most; {len(others)} others have {sum(others)} "
+            f"together, {min(others)} to {max(others)} each)"
+        )
+    return table

@@ -10,6 +10,7 @@ from dsnet.recipe import FINAL
 
 SEXES = ("female", "male")
 MEAN = "mean"
+UNKNOWN_SPEAKER = "unknown_speaker"  # custom field of utterances of nobody known
 NAMES = ("id", "speaker", "emotion", "session", "dialogue", "recording")
 OF_FOLDERS = ("speaker", "session")  # those that folds are named after
 
@@ -38,7 +39,9 @@ class Utterance:
 
     Args:
         id: name of the utterance; unique in the corpus, without white space, as all names here.
-        speaker: name of the speaker; like that of a session without a slash.
+        speaker: name of the speaker; like that of a session without a slash. None: nobody knows,
+            so it may be anybody; it becomes `unknown-<id>`, with UNKNOWN_SPEAKER in `custom`, and a
+            task says what becomes of such (`unknown_speakers`).
         emotion: the label as the corpus spells it ("W", "exc"); the task config maps it to a class.
         path: audio file.
         channel: channel of the file, from 0; "mean": all of them averaged; None: nobody chose, so
@@ -58,7 +61,7 @@ class Utterance:
     """
 
     id: str
-    speaker: str
+    speaker: str | None
     emotion: str
     path: Path
     channel: int | str | None = None
@@ -72,6 +75,9 @@ class Utterance:
     recording: str | None = None
 
     def __post_init__(self) -> None:
+        if self.speaker is None:
+            object.__setattr__(self, "speaker", f"unknown-{self.id}")
+            object.__setattr__(self, "custom", {**self.custom, UNKNOWN_SPEAKER: True})
         for name in NAMES:
             value = getattr(self, name)
             if value is None and name in ("session", "dialogue", "recording"):
@@ -92,6 +98,11 @@ class Utterance:
                 f"{self.path}: sex of utterance '{self.id}' is {self.sex!r}; "
                 f"expected {' or '.join(SEXES)}, or None where unknown"
             )
+
+    @property
+    def speaker_is_known(self) -> bool:
+        """Whether anybody knows who speaks."""
+        return UNKNOWN_SPEAKER not in self.custom
 
     @property
     def recording_id(self) -> str:

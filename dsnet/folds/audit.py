@@ -1,8 +1,8 @@
 """Audit of folds and references: what would spoil a result stops the run, the rest is counted."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 from tabulate import tabulate
@@ -11,8 +11,10 @@ from dsnet.corpus.gate import first_ten
 from dsnet.corpus.same_audio import in_words, same_audio, shared_by_speakers
 from dsnet.errors import FoldError
 from dsnet.folds.copies import check_near_copies, check_same_audio, unequal_copies
-from dsnet.folds.protocols import Fold
+from dsnet.folds.protocols import PARTS, Fold
 from dsnet.folds.references import References
+
+MOST_SHOWN = 100  # speakers on a line
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class TaskTables:
         utt2hash: digest of the samples, where known; also of references outside the task.
         utt2print: fingerprint, likewise; empty: too short for one.
         reference2spk: speaker of each reference.
+        utt2partition: of protocol predefined, where an utterance needs not be tested.
+        unknown_speakers: those among the speakers who stand for nobody known.
     """
 
     classes: Sequence[str]
@@ -36,6 +40,8 @@ class TaskTables:
     utt2hash: Mapping[str, str]
     utt2print: Mapping[str, str]
     reference2spk: Mapping[str, str]
+    utt2partition: Mapping[str, str] = field(default_factory=dict)
+    unknown_speakers: Set[str] = frozenset()
 
 
 def audit(
@@ -52,9 +58,10 @@ def audit(
 
     Raises:
         FoldError: a speaker, the same audio or near copies on two sides, a training part without
-            some class, or an utterance that is not tested exactly once.
+            some class, or, unless the split is predefined, an utterance that is not tested exactly
+            once.
     """
-    sides = {name: _speaker_sides(name, fold, tables.utt2spk) for name, fold in folds.items()}
+    sides = {name: speaker_sides(name, fold, tables.utt2spk) for name, fold in folds.items()}
     speaker_of = {**tables.reference2spk, **tables.utt2spk}
     groups = same_audio(tables.utt2hash)
     check_same_audio(sides, groups, speaker_of)
@@ -70,14 +77,16 @@ def audit(
         for part in ("dev", "test"):
             if absent[part] and fold.parts()[part]:
                 warnings.append(f"fold {name}: {part} has no {', '.join(absent[part])}")
-    _check_tested_once(folds, tables.utt2emo)
+    if not tables.utt2partition:
+        _check_tested_once(folds, tables.utt2emo)
     unhashed = len(set(tables.utt2emo) - set(tables.utt2hash))
     if unhashed:
         warnings.append(f"{unhashed} utterances without audio_hash: not compared with others")
     without = [u for u, refs in references.by_utterance(tables.utt2spk).items() if not refs]
     return {
         "num_utterances": len(tables.utt2emo),
-        "num_speakers": len(set(tables.utt2spk.values())),
+        "num_speakers": len(set(tables.utt2spk.values()) - tables.unknown_speakers),
+        "num_of_unknown_speakers": len(tables.unknown_speakers),
         "num_without_text": len(tables.utt2spk) - len(tables.utt2key),
         "folds": {name: _describe(fold, sides[name], tables) for name, fold in folds.items()},
         "warnings": warnings,
@@ -85,6 +94,11 @@ def audit(
             "num_by_speaker": dict(sorted(Counter(tables.reference2spk.values()).items())),
             "fallback_speakers": references.fallback_speakers,
             "dropped_speakers": references.dropped_speakers,
+            "without_reference": [
+                speaker
+                for speaker in references.without_reference
+                if speaker not in tables.unknown_speakers
+            ],
             "utterances_without_reference": without,
         },
         "same_audio": groups,
@@ -94,17 +108,28 @@ def audit(
     }
 
 
-def _speaker_sides(name: str, fold: Fold, utt2spk: Mapping[str, str]) -> dict[str, str]:
-    sides: dict[str, str] = {}
-    for part, utts in fold.parts().items():
-        for utt in utts:
-            speaker = utt2spk[utt]
-            if sides.setdefault(speaker, part) != part:
-                raise FoldError(
-                    f"fold {name}: speaker {speaker} is in {sides[speaker]} and, "
-                    f"with {utt}, in {part}; a speaker belongs to one part"
-                )
-    return sides
+def speaker_sides(name: str, fold: Fold, utt2spk: Mapping[str, str]) -> dict[str, str]:
+    """Return the side of each speaker of a fold.
+
+    Raises:
+        FoldError: names speakers on two sides, with their utterances.
+    """
+    counts = {part: Counter(map(utt2spk.__getitem__, utts)) for part, utts in fold.parts().items()}
+    times = Counter(speaker for of_part in counts.values() for speaker in of_part)
+    shared = sorted(speaker for speaker, number in times.items() if number > 1)
+    if shared:
+        named = [
+            f"{speaker} ("
+            + ", ".join(f"{part} {own[speaker]}" for part, own in counts.items() if own[speaker])
+            + ")"
+            for speaker in shared
+        ]
+        raise FoldError(
+            f"fold {name}: {len(shared)} speakers are on two sides, with so many utterances: "
+            f"{first_ten(named)}; a speaker belongs to one part. Is it one person? Correct the "
+            "speaker or the side in stage 0, or leave these utterances of one side out there"
+        )
+    return {speaker: part for part, own in counts.items() for speaker in own}
 
 
 def _absent_classes(utts: Iterable[str], tables: TaskTables) -> list[str]:
@@ -125,15 +150,20 @@ def _check_tested_once(folds: Mapping[str, Fold], utterances: Iterable[str]) -> 
 def _describe(fold: Fold, sides: Mapping[str, str], tables: TaskTables) -> dict[str, Any]:
     trained = {tables.utt2key[utt] for utt in fold.train if utt in tables.utt2key}
     of_side = Counter(sides.get(speaker) for speaker in tables.utt2spk.values())
+    unknown = tables.unknown_speakers
     result: dict[str, Any] = {}
     for part, utts in fold.parts().items():
         counts = Counter(tables.utt2emo[utt] for utt in utts)
         result[part] = {
             "utterances": len(utts),
             "left_out": of_side[part] - len(utts),
-            "speakers": sorted({tables.utt2spk[utt] for utt in utts}),
+            "speakers": sorted({tables.utt2spk[utt] for utt in utts} - unknown),
+            "of_unknown_speakers": sum(tables.utt2spk[utt] in unknown for utt in utts),
             "classes": {c: counts[c] for c in tables.classes},
         }
+        if tables.utt2partition:
+            values = Counter(tables.utt2partition[utt] for utt in utts)
+            result[part]["partitions"] = dict(sorted(values.items()))
         if part != "train":
             repeated = sum(tables.utt2key.get(utt) in trained for utt in utts)
             result[part]["utterances_with_text_of_train"] = repeated
@@ -156,6 +186,19 @@ def format_audit(report: Mapping[str, Any], words: str) -> str:
     header = ["fold", "train", "dev", "test", "dev by class", "test by class"]
     align = ["left", "right", "right", "right", "left", "left"]
     lines.append(tabulate(rows, header, tablefmt="plain", disable_numparse=True, colalign=align))
+    for fold in folds.values():
+        for part in PARTS:
+            if len(fold[part].get("partitions", ())) > 1:
+                lines.append(f"{part}: {_counts(fold[part]['partitions'])}")
+    if report["num_of_unknown_speakers"]:
+        number = report["num_of_unknown_speakers"]
+        sides = _counts(
+            {part: fold[part]["of_unknown_speakers"] for fold in folds.values() for part in PARTS}
+        )
+        lines.append(
+            f"warning: {number} utterances of unknown speakers ({sides}), each without a "
+            "reference: whether one of these people is on two sides cannot be known"
+        )
     lines += [f"warning: {warning}" for warning in report["warnings"]]
     if 0 < report["num_without_text"] < report["num_utterances"]:
         lines.append(f"{report['num_without_text']} utterances without text: not compared by text")
@@ -182,7 +225,10 @@ def format_audit(report: Mapping[str, Any], words: str) -> str:
             f"{report['num_without_fingerprint']} utterances without fingerprint, as those of less "
             "than 0.6 s: not compared for near copies"
         )
-    lines.append(f"references by speaker: {_counts(references['num_by_speaker'])}")
+    by_speaker = [f"{name} {n}" for name, n in references["num_by_speaker"].items()]
+    shown = " ".join(by_speaker[:MOST_SHOWN])
+    more = f" and {len(by_speaker) - MOST_SHOWN} more" if len(by_speaker) > MOST_SHOWN else ""
+    lines.append(f"references by speaker: {shown}{more}")
     if references["fallback_speakers"]:
         fallback = references["fallback_speakers"]
         lines.append(
@@ -195,9 +241,15 @@ def format_audit(report: Mapping[str, Any], words: str) -> str:
             f"{len(dropped)} speakers, {sum(dropped.values())} utterances left out of the task, "
             f"no neutral utterance: {_counts(dropped)}"
         )
+    if references["without_reference"]:
+        speakers = references["without_reference"]
+        lines.append(
+            f"{len(speakers)} speakers have no neutral utterance and no reference: "
+            f"{first_ten(speakers)}"
+        )
     without = references["utterances_without_reference"]
     if without:
-        lines.append(f"{len(without)} utterances have no reference: {' '.join(without[:10])}")
+        lines.append(f"{len(without)} utterances have no reference: {first_ten(without)}")
     return "\n".join(lines)
 
 

@@ -10,18 +10,22 @@ from typing import Any
 
 from lhotse import SupervisionSegment
 
-from dsnet.corpus.gate import label
+from dsnet.corpus.gate import label, speaker_is_known
 from dsnet.errors import FoldError
 from dsnet.files import digest, write_text
 from dsnet.folds.audit import TaskTables, audit
+from dsnet.folds.predefined import partitions, predefined_fold
 from dsnet.folds.protocols import Fold, in_words, make_folds
 from dsnet.folds.references import SPK2NEUTRAL, UTT2NEUTRAL, References, choose_references
-from dsnet.folds.task_data import read_task_json, task_digest
+from dsnet.folds.task_data import UTT2PARTITION, read_task_json, task_digest
 from dsnet.folds.texts import leave_out_repeated, text_key
 from dsnet.recipe import FINAL
-from dsnet.task import TaskConfig
+from dsnet.task import PREDEFINED, TaskConfig
 
-LISTS = ("utt2emo", "utt2spk", "utt2text", "spk2gender", "neutral2spk", SPK2NEUTRAL, UTT2NEUTRAL)
+LISTS = (
+    "utt2emo", "utt2spk", "utt2text", "spk2gender", "neutral2spk", SPK2NEUTRAL, UTT2NEUTRAL,
+    UTT2PARTITION,
+)  # fmt: skip
 
 
 def build_task(
@@ -61,7 +65,12 @@ def build_task(
         if session is not None:
             spk2sessions.setdefault(s.speaker, []).append(session)
     spk2sex = {s.speaker: s.gender for s in kept if s.gender}
-    folds = make_folds(config.folds, utt2spk, spk2sessions, spk2sex)
+    utt2partition: dict[str, str] = {}
+    if config.folds.protocol == PREDEFINED:
+        utt2partition = partitions(config.folds, supervisions, kept)
+        folds = predefined_fold(config.folds, utt2partition)
+    else:
+        folds = make_folds(config.folds, utt2spk, spk2sessions, spk2sex)
     utt2text = {s.id: " ".join(s.text.split()) for s in kept if s.text}
     utt2key = {utt: key for utt, text in utt2text.items() if (key := text_key(text))}
     if config.folds.repeated_text == "leave_out":
@@ -82,6 +91,8 @@ def build_task(
         utt2hash={s.id: s.custom["audio_hash"] for s in used if "audio_hash" in s.custom},
         utt2print={s.id: s.custom["fingerprint"] for s in used if "fingerprint" in s.custom},
         reference2spk={s.id: s.speaker for s in candidates if s.id in referred},
+        utt2partition=utt2partition,
+        unknown_speakers={s.speaker for s in kept if not speaker_is_known(s)},
     )
     report = audit(tables, folds, references, allow_near_copies)
     task_dir = Path(task_dir)
@@ -110,6 +121,8 @@ def _write(
         "neutral2spk": references.neutral2spk,
         references.file_name: {key: " ".join(refs) for key, refs in references.table.items()},
     }
+    if tables.utt2partition:
+        lists[UTT2PARTITION] = tables.utt2partition
     for name, table in lists.items():
         write_text(folder / name, "".join(f"{key} {value}\n" for key, value in table.items()))
     write_text(folder / "folds", "".join(f"{name}\n" for name in folds))
@@ -128,8 +141,10 @@ def _write(
         "references": {
             **dataclasses.asdict(config.references),
             "fallback_speakers": references.fallback_speakers,
+            "without_reference": references.without_reference,
             "digest": digest([(folder / references.file_name).read_bytes()]),
         },
+        "unknown_speakers": sorted(tables.unknown_speakers),
         "digest": task_digest(folder, config.classes),
     }
     _write_json(folder / "task.json", task)

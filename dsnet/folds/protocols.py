@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dsnet.errors import FoldError
-from dsnet.task import FoldConfig, TaskConfig
+from dsnet.task import PREDEFINED, FoldConfig, TaskConfig
 
 PARTS = ("train", "dev", "test")
+MOST_LINES = 20_000_000  # of the lists of all folds: about 0.5 GB
 
 _TESTED = {
     "leave_one_speaker_out": "each speaker is tested by models that never heard that speaker",
@@ -37,12 +38,25 @@ class Fold:
 
 def in_words(config: FoldConfig) -> str:
     """Say what a protocol does, for tables and reports."""
-    words = f"{_TESTED[config.protocol]}; {_VALIDATED[config.validation]}; the rest trains"
+    if config.protocol == PREDEFINED:
+        words = _predefined_in_words(config)
+    else:
+        words = f"{_TESTED[config.protocol]}; {_VALIDATED[config.validation]}; the rest trains"
     if config.repeated_text == "leave_out":
         words += (
             "; training has no text that is validated or tested, validation none that is tested"
         )
     return words
+
+
+def _predefined_in_words(config: FoldConfig) -> str:
+    train, dev = list(config.train), f"{' and '.join(config.dev)} validates"
+    if config.validation == "none":
+        train, dev = [*train, *config.dev], _VALIDATED["none"]
+    return (
+        f"the predefined split by {config.field}: {' and '.join(config.test)} tested; {dev}; "
+        f"{' and '.join(train)} trains"
+    )
 
 
 def make_folds(
@@ -54,7 +68,7 @@ def make_folds(
     """Split the utterances of a task into folds.
 
     Args:
-        config: protocol and validation.
+        config: protocol and validation; not predefined, whose fold `predefined_fold` makes.
         utt2spk: speaker of each utterance of the task.
         spk2sessions: the sessions of each speaker; only protocols with sessions look at it.
         spk2sex: sex of each speaker where it is known; only groups look at it.
@@ -78,6 +92,7 @@ def make_folds(
             f"protocol {config.protocol} needs {config.least} or more ({config.sides}); "
             f"the task has {len(names)}: {', '.join(names)}"
         )
+    _check_size(config, len(names), len(utt2spk))
     dev: dict[str, list[str]] = dict.fromkeys(names, [])
     if config.validation == "paired_speaker":
         partner = _partners(_sessions(speakers, spk2sessions))
@@ -85,6 +100,17 @@ def make_folds(
     elif config.validation != "none":
         dev = {name: units[after] for name, after in zip(names, names[1:] + names[:1], strict=True)}
     return {name: _fold(utt2spk, units[name], dev[name]) for name in names}
+
+
+def _check_size(config: FoldConfig, num_folds: int, num_utterances: int) -> None:
+    """Stop before lists are made that would fill memory and disk: every fold lists everything."""
+    if num_folds * num_utterances > MOST_LINES:
+        raise FoldError(
+            f"protocol {config.protocol} makes {num_folds:,} folds, each a list of all "
+            f"{num_utterances:,} utterances: {num_folds * num_utterances:,} lines, at most "
+            f"{MOST_LINES:,}, and as many trainings as folds. Set folds.protocol to speaker_groups "
+            "with validation next_group and num_groups 10 or so, or to predefined"
+        )
 
 
 def _fold(utt2spk: Mapping[str, str], test: list[str], dev: list[str]) -> Fold:
@@ -142,6 +168,8 @@ def known_fold_names(task: TaskConfig) -> list[str]:
     """Return the names of a task's folds as far as its config tells them; else nothing."""
     if task.folds.protocol == "speaker_groups":
         return [f"group{k + 1}" for k in range(task.folds.num_groups)]
+    if task.folds.protocol == PREDEFINED:
+        return [PREDEFINED]
     if task.folds.protocol == "leave_one_speaker_out":
         return sorted(task.gate.by_speaker)
     return []

@@ -8,20 +8,22 @@ Two forms of file, of which a task has one:
 A person may edit either; `neutral2spk` beside it lists the utterances to choose from.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 from lhotse import SupervisionSegment
 
-from dsnet.corpus.gate import first_ten
+from dsnet.corpus.gate import first_ten, speaker_is_known
 from dsnet.errors import FoldError
 from dsnet.files import read_lines
 from dsnet.task import ReferenceConfig
 
 SPK2NEUTRAL = "spk2neutral"
 UTT2NEUTRAL = "utt2neutral"
+MOST_PAIRS = 50_000_000  # of fallback speakers, whose number grows with the square: 0.4 GB
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class References:
         neutral2spk: every neutral utterance of the kept speakers, chosen or not.
         fallback_speakers: have no neutral utterance; all of theirs serve.
         dropped_speakers: have none either and leave the task; with their number of utterances.
+        without_reference: stay in it and have no line: under if_missing: no_reference, or unknown.
     """
 
     file_name: str
@@ -41,6 +44,7 @@ class References:
     neutral2spk: dict[str, str]
     fallback_speakers: list[str] = field(default_factory=list)
     dropped_speakers: dict[str, int] = field(default_factory=dict)
+    without_reference: list[str] = field(default_factory=list)
 
     def by_utterance(self, utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
         """Return the references of each utterance of `utt2spk`, itself excluded; may be empty."""
@@ -73,8 +77,11 @@ def choose_references(
     """
     supervisions = sorted(supervisions, key=lambda s: s.id)
     spoken: dict[str, list[SupervisionSegment]] = {}
+    unknown = []  # of whom there is one utterance each, which is no reference for itself
     for s in supervisions:
-        if s.id in task_utterances:
+        if s.id in task_utterances and not speaker_is_known(s):
+            unknown.append(s.speaker)
+        elif s.id in task_utterances:
             spoken.setdefault(s.speaker, []).append(s)
     neutrals: dict[str, list[SupervisionSegment]] = {speaker: [] for speaker in spoken}
     for s in supervisions:
@@ -88,22 +95,30 @@ def choose_references(
             f"{len(missing)} of {len(spoken)} speakers have no utterance with native label "
             f"'{config.native_label}' to serve as neutral reference: {first_ten(missing)}. The "
             f"corpus has the labels {first_ten(labels)}. Correct references.native_label, or set "
-            "references.if_missing to all_utterances (any utterance of the speaker serves) or "
-            "drop_speaker (leaves the task)"
+            "references.if_missing to all_utterances (any utterance of the speaker serves), "
+            "drop_speaker (leaves the task) or no_reference (stays without one)"
         )
-    dropped = {}
+    dropped, without = {}, unknown
     if config.if_missing == "drop_speaker":
         dropped = {speaker: len(spoken.pop(speaker)) for speaker in missing}
         missing = []
+    elif config.if_missing == "no_reference":
+        for speaker in missing:
+            del spoken[speaker]
+        without, missing = [*missing, *unknown], []
+    _check_fallback_size({speaker: len(spoken[speaker]) for speaker in missing})
     neutral2spk = {s.id: speaker for speaker in spoken for s in neutrals[speaker]}
 
     table: dict[str, list[str]] = {}
     for speaker, segments in sorted(spoken.items()):
         if config.policy == "same_text":
+            by_text: dict[str | None, list[SupervisionSegment]] = {}
+            for n in neutrals[speaker]:
+                by_text.setdefault(n.text, []).append(n)
             for s in segments:
-                chosen = (
-                    segments if speaker in missing else _same_text(config, s, neutrals[speaker])
-                )
+                chosen = segments
+                if speaker not in missing:
+                    chosen = _same_text(config, s, neutrals[speaker], by_text)
                 table[s.id] = [c.id for c in chosen if c.id != s.id]
         else:
             chosen = segments if speaker in missing else _of_speaker(config, neutrals[speaker])
@@ -114,7 +129,22 @@ def choose_references(
         neutral2spk=dict(sorted(neutral2spk.items())),
         fallback_speakers=missing,
         dropped_speakers=dropped,
+        without_reference=without,
     )
+
+
+def _check_fallback_size(sizes: Mapping[str, int]) -> None:
+    """Stop where any utterance of a speaker serves any other, and there are too many of them."""
+    pairs = sum(size**2 for size in sizes.values())
+    if pairs > MOST_PAIRS:
+        largest = max(sizes, key=sizes.__getitem__)
+        raise FoldError(
+            f"references.if_missing all_utterances: {len(sizes)} speakers have no utterance with "
+            f"the native label of references, {largest} with {sizes[largest]} utterances among "
+            f"them, so that {pairs:,} pairs of utterance and reference would be kept, at most "
+            f"{MOST_PAIRS:,}; correct references.native_label, or set references.if_missing to "
+            "no_reference or drop_speaker"
+        )
 
 
 def _of_speaker(
@@ -130,16 +160,21 @@ def _of_speaker(
 
 
 def _same_text(
-    config: ReferenceConfig, utterance: SupervisionSegment, neutrals: list[SupervisionSegment]
+    config: ReferenceConfig,
+    utterance: SupervisionSegment,
+    neutrals: list[SupervisionSegment],
+    by_text: Mapping[str | None, list[SupervisionSegment]],
 ) -> list[SupervisionSegment]:
-    others = [n for n in neutrals if n.id != utterance.id]
-    # sorted is stable: file order within the same text and within the other texts
-    others.sort(key=lambda n: utterance.text is None or n.text != utterance.text)
-    return others[: config.count]
+    """Return neutrals with the utterance's text, then others, both in file order."""
+    text = utterance.text
+    same = by_text.get(text, []) if text is not None else []
+    others = (n for n in neutrals if text is None or n.text != text)
+    fitting = (n for n in chain(same, others) if n.id != utterance.id)
+    return list(islice(fitting, config.count))
 
 
-def read_fields(path: Path) -> list[tuple[str, list[str]]]:
-    """Read lines of fields separated by white space.
+def read_fields(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Read lines of fields separated by white space, one after the other: there may be many.
 
     Returns:
         For each line where it stands (`file:line`) and its fields.
@@ -149,11 +184,12 @@ def read_fields(path: Path) -> list[tuple[str, list[str]]]:
     """
     if not path.is_file():
         raise FoldError(f"{path}: no such file; run the recipe with --stage 2")
-    rows = [(f"{path}:{n}", line.split()) for n, line in enumerate(read_lines(path), start=1)]
-    for where, fields in rows:
+    name = str(path)
+    for number, line in enumerate(read_lines(path), start=1):
+        fields = line.split()
         if not fields:
-            raise FoldError(f"{where}: empty line; remove it")
-    return rows
+            raise FoldError(f"{name}:{number}: empty line; remove it")
+        yield f"{name}:{number}", fields
 
 
 def read_references(
@@ -161,6 +197,7 @@ def read_references(
     utt2spk: Mapping[str, str],
     neutral2spk: Mapping[str, str],
     fallback_speakers: Collection[str],
+    without_reference: Collection[str] = (),
 ) -> tuple[dict[str, list[str]], set[str]]:
     """Read the references of a task as a person may have edited them.
 
@@ -169,6 +206,7 @@ def read_references(
         utt2spk: the utterances of the task.
         neutral2spk: the utterances that may serve.
         fallback_speakers: speakers of whom any utterance of the task may serve.
+        without_reference: speakers who need no line.
 
     Returns:
         References of each utterance of the task (itself excluded; may be empty), and the set of
@@ -206,7 +244,7 @@ def read_references(
     own: dict[str, set[str]] = {}
     for utt, speaker in neutral2spk.items():
         own.setdefault(speaker, set()).add(utt)
-    expected = set(utt2spk.values())
+    expected = set(utt2spk.values()) - set(without_reference)
     if not by_speaker:
         expected = {utt for utt, speaker in utt2spk.items() if own.get(speaker, set()) - {utt}}
     forgotten = sorted(expected - set(table))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from dsnet.files import digest, read_json
 from dsnet.folds.protocols import PARTS, Fold
 from dsnet.folds.references import SPK2NEUTRAL, UTT2NEUTRAL, read_fields, read_references
 from dsnet.recipe import FINAL
+
+UTT2PARTITION = "utt2partition"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class TaskData:
         reference_utterances: the neutral utterances that serve some utterance as reference.
         neutral2spk: speaker of every neutral utterance to choose from, in file order.
         is_validated: whether anybody validates.
+        utt2partition: the value of the field that protocol predefined goes by; of others empty.
+        unknown_speakers: those who stand for nobody known, with one utterance each.
         digest: identifies classes, utterances, folds, neutrals and references as they are now.
     """
 
@@ -41,6 +45,8 @@ class TaskData:
     neutral2spk: dict[str, str]
     is_validated: bool
     digest: str
+    utt2partition: dict[str, str] = field(default_factory=dict)
+    unknown_speakers: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, task_dir: Path | str) -> "TaskData":
@@ -53,19 +59,19 @@ class TaskData:
         task = read_task_json(task_dir)
         utt2emo = _read_map(task_dir / "utt2emo", values=task["classes"])
         utt2spk = _read_map(task_dir / "utt2spk")
-        strange = sorted(set(utt2emo) ^ set(utt2spk))
-        if strange:
-            raise FoldError(
-                f"{task_dir}: utt2emo and utt2spk differ in {len(strange)} utterances, "
-                f"such as {strange[0]}; run the recipe with --stage 2"
-            )
+        _require_alike(task_dir, "utt2emo", utt2emo, "utt2spk", utt2spk)
         neutral2spk = _read_map(task_dir / "neutral2spk")
         references, reference_utterances = read_references(
             task_dir,
             utt2spk,
             neutral2spk,
             task["references"]["fallback_speakers"],
+            task["references"].get("without_reference", ()),  # of older folders nobody
         )
+        utt2partition: dict[str, str] = {}
+        if (task_dir / UTT2PARTITION).is_file():
+            utt2partition = _read_map(task_dir / UTT2PARTITION)
+            _require_alike(task_dir, "utt2emo", utt2emo, UTT2PARTITION, utt2partition)
         return cls(
             task_dir=task_dir,
             classes=task["classes"],
@@ -77,6 +83,8 @@ class TaskData:
             neutral2spk=neutral2spk,
             is_validated=task["protocol"]["validation"] != "none",
             digest=task_digest(task_dir, task["classes"]),
+            utt2partition=utt2partition,
+            unknown_speakers=frozenset(task.get("unknown_speakers", ())),
         )
 
     @cached_property
@@ -108,8 +116,8 @@ class TaskData:
         parts: dict[str, list[str]] = {}
         part_of: dict[str, str] = {}  # speaker to part
         for part in PARTS:
-            rows = read_fields(self.task_dir / f"fold_{name}" / part)
-            for where, fields in rows:
+            utts: list[str] = []
+            for where, fields in read_fields(self.task_dir / f"fold_{name}" / part):
                 if len(fields) != 1 or fields[0] not in self.utt2spk:
                     raise FoldError(
                         f"{where}: expected one utterance of the task, found '{' '.join(fields)}'"
@@ -120,9 +128,10 @@ class TaskData:
                         f"{where}: speaker {speaker} of {fields[0]} is in {part_of[speaker]} too; "
                         "a speaker belongs to one part"
                     )
-            parts[part] = [fields[0] for _, fields in rows]
+                utts.append(fields[0])
+            parts[part] = utts
             wanted = part != "dev" or self.is_validated
-            if bool(rows) != wanted or len(set(parts[part])) < len(parts[part]):
+            if bool(utts) != wanted or len(set(utts)) < len(utts):
                 found = "empty" if wanted else "not empty, though nobody validates"
                 raise FoldError(
                     f"{self.task_dir}/fold_{name}/{part}: {found}, or an utterance stands there "
@@ -149,7 +158,8 @@ def read_task_json(task_dir: Path) -> dict:
 def task_digest(task_dir: Path, classes: Sequence[str]) -> str:
     """Return 16 hex digits that identify what the lists of a task folder say, and the classes."""
     names = ["utt2emo", "utt2spk", "neutral2spk", "folds"]
-    names += [name for name in (SPK2NEUTRAL, UTT2NEUTRAL) if (task_dir / name).is_file()]
+    optional = (SPK2NEUTRAL, UTT2NEUTRAL, UTT2PARTITION)
+    names += [name for name in optional if (task_dir / name).is_file()]
     names += [f"fold_{fold}/{part}" for fold in _read_fold_names(task_dir) for part in PARTS]
     contents = [part for name in names for part in (name, (task_dir / name).read_bytes())]
     return digest([json.dumps(list(classes)), *contents])
@@ -179,6 +189,17 @@ def _read_map(path: Path, values: Sequence[str] | None = None) -> dict[str, str]
             raise FoldError(f"{where}: '{value}' is not among {', '.join(values)}")
         result[key] = value
     return result
+
+
+def _require_alike(
+    task_dir: Path, name: str, table: dict[str, str], other_name: str, other: dict[str, str]
+) -> None:
+    strange = sorted(set(table) ^ set(other))
+    if strange:
+        raise FoldError(
+            f"{task_dir}: {name} and {other_name} differ in {len(strange)} utterances, "
+            f"such as {strange[0]}; run the recipe with --stage 2"
+        )
 
 
 def _by_value(table: dict[str, str]) -> dict[str, list[str]]:

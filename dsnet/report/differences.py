@@ -99,9 +99,9 @@ def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str,
     difference = paired_difference(ours, theirs, metrics.uar, np.random.default_rng(seed))
     shared = shared_speakers(ours, theirs)
     ours, theirs = ours[:, shared], theirs[:, shared]
-    unit = "speaker" if row.across else "fold"
-    units = _speakers_by_unit(row, unit)[:, shared]  # (U, P)
-    units = units[units.any(1)]
+    one_model = row.across or len(row.test_set.folds) == 1
+    by_unit = (ours, theirs) if one_model else _by_fold(row, shared, ours, theirs)
+    unknown = row.test_set.task.unknown_speakers
     pair = {
         "system": row.name,
         "control": control.name,
@@ -122,14 +122,14 @@ def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str,
                 metrics.uar(ours).mean(0).tolist(),
                 strict=True,
             )
+            if speaker not in unknown
         },
-        "unit": unit,
-        "num_units": len(units),
+        "unit": "speaker" if one_model else "fold",
+        "num_units": by_unit[0].shape[1],
         "p_value": np.nan,
         "smallest_p": np.nan,
     }
     if pair["primary"]:
-        by_unit = (np.einsum("up,apij->auij", units.astype(int), c) for c in (ours, theirs))
         tested = paired_test(*by_unit, metrics.uar, np.random.default_rng(seed))
         pair |= {"p_value": tested.p_value, "smallest_p": tested.smallest_p}
     return pair
@@ -164,14 +164,14 @@ def _by_seed(
     return {str(seed): float(means[0][seed] - means[1][seed]) for seed in shared}
 
 
-def _speakers_by_unit(row: SystemResults, unit: str) -> np.ndarray:
-    """Say which speakers are exchanged together, (U, P).
+def _by_fold(row: SystemResults, shared: np.ndarray, *counts: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return counts (A, P, K, K) of the `shared` speakers summed by fold, (A, U, K, K).
 
-    Within a corpus it is those of a fold, who share the luck of its network; across corpora each
-    network tests all speakers.
+    Within a corpus the speakers of a fold are exchanged together, since they share the luck of its
+    network; where one network tests all speakers it is each alone.
     """
     test = row.test_set
-    if unit == "speaker":
-        return np.eye(len(test.speakers), dtype=bool)
     owners = [{test.task.utt2spk[utt] for utt in fold.test} for fold in test.folds.values()]
-    return np.array([[speaker in own for speaker in test.speakers] for own in owners])
+    units = np.array([[speaker in own for speaker in test.speakers] for own in owners])[:, shared]
+    units = units[units.any(1)]  # (U, P)
+    return tuple(np.einsum("up,apij->auij", units.astype(int), c) for c in counts)

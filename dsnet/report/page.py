@@ -43,6 +43,8 @@ from dsnet.report.tables import (
     without_empty,
 )
 
+MOST_NAMES = 30  # speakers in a cell
+
 
 @dataclass(frozen=True)
 class Extras:
@@ -107,6 +109,7 @@ def page_html(
         "exploratory": (tables.EXPLORATORY_HEADER, tables.difference_rows(summary, "other")),
         "matrices": matrix_table(summary) if summary["matrices"] else None,
         "matrix_uses": _uses(summary),
+        "by_partition": tables.partition_table(summary),
         "folds": _folds(summary),
         "spread": (tables.SPREAD_HEADER, tables.spread_rows(summary)),
         "calibration": (tables.CALIBRATION_HEADER, tables.calibration_rows(summary)),
@@ -263,11 +266,17 @@ def _folds(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]] | None:
     rows = [
         [
             name,
-            ", ".join(fold["test_speakers"]),
-            ", ".join(fold["dev_speakers"]) or DASH,
+            _names(fold["test_speakers"]),
+            _names(fold["dev_speakers"]),
             str(fold["num_scored"]),
             *(percent(scores["uar_by_fold"].get(name)) for scores in systems.values()),
         ]
         for name, fold in test["folds"].items()
     ]
     return ["fold", "tests", "validates", "test utterances", *systems], rows
+
+
+def _names(speakers: Sequence[str]) -> str:
+    if len(speakers) > MOST_NAMES:
+        return f"{len(speakers)} speakers"
+    return ", ".join(speakers) or DASH

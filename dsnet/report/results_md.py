@@ -6,7 +6,7 @@ from dsnet.report.answer import answer_lines, missing_lines
 from dsnet.report.figures.plotting import Figure
 from dsnet.report.matrices import matrix_table
 from dsnet.report.provenance import GENERATION, Provenance
-from dsnet.report.system_tables import SHORT_HEADER, main_rows, short_rows
+from dsnet.report.system_tables import SHORT_HEADER, main_rows, partition_table, short_rows
 from dsnet.report.tables import markdown_table
 from dsnet.report.words import protocol
 
@@ -65,4 +65,6 @@ def _table(summary: dict[str, Any]) -> list[str]:
     if summary["matrices"]:
         header, rows = matrix_table(summary)
         return [markdown_table(header, rows)]
-    return [markdown_table(SHORT_HEADER, short_rows(summary))]
+    by_set = partition_table(summary)
+    tables = [markdown_table(SHORT_HEADER, short_rows(summary))]
+    return [*tables, markdown_table(*by_set)] if by_set else tables

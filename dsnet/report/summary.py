@@ -76,7 +76,9 @@ def _describe_test_set(test: TestSet) -> dict[str, Any]:
         "num_utterances": len(test.utterances),
         "num_references": len(test.references),
         "absent_without_references": _absent(test, left),
-        "num_speakers": len(test.speakers),
+        "num_speakers": len(set(test.speakers) - task.unknown_speakers),
+        "num_of_unknown_speakers": len(task.unknown_speakers.intersection(test.speakers)),
+        "partitions": {name: len(utts) for name, utts in test.partitions.items()},
         "digest": test.digest,
         "parts": {
             name: {own: tested[own] for own, page in test.class_map.items() if page == name}
@@ -90,8 +92,10 @@ def _describe_test_set(test: TestSet) -> dict[str, Any]:
 
 
 def _describe_fold(test: TestSet, name: str) -> dict[str, Any]:
-    parts = test.folds[name].parts()
-    speakers = {part: {test.task.utt2spk[utt] for utt in utts} for part, utts in parts.items()}
+    parts, unknown = test.folds[name].parts(), test.task.unknown_speakers
+    speakers = {
+        part: {test.task.utt2spk[utt] for utt in utts} - unknown for part, utts in parts.items()
+    }
     return {
         "num_utterances": {part: len(utts) for part, utts in parts.items()},
         "num_scored": len(test.of_fold(name)),
@@ -169,12 +173,29 @@ def _score(row: SystemResults, excluded: Set[str], seed: int) -> dict[str, Any]:
             "by_speaker": {
                 speaker: {"uar": by_speaker[p], "num_utterances": count[p]}
                 for p, speaker in enumerate(test.speakers)
-                if count[p]
+                if count[p] and speaker not in test.task.unknown_speakers
+            },
+            "by_partition": {
+                name: _score_partition(row, excluded | (set(test.utterances) - utts), seed)
+                for name, utts in test.partitions.items()
             },
             "class_recalls": dict(zip(test.classes, recalls, strict=True)),
             "confusion": pooled.sum(0),
         }
     )
+
+
+def _score_partition(row: SystemResults, excluded: Set[str], seed: int) -> dict[str, Any]:
+    """Score a row on one of several test sets, without the utterances in `excluded`."""
+    confusions = row.confusions(excluded)
+    of_class = confusions.sum((0, 1, 3))  # (K,)
+    return {
+        "num_utterances": int(confusions.sum((1, 2, 3)).max(initial=0)),
+        "absent_classes": [c for k, c in enumerate(row.test_set.classes) if not of_class[k]],
+    } | {
+        name: asdict(speaker_interval(confusions, metric, np.random.default_rng(seed)))
+        for name, metric in metrics.METRICS.items()
+    }
 
 
 def _spread(row: SystemResults, excluded: Set[str], uars: np.ndarray) -> dict[str, Any]:

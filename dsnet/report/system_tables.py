@@ -109,6 +109,24 @@ def short_rows(summary: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+def partition_table(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]] | None:
+    """Return header and rows of the test sets of a predefined split; None if there is one set."""
+    sizes = [test["partitions"] for test in summary["test_sets"].values() if test["partitions"]]
+    if not sizes:
+        return None
+    header = ["system"]
+    for name in sizes[0]:
+        header += [f"{name}: UAR [95 %]", f"{name}: macro F1"]
+    rows = []
+    for name in main_rows(summary):
+        cells = [label(summary, name)]
+        for scores in summary["systems"][name][HEADLINE]["by_partition"].values():
+            cells += [f"{interval(scores['uar'])}{without(scores)}"]
+            cells += [percent(scores["macro_f1"]["estimate"])]
+        rows.append(cells)
+    return header, rows
+
+
 def worst_speaker(facts: dict[str, Any]) -> str:
     """Return the least UAR of a speaker, mean over seeds, and whose it is."""
     speakers = facts[HEADLINE]["by_speaker"]

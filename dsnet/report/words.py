@@ -35,6 +35,12 @@ def protocol(summary: dict[str, Any]) -> str:
             f"{len(classes)} classes ({_counts(test)}); {guess}.",
             f"Protocol: {test['protocol']['in_words']} ({_fold_sizes(test)}).",
         ]
+        if test["num_of_unknown_speakers"]:
+            sentences.append(
+                f"Of unknown speakers: {test['num_of_unknown_speakers']} of these utterances; "
+                "each counts as a speaker in intervals and tests, which makes them too narrow, and "
+                "one of these people may be heard in training."
+            )
         if test["protocol"]["validation"] == "paired_speaker":
             sentences.append(
                 "The validation speaker shares session, room and dialogue with the test speaker, "
@@ -77,7 +83,8 @@ def _fold_sizes(test: dict[str, Any]) -> str:
         span([len(fold["dev_speakers"]) for fold in folds]),
         span([fold["num_train_speakers"] for fold in folds]),
     ]
-    return f"{len(folds)} folds; speakers for test, validation and training: {', '.join(sizes)}"
+    number = f"{len(folds)} folds" if len(folds) > 1 else "one fold"
+    return f"{number}; speakers for test, validation and training: {', '.join(sizes)}"
 
 
 def corpora(summary: dict[str, Any]) -> str:

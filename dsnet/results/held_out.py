@@ -27,6 +27,7 @@ from dsnet.scoring.probabilities import (
 from dsnet.scoring.rejection import risk_curve, threshold
 from dsnet.scoring.statistics import speaker_interval
 
+NUM_GROUPS = 5  # of the speakers of a single fold
 TARGETS = (0.2, 0.1, 0.05)  # error rates at which rejecting is measured
 
 
@@ -39,7 +40,7 @@ class HeldOut:
         posteriors: (N, K).
         labels: (N,) class indices.
         speakers: (N,) names.
-        folds: (N,) names.
+        folds: (N,) names; numbers of groups of speakers where the task has one fold.
         seeds: (N,).
     """
 
@@ -122,14 +123,11 @@ class HeldOut:
 
     def _confusions(self) -> np.ndarray:
         """Return (S, P, K, K) counts."""
-        seeds, speakers = np.unique(self.seeds), np.unique(self.speakers)
+        seeds, seed = np.unique(self.seeds, return_inverse=True)
+        speakers, speaker = np.unique(self.speakers, return_inverse=True)
         size = self.posteriors.shape[1]
-        decisions = self.posteriors.argmax(1)
         counts = np.zeros((len(seeds), len(speakers), size, size), dtype=int)
-        for i, seed in enumerate(seeds):
-            for j, speaker in enumerate(speakers):
-                own = (self.seeds == seed) & (self.speakers == speaker)
-                counts[i, j] = metrics.confusion_matrix(self.labels[own], decisions[own], size)
+        np.add.at(counts, (seed, speaker, self.labels, self.posteriors.argmax(1)), 1)
         return counts
 
 
@@ -160,4 +158,7 @@ def read_held_out(
                 }
             )
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if len(task.fold_names) == 1:  # a predefined split: others are other speakers all the same
+        _, number = np.unique(joined["speakers"], return_inverse=True)
+        joined["folds"] = number % NUM_GROUPS
     return HeldOut(runs, **joined)

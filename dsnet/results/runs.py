@@ -17,7 +17,6 @@ import numpy as np
 from dsnet.files import digest
 from dsnet.folds.protocols import Fold
 from dsnet.folds.task_data import TaskData
-from dsnet.scoring.metrics import confusion_matrix
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class TestSet:
         folds: of the task, by name in the order of testing.
         classes: K classes of the page.
         class_map: class of the task to class of the page; a class that is absent is left out.
+        whole: all utterances may be tested, as by models of another corpus, not only those that
+            some fold tests. That is one and the same but for a predefined split.
     """
 
     __test__ = False  # no test of pytest's
@@ -39,6 +40,7 @@ class TestSet:
     folds: Mapping[str, Fold]
     classes: list[str]
     class_map: Mapping[str, str]
+    whole: bool = True
 
     @cached_property
     def labels(self) -> dict[str, int]:
@@ -50,7 +52,18 @@ class TestSet:
     @cached_property
     def utterances(self) -> list[str]:
         """Return the sorted utterances that are scored."""
-        return list(self.labels)
+        if self.whole:
+            return list(self.labels)
+        return sorted(utt for name in self.folds for utt in self.of_fold(name))
+
+    @cached_property
+    def partitions(self) -> dict[str, set[str]]:
+        """Return the scored utterances of each test set of a predefined split that has several."""
+        found: dict[str, set[str]] = {}
+        if self.task.utt2partition and not self.whole:
+            for utt in self.utterances:
+                found.setdefault(self.task.utt2partition[utt], set()).add(utt)
+        return dict(sorted(found.items())) if len(found) > 1 else {}
 
     @cached_property
     def matrix(self) -> np.ndarray:
@@ -157,15 +170,13 @@ class SystemResults:
         num_classes = len(test.classes)
         shape = (len(self.assessments), len(place), num_classes, num_classes)
         counts = np.zeros(shape, dtype=int)
+        assessments = self.assessments
         for run in self.runs:
-            row = self.assessments.index(self._assessment(run))
+            row = assessments.index(self._assessment(run))
             kept = np.array([utt not in excluded for utt in run.utt_ids], dtype=bool)
-            owners = np.array([place[test.task.utt2spk[utt]] for utt in run.utt_ids])
-            for p in np.unique(owners):
-                chosen = kept & (owners == p)
-                counts[row, p] += confusion_matrix(
-                    run.labels[chosen], run.predictions[chosen], num_classes
-                )
+            owners = np.array([place[test.task.utt2spk[utt]] for utt in run.utt_ids], dtype=int)
+            cells = (owners[kept], run.labels[kept], run.predictions[kept])
+            np.add.at(counts[row], cells, 1)
         return counts
 
 

@@ -49,7 +49,9 @@ def open_test_sets(shared: SharedClasses, recipes: Mapping[str, Recipe]) -> dict
         shared.check_task(name, task.classes)
         folds = {fold: task.fold(fold) for fold in task.fold_names}
         _check_tested_once(folds, task)
-        found[name] = TestSet(name, task, folds, shared.classes, dict(declared.label_map))
+        found[name] = TestSet(
+            name, task, folds, shared.classes, dict(declared.label_map), whole=len(recipes) > 1
+        )
     return found
 
 

@@ -78,7 +78,7 @@ def paired_test(
     observed = float(difference(ours, ours + num_speakers))
     if num_speakers == 1:
         return PairedTest(1, observed, nan, nan)
-    bytes_per_swap = 8 * len(first) * len(second) * first.shape[-1] ** 2
+    bytes_per_swap = 8 * max(num_speakers, len(first) * len(second) * first.shape[-1] ** 2)
     tested = permutation_test(
         (ours, ours + num_speakers),
         difference,

@@ -61,6 +61,7 @@ def test_gate_that_holds(folder):
         "utterances": 3,
         "by_class": {"neutral": 1, "happy": 2},
         "by_speaker": {"a": 2, "b": 1},
+        "of_unknown": 0,
         "ignored": {"xxx": 1},
         "others": {},
         "one_class": {"b": "happy"},
@@ -98,3 +99,17 @@ def test_a_fold_that_there_will_not_be_stops_stage_0(folder):
     assert done.returncode == 1
     assert "no fold 'c'; there are: a, b" in done.stderr
     assert check_gate(folder, 3, "--folds", "b").returncode == 0
+
+
+def test_a_predefined_split_is_checked_before_features_are_made(folder):
+    sides = "folds: {protocol: predefined, validation: none, field: emotion, train: [neu], test: T}"
+    done = check_gate(folder, 3, task=f"{TASK}{sides.replace('T}', '[exc, hap]}')}")
+    assert done.returncode == 1
+    assert (
+        "fold predefined: 1 speakers are on two sides, with so many utterances: a (train 1, "
+        in (done.stderr)
+    )
+    done = check_gate(folder, 3, task=f"{TASK}{sides.replace('T}', '[exc, xxx]}')}")
+    assert "folds.test names 'xxx', but none of its 1 utterances is in the task" in done.stderr
+    assert "neither folds.train nor dev nor test names: 'hap' (1 utterances)" in done.stderr
+    assert not (folder / "d").exists()

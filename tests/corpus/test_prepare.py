@@ -230,3 +230,29 @@ def test_levels_are_counted_and_an_empty_channel_is_no_silence(
         "s0-right",
     ):
         assert f"note: {note}" in lines
+
+
+def test_of_many_speakers_the_table_has_the_largest_and_counts_the_others():
+    pairs = [(f"s{n:03}", "N") for n in range(103) for _ in range(1 if n in (7, 8, 9) else 2)]
+    lines = count_table(pairs).splitlines()
+    assert len(lines) == 1 + 100 + 1 + 1  # header, speakers, total, note
+    assert not any(line.startswith(("s007", "s008", "s009")) for line in lines)
+    assert lines[-2].split() == ["total", "203", "203"]
+    assert lines[-1] == "(the 100 speakers with the most; 3 others have 3 together, 1 to 1 each)"
+
+
+def test_nobody_known_is_no_speaker(corpus, tmp_path, capsys):
+    path = next(corpus.rglob("*.wav"))
+    known = Utterance("a-1", "a", "N", path)
+    nobody = [Utterance(f"x-{n}", None, "N", path, recording="x") for n in (1, 2)]
+    assert [u.speaker for u in nobody] == ["unknown-x-1", "unknown-x-2"]
+    assert known.speaker_is_known and not nobody[0].speaker_is_known
+    prepare([known, *nobody], tmp_path / "m")
+    out = capsys.readouterr().out
+    assert "3 utterances of 1 speakers" in out and ["(unknown)", "2", "2"] in [
+        line.split() for line in out.splitlines()
+    ]
+    assert "note: 2 of them of unknown speakers (unknown_speakers of a task)" in out
+    _, supervisions = read_manifests(tmp_path / "m")
+    found = {s.id: s.custom.get("unknown_speaker") for s in supervisions}
+    assert found == {"a-1": None, "x-1": True, "x-2": True}

@@ -42,6 +42,7 @@ def test_counts_by_hand():
         "utterances": 3,
         "left_out": 0,
         "speakers": ["c"],
+        "of_unknown_speakers": 0,
         "classes": {"x": 2, "y": 1},
     }
     # fold a trains on c, whose one known text is 'cold': a2 has it, nothing of b has
@@ -53,10 +54,15 @@ def test_counts_by_hand():
     assert report["references"]["utterances_without_reference"] == ["c1"]
 
 
-def test_speaker_on_two_sides_stops():
-    folds = FOLDS | {"a": Fold(train=["c1", "c3", "b1"], dev=["b2", "b3"], test=of("a"))}
-    with pytest.raises(FoldError, match="fold a: speaker b is in train and, with b2, in dev"):
+def test_speakers_on_two_sides_stop_and_are_counted():
+    train, dev = ["a1", "b1", "c1", "c3"], ["b2", "b3"]
+    folds = FOLDS | {"a": Fold(train=train, dev=dev, test=["a2", "a3"])}
+    with pytest.raises(FoldError) as caught:
         audit(TABLES, folds, REFERENCES)
+    assert str(caught.value).startswith(
+        "fold a: 2 speakers are on two sides, with so many utterances: a (train 1, test 2), "
+        "b (train 1, dev 2); a speaker belongs to one part."
+    )
 
 
 def test_same_audio_on_two_sides_stops_and_names_both():

@@ -151,3 +151,14 @@ def test_words_say_who_validates():
     paired = in_words(FoldConfig(validation="paired_speaker"))
     assert "same session" in paired
     assert paired != in_words(FoldConfig())
+
+
+def test_folds_that_would_fill_the_disk_are_refused_with_another_protocol():
+    utt2spk = {f"{n}": f"s{n % 2000}" for n in range(10_001)}
+    with pytest.raises(FoldError) as caught:
+        make_folds(FoldConfig(), utt2spk, {}, {})
+    assert "2,000 folds, each a list of all 10,001 utterances: 20,002,000 lines" in str(
+        caught.value
+    )
+    assert "Set folds.protocol to speaker_groups" in str(caught.value)
+    assert len(make_folds(FoldConfig("speaker_groups", "next_group", 10), utt2spk, {}, {})) == 10

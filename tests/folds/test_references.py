@@ -194,3 +194,20 @@ def test_exactly_one_of_the_two_files(tmp_path):
     (tmp_path / "utt2neutral").write_text("a1 a2\n")
     with pytest.raises(FoldError, match="found spk2neutral and utt2neutral"):
         read(tmp_path, "spk2neutral", "a a2\nb b2\nc c1\n")
+
+
+def test_a_speaker_without_neutral_can_stay_without_a_reference(tmp_path):
+    corpus = [*CORPUS, utterance("c1", "sad"), utterance("c2", "ang")]
+    config = ReferenceConfig("neu", count=1, if_missing="no_reference")
+    chosen = choose(config, corpus, {s.id for s in corpus})
+    assert chosen.table == {"a": ["a2"], "b": ["b2"]}
+    assert chosen.without_reference == ["c"] and chosen.fallback_speakers == []
+    assert chosen.by_utterance({"c1": "c", "b1": "b"}) == {"c1": [], "b1": ["b2"]}
+
+
+def test_references_that_grow_with_the_square_of_a_speaker_are_refused():
+    silent = [utterance(f"c{n}", "sad") for n in range(7072)]  # 7,072 squared: 50,013,184
+    config = ReferenceConfig("neu", if_missing="all_utterances")
+    with pytest.raises(FoldError, match="c with 7072 utterances among them, so that 50,013,184"):
+        choose(config, silent, {s.id for s in silent})
+    assert len(choose(config, silent[1:], {s.id for s in silent[1:]}).table["c"]) == 7071

@@ -25,6 +25,8 @@ def make_test_set(name: str, speakers: str = "ABCD", together: int = 1) -> TestS
     groups = [speakers[i : i + together] for i in range(0, len(speakers), together)]
     folds = {group: Fold([], [], [u for u in utts if u[0] in group]) for group in groups}
     task = SimpleNamespace(
+        utt2partition={},
+        unknown_speakers=frozenset(),
         classes=CLASSES,
         utt2emo={utt: utt.split("_")[1] for utt in utts},
         utt2spk={utt: utt[0] for utt in utts},

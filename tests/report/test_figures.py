@@ -304,7 +304,7 @@ def test_maps_of_many_points_stay_small(tmp_path, count):
     positions = {part: rng.normal(size=(count, 2)) for part in "es"}
     emotions = rng.choice(["sad", "happy"], count).tolist()
     speakers = rng.choice(["f1", "m1"], count).tolist()
-    points = EmbeddingMap(positions, emotions, speakers, ["test"])
+    points = EmbeddingMap(positions, emotions, speakers, ["test"], count)
     system, run = SimpleNamespace(name="x", runs=[1]), SimpleNamespace(fold="A", seed=1)
     figure = draw_map(system, run, points, ["sad", "happy"], tmp_path)
     text = (tmp_path / figure.file_name).read_text()
@@ -314,13 +314,30 @@ def test_maps_of_many_points_stay_small(tmp_path, count):
 
 def test_map_of_one_speaker_is_by_emotion_alone(tmp_path):
     points = EmbeddingMap(
-        {part: np.zeros((3, 2)) for part in "es"}, ["sad"] * 3, ["f1"] * 3, ["test"]
+        {part: np.zeros((3, 2)) for part in "es"}, ["sad"] * 3, ["f1"] * 3, ["test"], 3
     )
     system, run = SimpleNamespace(name="x", runs=[1]), SimpleNamespace(fold="A", seed=1)
     figure = draw_map(system, run, points, ["sad"], tmp_path)
     drawn = (tmp_path / figure.file_name).read_text()
     assert "by emotion" in drawn and "by speaker" not in drawn and "all in one point" in drawn
     assert "3 test utterances" in figure.caption and "(speaker f1," in figure.caption
+
+
+def test_a_map_of_very_many_has_some_by_lot_and_names_nobody(tmp_path, small_task, monkeypatch):
+    monkeypatch.setattr("dsnet.report.figures.embeddings.MAX_POINTS", 12)
+    utts = list(small_task.utt2emo)[:20]
+    arrays = {part: np.random.default_rng(0).normal(size=(20, 4)) for part in "es"}
+    (tmp_path / "test").mkdir()
+    np.savez(tmp_path / "test" / "embeddings.npz", utt_ids=np.array(utts), **arrays)
+    points = embedding_map(tmp_path, small_task)
+    assert len(points.speakers) == len(points.positions["e"]) == 12 and points.num_utterances == 20
+    many = [f"s{n}" for n in range(31)]
+    points = EmbeddingMap({p: np.eye(31, 2) for p in "es"}, ["sad"] * 31, many, ["test"], 40)
+    system, run = SimpleNamespace(name="x", runs=[1]), SimpleNamespace(fold="A", seed=1)
+    figure = draw_map(system, run, points, ["sad"], tmp_path)
+    assert "31 of the 40, by lot, test utterances of fold A" in figure.caption
+    assert "(31 speakers, not in training)" in figure.caption
+    assert "by speaker" not in (tmp_path / figure.file_name).read_text()
 
 
 def test_map_needs_both_parts_and_enough_utterances(small_task, results):

@@ -27,17 +27,23 @@ MIN_UTTERANCES = 10  # with fewer there are no neighbourhoods to show
 TITLES = {"e": "e, the emotion part", "s": "s, the rest of the voice"}
 SIDES = {"dev": "validation", "test": "test"}
 LEGEND = dict(frameon=False, fontsize=8, handletextpad=0.1, columnspacing=1.0)
+MAX_POINTS = 3000  # that t-SNE lays out in about a minute; of more, so many by lot
+MAX_NAMED = 30  # speakers that can be told apart
 MAX_MARKS = 4000  # of a figure, at 75 bytes; more are drawn as pixels
 
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """Positions (N, 2) of e and of s, whose utterances they are, and of which sides of a fold."""
+    """Positions (N, 2) of e and of s, whose utterances they are, and of which sides of a fold.
+
+    `num_utterances` are there, of which N are drawn.
+    """
 
     positions: dict[str, np.ndarray]
     emotions: list[str]
     speakers: list[str]
     sides: list[str]
+    num_utterances: int
 
 
 def embedding_map(fold_dir: Path, task: TaskData) -> EmbeddingMap | None:
@@ -72,11 +78,15 @@ def embedding_map(fold_dir: Path, task: TaskData) -> EmbeddingMap | None:
                 raise ScoringError(f"{path}: '{part}' is not finite; rerun stages 3 and 4")
     if len(utt_ids) < MIN_UTTERANCES:
         return None
+    rows = np.arange(len(utt_ids))
+    if len(rows) > MAX_POINTS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, MAX_POINTS, replace=False))
     return EmbeddingMap(
-        {part: layout(np.concatenate(arrays[part])) for part in TITLES},
-        [task.utt2emo[utt] for utt in utt_ids],
-        [task.utt2spk[utt] for utt in utt_ids],
+        {part: layout(np.concatenate(arrays[part])[rows]) for part in TITLES},
+        [task.utt2emo[utt_ids[row]] for row in rows],
+        [task.utt2spk[utt_ids[row]] for row in rows],
         sides,
+        len(utt_ids),
     )
 
 
@@ -105,7 +115,7 @@ def draw_map(
     """
     speakers = sorted(set(points.speakers))
     colourings = [("emotion", points.emotions, classes), ("speaker", points.speakers, speakers)]
-    if len(speakers) == 1:
+    if len(speakers) == 1 or len(speakers) > MAX_NAMED:
         colourings = colourings[:1]
     canvas = new_canvas(WIDTH, 7.2 if len(colourings) > 1 else 3.9)
     # one under the other, by emotion and by speaker; of one speaker side by side
@@ -123,12 +133,16 @@ def draw_map(
         canvas.legend(*handles, loc="outside lower center", ncols=8, **LEGEND)
     name = f"embeddings_{file_stem(system.name)}.svg"
     save(canvas, folder / name)
-    plural = "s" if len(speakers) > 1 else ""
+    named = f"speaker{'s' if len(speakers) > 1 else ''} {', '.join(speakers)}"
+    if len(speakers) > MAX_NAMED:
+        named = f"{len(speakers)} speakers"
+    drawn, total = len(points.speakers), points.num_utterances
+    number = f"The {total}" if drawn == total else f"{drawn} of the {total}, by lot,"
     return Figure(
         name,
         f"Map of the embeddings of {system.name}",
-        f"The {len(points.speakers)} {' and '.join(points.sides)} utterances of fold {run.fold}, "
-        f"seed {run.seed} (speaker{plural} {', '.join(speakers)}, not in training), neighbours "
+        f"{number} {' and '.join(points.sides)} utterances of fold {run.fold}, "
+        f"seed {run.seed} ({named}, not in training), neighbours "
         f"placed near each other by t-SNE: {_meaning(len(speakers))}; only neighbourhoods mean "
         f"something, not distances or axes, and it is one network of {len(system.runs)}.",
         "embeddings",

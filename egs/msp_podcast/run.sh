@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# DSNet on MSP-Podcast: turns of podcasts in 8 or 4 emotions, split as its owners do.
+#
+# Usage: bash egs/msp_podcast/run.sh --corpus-dir FOLDER [--stage N] [--<option> <value>] ...
+#
+# Options of this recipe (default):
+#   --corpus-dir              the folder that holds Audios and Labels (see README.md)
+#   --task (8class)           classes, folds and references: conf/<task>.yaml
+
+# shellcheck source=path.sh
+. "$(dirname "$0")/../../path.sh"
+# shellcheck source=utils/recipe.sh
+. "$DSNET_ROOT/utils/recipe.sh"
+# shellcheck source=egs/options.sh
+. "$DSNET_ROOT/egs/options.sh"
+corpus_dir=
+task=8class
+parse_options "$@"
+need_corpus
+plan "$@"
+
+stage 0 "prepare"
+once manifests --reads "$corpus_dir" local/prepare.py \
+  --writes data/manifests/{recordings,supervisions}.jsonl.gz \
+  -- python local/prepare.py "$corpus_dir" data/manifests \
+  --drop-bad-audio "$drop_bad_audio" --channel "$channel"
+
+# shellcheck source=egs/stages.sh
+. ../stages.sh
