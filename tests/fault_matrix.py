@@ -85,7 +85,7 @@ def play_kills(top: Path, whole: Recipe, number: int, seconds: float, rng: Rando
 
     hit, recipes = kill_often(make_recipe, number, seconds, rng)
     stages = ", ".join(f"{stage}: {hit[stage]}" for stage in sorted(hit))
-    row = Row(f"all processes killed at random (by stage {stages}), then the same command again")
+    row = Row(f"all processes killed at random (stage {stages}), then the same command again")
     row.tried = hit.total()
     same = [outcome(recipe) == outcome(whole) for recipe in recipes]
     row.survived = row.tried if all(same) else 0
@@ -116,7 +116,7 @@ def play_damage(whole: Recipe, rng: Random) -> Iterator[Row]:
     rows: dict[str, Row] = {}
     for row in ROWS:
         for name, damage in row.damages.items():
-            words = f"a file {name}, of {len(ROWS)} files and programs"
+            words = f"a file that a program reads: {name}"
             rows.setdefault(name, Row(words)).count(*play(whole, row, damage, rng))
     yield from rows.values()
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -41,8 +42,10 @@ def damage_header(content: bytes, rng: Random) -> bytes:
 
 def judge(path: Path) -> tuple[bool, str]:
     """Let stage 0 look at a file; return whether it knew what to say, and that or the error."""
-    quiet, stderr = os.open(os.devnull, os.O_WRONLY), os.dup(2)
-    os.dup2(quiet, 2)  # libraries of C print there
+    sys.stdout.flush()
+    quiet, stdout, stderr = os.open(os.devnull, os.O_WRONLY), os.dup(1), os.dup(2)
+    os.dup2(quiet, 1)  # libraries of C print there
+    os.dup2(quiet, 2)
     try:
         inspect(Utterance("u", "s", "neutral", path))
     except BadAudio as error:
@@ -50,7 +53,8 @@ def judge(path: Path) -> tuple[bool, str]:
     except Exception as error:  # what a user would see as a traceback
         return False, f"{type(error).__name__}: {error}"
     finally:
+        os.dup2(stdout, 1)
         os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(quiet)
+        for copy in (stdout, stderr, quiet):
+            os.close(copy)
     return True, ""
