@@ -25,11 +25,11 @@
 #                             those given neutral utterances with neutral:N, others with any:N or all
 #   --ablation (false)        train and score the variants of ../conf/ablation.txt instead
 #   --nj (2)                  parallel jobs of stage 1
-#   --fold-jobs (2)           parallel jobs of stages 3 and 4, each with
+#   --fold-jobs (2)           parallel jobs of stages 3, 4 and final, each with
 #   --num-threads (1)         so many threads
 #   --device (auto)           auto, cpu or cuda:N
 #   --cmd (run.py)            launches CPU jobs: run.py, slurm.py, or Kaldi's run.pl, slurm.pl
-#   --cuda-cmd (run.py)       launches encoders and stages 3 and 4, such as "slurm.py --gpu 1"
+#   --cuda-cmd (run.py)       launches encoders, stages 3, 4 and final, such as "slurm.py --gpu 1"
 #   --models-dir ()           folder with pretrained encoders, each in a folder of its name; empty:
 #                             that of DSNET_MODELS, else those of the Hugging Face hub
 #   --results-dir ()          where stage 5 writes; empty: exp/results/<task>

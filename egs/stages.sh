@@ -99,7 +99,7 @@ for name in "${bundled[@]}"; do
   feats=data/$(features_of "$name")/feats.json
   queue "final.$task.$name.$seed" --reads exp/"$task/$name"/system.json "$feats" data/"$task" \
     --writes "$exp"/{train.json,model.pt} \
-    -- $cuda_cmd --num-threads "$num_threads" "$exp"/log/final.log \
+    -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" "$exp"/log/final.log \
     python -m dsnet.bin.train --task "$task" --system "$name" --seed "$seed" --folds final \
     --device "$device" --num-threads "$num_threads"
   models+=("$exp"/model.pt)

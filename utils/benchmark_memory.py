@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmark_manifests import TASK, synthetic
+from benchmark_manifests import TASK, Corpus, synthetic
 from benchmark_training import steps
 
 from dsnet.bin import run
@@ -69,7 +69,7 @@ def main() -> None:
 def write_recipe(folder: Path, size: int) -> int:
     """Write features and folds of `size` utterances; return the bytes of the feature store."""
     recipe = Recipe(folder)
-    _, supervisions = make_manifests(synthetic(size))
+    _, supervisions = make_manifests(synthetic(Corpus(size)))
     build_task(TASK, list(supervisions), recipe.task("task"))
     frames = {s.id: FBANK.num_frames(round(s.duration * FBANK.sampling_rate)) for s in supervisions}
     info = FeatsInfo(

@@ -61,8 +61,11 @@ class Queue:
 
     def __init__(self, steps: list[Step]):
         self.steps, self.status = steps, 0
-        self.list = steps[0].marker.with_name(f".{steps[0].marker.stem}.jobs")
+        self.list = _list_of(steps[0])
         self.codes = self.list.with_suffix(".codes")
+        for step in steps:  # what a killed queue has left
+            for path in (_list_of(step), _list_of(step).with_suffix(".codes")):
+                path.unlink(missing_ok=True)
         self.jobs: list[dict] = []
         self.left: dict[Step, range] = {}  # the jobs of the steps that are not done
         self.began: dict[int, float] = {}  # when the jobs that have ended well began, about
@@ -78,7 +81,6 @@ class Queue:
         launcher, _ = split_launcher(self.steps[0].command)
         lines = [json.dumps(job) + "\n" for job in self.jobs]
         self.list.write_text("".join(lines), encoding="utf-8")
-        self.codes.unlink(missing_ok=True)
         try:
             locks = {step.name: step.lock for step in self.steps}
             status = call([*launcher, "--list", str(self.list)], locks, {}, self.look)
@@ -105,6 +107,11 @@ class Queue:
             except StepError as error:
                 print(red(str(error)), file=sys.stderr)
                 self.status = TOLD
+
+
+def _list_of(step: Step) -> Path:
+    """Return where the jobs of a queue are listed whose first step it is."""
+    return step.marker.with_name(f".{step.marker.stem}.jobs")
 
 
 if __name__ == "__main__":

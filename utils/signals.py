@@ -40,6 +40,7 @@ def end_with_parent(parent: int) -> Callable[[], None]:
 
     def ask() -> None:
         if _prctl is not None:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a parent's Signals only collect it
             _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             if os.getppid() != parent:  # it ended just before
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -10,7 +10,7 @@ that Slurm chose, so logs look the same.  FILE holds options of sbatch for this 
 
 The folder q beside the logs holds the batch script, what Slurm prints, and which task runs which
 job.  A launcher that comes back while tasks wait or run joins them, if it is for the same command
-and inputs; of a step of a recipe, jobs that had ended well are not run again.  A job that its time
+and inputs.  A job that its time
 limit, preemption or the loss of its node ended is submitted again if it had gained an epoch.
 """
 
@@ -52,6 +52,7 @@ class Run:
         self.kept = Kept(launch)
         self.progress = Progress(self.logs)
         self.ours: set[int] = set()  # jobs that were submitted or joined
+        self.submitted: set[str] = set()  # Slurm's numbers of the arrays that are all ours
         self.codes: dict[int, int | None] = {}  # exit status of the jobs that have ended
         self.states: dict[str, tuple[str, str]] = {}  # of Slurm's tasks: state and reason
         self.epochs: dict[int, int] = {}  # how far the earlier tries of a job got
@@ -77,7 +78,7 @@ class Run:
         """Wait for the tasks that an earlier launcher has left, and see what they have done."""
         numbers = self.kept.numbers(self.kept.tasks)
         self.states = slurm.states(numbers, self.signals)
-        while "COMPLETING" in {state for state, _ in self.states.values()}:
+        while "COMPLETING" in {self._state(job) for job in self.kept.tasks}:
             slurm.tell(f"job {', '.join(numbers)} of an earlier run is about to end")
             self._pause(LOG_SECONDS[1])
             self.states = slurm.states(numbers, self.signals)
@@ -92,8 +93,8 @@ class Run:
         self.kept.forget(self.kept.others)
         if alive:
             print(f"  Slurm job {', '.join(self.kept.numbers(alive))}: goes on", flush=True)
-        known = [job for job in self.kept.tasks if alive or self.kept.step(job)]
-        done = [job for job in known if self._code(job) == 0]
+        # of an array that is gone, whether the outputs are still there nobody knows but the jobs
+        done = [job for job in self.kept.tasks if alive and self._code(job) == 0]
         if done:
             print(f"  {len(done)} of {len(self.logs)} jobs had ended well", flush=True)
         self.ours = set(alive)
@@ -116,6 +117,7 @@ class Run:
                     sbatch(self.launch, self.site, indices, offset, before), self.signals
                 )
                 self.ours |= set(part)
+                self.submitted.add(number)
                 self.kept.add({job: f"{number}_{job % size}" for job in part})
             except (slurm.SlurmError, OSError):  # nothing runs that nobody watches
                 self._cancel()
@@ -139,10 +141,12 @@ class Run:
                 every = min(2 * every, QUEUE_SECONDS[1])
                 ask = now + every
                 alive = {job for job in waiting if self._is_alive(job)}
+                alive -= {job for job in alive if self._is_completing(job) and found[job]}
                 gone = {job: gone.get(job, now) for job in waiting - alive}
             for job, code in found.items():
                 late = job in gone and now >= gone[job] + FILE_SYSTEM_SECONDS
                 sure = code is not None or self._cut_short(job)  # Slurm may begin a job again
+                sure = sure and not self._is_completing(job)  # which can take its node for ever
                 if code == 0 or (job in gone and sure) or late:
                     waiting.remove(job)
                     if not self._gained(job, code):
@@ -201,6 +205,9 @@ class Run:
     def _is_alive(self, job: int) -> bool:
         return self._state(job) not in ("", *slurm.ENDED)
 
+    def _is_completing(self, job: int) -> bool:
+        return self._state(job) == "COMPLETING"
+
     def _cut_short(self, job: int) -> bool:
         """Return whether Slurm has ended a job, and not the job itself."""
         return self._state(job) in slurm.ENDED and self._state(job) not in slurm.BY_ITSELF
@@ -215,15 +222,16 @@ class Run:
 
     def _cancel(self) -> None:
         """Cancel the tasks that wait or run, as far as is known."""
-        numbers = self.kept.numbers(self.ours & self.kept.tasks.keys() - self.codes.keys())
-        if not numbers:
+        tasks = [self.kept.tasks[job] for job in self.ours - self.codes.keys()]
+        whole = {task.partition("_")[0] for task in tasks} & self.submitted
+        # an array that was joined may have tasks that another launcher waits for
+        names = sorted(whole) + sorted(t for t in tasks if t.partition("_")[0] not in whole)
+        if not names:
             return
         try:
-            slurm.call(["scancel", *numbers], self.signals, slurm.CANCEL_SECONDS)
+            slurm.call(["scancel", *names], self.signals, slurm.CANCEL_SECONDS)
         except slurm.SlurmError as error:
-            slurm.tell(
-                f"{error}\n  The jobs may run on. Cancel them by: scancel {' '.join(numbers)}"
-            )
+            slurm.tell(f"{error}\n  The jobs may run on. Cancel them by: scancel {' '.join(names)}")
 
 
 if __name__ == "__main__":

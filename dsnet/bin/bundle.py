@@ -79,7 +79,7 @@ def main() -> None:
             **asdict(corpus),
             "task": args.task,
             "utterances": len(task.utt2emo),
-            "speakers": len(task.spk2utt),
+            "speakers": len(task.spk2utt.keys() - task.unknown_speakers),
         },
         "protocol": read_task_json(task.task_dir)["protocol"]["in_words"],
         "systems": {spec.config.enrolment.source: spec.name for spec in specs},

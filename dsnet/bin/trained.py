@@ -34,8 +34,7 @@ def read_model(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]
     Raises:
         TrainingError: it is missing, damaged, or not what stage 3 writes.
     """
-    if path.is_file() and (damage := damage_of_zip(path)):
-        raise TrainingError(f"{path}: damaged: {damage}. {REMEDY}")
+    _require_whole(path)
     return load(path, device)
 
 
@@ -45,10 +44,15 @@ def open_model(path: Path, device: torch.device | str = "cpu") -> tuple[System, 
     Raises:
         TrainingError: see `read_model`.
     """
-    read_model(path, device)
+    _require_whole(path)
     try:
         return load_model(path, device)
     except (KeyError, TypeError, RuntimeError) as error:  # no weights, or those of other code
         raise TrainingError(
             f"{path}: not a model of this version of the project ({error}). {REMEDY}"
         ) from error
+
+
+def _require_whole(path: Path) -> None:
+    if path.is_file() and (damage := damage_of_zip(path)):
+        raise TrainingError(f"{path}: damaged: {damage}. {REMEDY}")

@@ -140,12 +140,14 @@ def _voc(stream: BinaryIO, size: int) -> str:
 
 
 def _nist(stream: BinaryIO, size: int) -> str:
-    """NIST SPHERE: lines of text; shortened and other codings are not told by their bytes."""
+    """NIST SPHERE: lines of text; what is compressed besides is not told by its bytes."""
     stream.seek(0)
     words = [line.split() for line in stream.read(1024).split(b"\n")]
     fields = {line[0]: line[2] for line in words if len(line) == 3}
     numbers = [fields.get(name, b"") for name in NIST_NUMBERS]
     start = words[1][0] if len(words) > 1 and words[1] else b""
+    if b"," in fields.get(b"sample_coding", b""):  # such as pcm,embedded-shorten-v2.00
+        return ""
     if not all(number.isdigit() for number in [start, *numbers]):
         return ""
     return _short(size - int(start), math.prod(map(int, numbers)))

@@ -37,6 +37,12 @@ def partitions(
             "correct folds.field, or let stage 0 give it"
         )
     found = {utt: str(value) for utt, value in values.items()}
+    spaced = sorted({value for value in found.values() if value.split() != [value]})
+    if spaced:
+        raise FoldError(
+            f"values of '{config.field}' with white space, which no list of ours can hold: "
+            f"{first_ten([repr(value) for value in spaced])}; let stage 0 give them without"
+        )
     there = Counter(found.values())
     everywhere = Counter(str((s.custom or {}).get(config.field)) for s in supervisions)
     wrong = [

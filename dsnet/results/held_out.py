@@ -159,6 +159,7 @@ def read_held_out(
             )
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     if len(task.fold_names) == 1:  # a predefined split: others are other speakers all the same
-        _, number = np.unique(joined["speakers"], return_inverse=True)
+        known = [s if s not in task.unknown_speakers else "" for s in joined["speakers"].tolist()]
+        _, number = np.unique(known, return_inverse=True)  # nobody known may be one and the same
         joined["folds"] = number % NUM_GROUPS
     return HeldOut(runs, **joined)

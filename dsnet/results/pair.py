@@ -184,7 +184,8 @@ def _describe(words: str, side: Side, task: TaskData, shared: SharedClasses) -> 
         where[name] += 1
     text = (
         f"{words} {side.recipe.name}, {side.task}: {sum(counts.values())} utterances of "
-        f"{len(task.spk2utt)} speakers in the shared classes: {_counts(counts)}"
+        f"{len(task.spk2utt.keys() - task.unknown_speakers)} speakers in the shared classes: "
+        f"{_counts(counts)}"
     )
     if left_out:
         verb = "left out" if words == "tested on" else "trained on too, but no answer"

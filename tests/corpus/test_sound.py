@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from faults.headers import damage_header, judge
 
-from dsnet.corpus.containers import mp3_samples
+from dsnet.corpus.containers import mp3_samples, why_damaged
 from dsnet.corpus.sound import BadAudio, Sound, read_samples
 
 RATE, LENGTH = 16000, 32000
@@ -87,6 +87,16 @@ def test_what_a_header_promises_is_not_allocated(write):
     path.write_bytes(content)
     with pytest.raises(BadAudio, match="cut off|not readable"):
         read_samples(path)
+
+
+def test_a_compressed_sphere_file_is_not_called_cut_off(write):
+    """As LDC distributes some: fewer bytes than samples, which libsndfile cannot decode."""
+    path = write("a.sph")
+    header = path.read_bytes()[:1024]
+    coding = b"sample_coding -s26 pcm,embedded-shorten-v2.00"
+    header = header.replace(b"sample_coding -s3 pcm", coding)[:1024]
+    path.write_bytes(header + bytes(15000))
+    assert b"shorten" in header and why_damaged(path) == ""
 
 
 def test_a_flac_file_from_a_pipe_has_no_length_and_is_named(write):

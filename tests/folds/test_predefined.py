@@ -140,6 +140,16 @@ def test_a_value_that_no_side_names(tmp_path):
     )
 
 
+def test_a_value_with_white_space(tmp_path):
+    """No list of ours can hold it: stage 3 could not read what stage 2 has written."""
+    spaced = dict.fromkeys(("Tr", "De"), None) | {"T1": "Test 1"}
+    corpus = [
+        replace(s, custom=s.custom | {"partition": spaced.get(s.custom["partition"]) or "Tr"})
+        for s in CORPUS
+    ]
+    assert "values of 'partition' with white space" in refused(tmp_path, corpus, test=["Test 1"])
+
+
 def test_all_values_are_told_together(tmp_path):
     lines = refused(tmp_path, train=["Train"], test=["T1", "Test"]).splitlines()
     assert [line.partition(",")[0] for line in lines] == [

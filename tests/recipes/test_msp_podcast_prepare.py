@@ -59,8 +59,8 @@ def make_corpus(corpus: Path) -> Path:
     """Write the tree, two files of Test3 without rows among it."""
     found = table()
     write_labels(corpus, found)
-    names = [row["FileName"] for row in found] + ["MSP-PODCAST_0009_0001.wav"]
-    names.append("MSP-PODCAST_0009_0002.wav")
+    names = [row["FileName"] for row in found] + ["MSP-PODCAST_test3_0001.wav"]
+    names.append("MSP-PODCAST_test3_0002.wav")
     (corpus / "Audios").mkdir()
     for i, name in enumerate(names):
         samples = np.random.default_rng(i).uniform(-0.5, 0.5, 8000)
@@ -91,8 +91,9 @@ def test_utterances(corpus, capsys):
     nobody = found["MSP-PODCAST_0008_0001_02"]
     assert not nobody.speaker_is_known and nobody.sex is None
     assert nobody.dialogue == "MSP-PODCAST_0008" and nobody.custom["partition"] == "Test2"
-    hidden = found["MSP-PODCAST_0009_0001"]
+    hidden = found["MSP-PODCAST_test3_0001"]
     assert (hidden.emotion, hidden.custom["partition"]) == ("hidden", "Test3")
+    assert hidden.dialogue is None  # not one conversation of all of them
 
 
 @pytest.mark.parametrize(

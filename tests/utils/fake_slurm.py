@@ -67,8 +67,9 @@ def squeue(args: list[str]) -> None:
 
 def scancel(args: list[str]) -> None:
     for number in args:
-        subprocess.run(["kill", "-KILL", "--", f"-{given(f'{number}.pid')}"], check=True)
-        for path in HOME.glob(f"{number}_*"):
+        if "_" not in number:
+            subprocess.run(["kill", "-KILL", "--", f"-{given(f'{number}.pid')}"], check=True)
+        for path in HOME.glob(number if "_" in number else f"{number}_*"):
             if path.read_text() in ("PENDING", "RUNNING"):
                 path.write_text("CANCELLED")
 

@@ -211,17 +211,33 @@ def test_what_runs_is_joined_by_another_list(folder, start, launch, cluster, wai
     assert (folder / "ran").read_text() == "a\nb\nc\nd\n" and "--array=1" in arguments(cluster)
 
 
-@pytest.mark.parametrize(("step", "ran"), [("some", "123423"), ("", "12341234")])
-def test_of_a_step_only_what_failed_is_submitted_again(folder, launch, cluster, step, ran):
-    """Without a step nobody knows whether the inputs are those of before."""
+def test_what_of_a_joined_array_is_not_ours_is_not_cancelled(folder, start, cluster, wait_for):
+    """The array of a and b is left by a killed launcher; another one asks for a only."""
+    script = "echo NAME >> ran; sleep 60"
+    listed(folder, script, "ab")
+    first = start(folder, "slurm.py", "--list", "all.jobs")
+    wait_for((folder / "ran").exists)
+    first.kill()
+    first.wait()
+    listed(folder, script, "a")
+    second = start(folder, "slurm.py", "--list", "all.jobs", stdout=subprocess.PIPE)
+    assert second.stdout.readline() == "  Slurm job 77: goes on\n"
+    second.send_signal(signal.SIGINT)
+    assert second.wait(timeout=5) == 130
+    assert arguments(cluster, "scancel") == ["77_1"]
+    assert (cluster / "77_2").read_text() == "PENDING"
+
+
+@pytest.mark.parametrize("step", ["some", ""])
+def test_of_an_array_that_is_gone_all_jobs_run_again(folder, launch, cluster, step):
+    """Only the programs know whether what they wrote is still whole; it costs them a look."""
     script = "printf JOB >> ran; [ JOB != 2 -a JOB != 3 -o -e mended ]"
     args = ["slurm.py", "JOB=1:4", "x.JOB.log", "sh", "-c", script]
     code, err = launch(folder, *args, env={"DSNET_STEP": step})
     assert code == 1 and "2 of 4 jobs failed (JOB 2, 3)" in err
     (folder / "mended").touch()
     assert launch(folder, *args, env={"DSNET_STEP": step}) == (0, "")
-    assert (folder / "ran").read_text() == ran
-    assert ("--array=2-3" if step else "--array=1-4") in arguments(cluster)
+    assert (folder / "ran").read_text() == "12341234" and "--array=1-4" in arguments(cluster)
 
 
 def test_a_damaged_file_of_tasks_is_named(folder, launch):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """MSP-Podcast: Audios/MSP-PODCAST_0001_0008.wav, labels and sides in Labels/labels_consensus.csv.
 
-MSP-PODCAST_0001   podcast; what follows is the turn
+MSP-PODCAST_0001   podcast; what follows is the turn. MSP-PODCAST_test3 is none: the hidden Test3
 EmoClass           A H S N F D U C, O other, X no agreement: the label of most listeners
 SpkrID             speaker; Unknown or nothing where nobody knows
 Split_Set          Train, Development, Test1, Test2; audio without a row is the hidden Test3
@@ -22,7 +22,8 @@ TABLE = Path("Labels", "labels_consensus.csv")
 COLUMNS = (
     "FileName", "EmoClass", "EmoAct", "EmoVal", "EmoDom", "SpkrID", "Gender", "Split_Set",
 )  # fmt: skip
-NAME = re.compile(r"(MSP-PODCAST_\d+)(_\d+)+\.wav")
+NAME = re.compile(r"(MSP-PODCAST_\d+|MSP-PODCAST_test3)(_\d+)+\.wav")
+HIDDEN_NAME = "MSP-PODCAST_test3"  # no podcast: nobody is to know which
 EMOTIONS = "AHSNFDUCOX"
 RATINGS = {"EmoAct": "activation", "EmoVal": "valence", "EmoDom": "dominance"}  # 1 to 7
 SEXES = {"female": "female", "male": "male", "unknown": None, "": None}
@@ -49,6 +50,7 @@ def utterances(corpus_dir: Path) -> Iterator[Utterance]:
 def utterance(name: str, row: dict[str, str], path: Path) -> Utterance:
     """Return what a row says of an utterance; nothing of one whose labels are hidden."""
     row = {column: "" for column in COLUMNS} | (row or HIDDEN)
+    podcast = NAME.fullmatch(name)[1]
     ratings = {ours: float(row[theirs]) for theirs, ours in RATINGS.items() if row[theirs]}
     return Utterance(
         id=Path(name).stem,
@@ -56,7 +58,7 @@ def utterance(name: str, row: dict[str, str], path: Path) -> Utterance:
         emotion=row["EmoClass"],
         path=path,
         sex=SEXES[row["Gender"].lower()],
-        dialogue=NAME.fullmatch(name)[1],
+        dialogue=podcast if podcast != HIDDEN_NAME else None,
         custom={"partition": row["Split_Set"], **ratings},
     )
 
