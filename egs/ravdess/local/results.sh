@@ -21,4 +21,5 @@ run "$@" \
   --systems "whisper_probe whisper_probe_neutral whisper_probe_any
     whisper_base_matched+whisper_probe whisper_base_matched_neutral+whisper_probe_neutral
     whisper_base_matched_any+whisper_probe_any
-    base_matched_small base_matched_neutral_small base_matched_any_small"
+    base_matched_small base_matched_neutral_small base_matched_any_small
+    compare_svm compare_svm_neutral egemaps_svm"
