@@ -140,8 +140,7 @@ def test_iemocap(tmp_path, make_corpus, run_recipe):
 def test_msp_improv(tmp_path, make_corpus, run_recipe):
     corpus, listed = make_corpus("msp_improv", 16000)  # not 44,100: less to write and to resample
     recipe = copy_recipe(EGS / "msp_improv", tmp_path / "a project")
-    run_recipe(recipe, corpus, "--stop-stage", "2")
-    assert len((recipe / "data/4class/folds").read_text().split()) == 12
+    run_recipe(recipe, corpus, "--stop-stage", "0")  # the features are those of any corpus
     supervisions = compare_with_list(recipe, listed)
     folds = {"4class": (7798, 12), "4class_sessions": (7798, 6), "4class_improvised": (4580, 12)}
     for task, (size, num_folds) in folds.items():
