@@ -34,15 +34,14 @@ PREPARE = '''\
 from collections.abc import Iterator
 from pathlib import Path
 
-from dsnet.corpus.prepare import run_prepare
+from dsnet.corpus.prepare import find_audio, run_prepare
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
 
 
 def utterances(corpus_dir: Path) -> Iterator[Utterance]:
     """Yield the utterances of wav/*.wav."""
-    # sorted: glob's order differs between file systems; [!.]: a Mac leaves ._anna_happy_1.wav
-    for path in sorted(corpus_dir.glob("wav/[!.]*.wav")):
+    for path in find_audio(corpus_dir / "wav"):
         fields = path.stem.split("_")
         if len(fields) != 3:
             raise CorpusError(f"{{path}}: expected a name such as anna_happy_1.wav")

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,28 @@ def _found(utterances: Callable[[Path], Iterable[Utterance]], corpus_dir: Path) 
             f"--corpus-dir: {corpus_dir}: no utterance found; is this the folder that the recipe's "
             "README.md describes?"
         )
+    return found
+
+
+def find_audio(folder: Path, depth: int = 1, suffixes: Collection[str] = (".wav",)) -> list[Path]:
+    """Return the audio files at one depth below a folder, sorted, without hidden ones.
+
+    Args:
+        folder: of a corpus.
+        depth: 1: in the folder itself.
+        suffixes: in lower case; .WAV is .wav too.
+
+    Raises:
+        CorpusError: two files that differ in the case of their suffix only.
+    """
+    # [!.]: a Mac leaves ._anna_happy_1.wav
+    found = sorted(folder.glob("/".join(["[!.]*"] * depth)))
+    found = [path for path in found if path.suffix.lower() in suffixes]
+    by_name: dict[Path, Path] = {}
+    for path in found:
+        other = by_name.setdefault(path.with_suffix(path.suffix.lower()), path)
+        if other != path:
+            raise CorpusError(f"{path}: beside it lies {other.name}; which is the utterance?")
     return found
 
 

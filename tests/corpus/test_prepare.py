@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from dsnet.corpus.manifests import read_manifests
-from dsnet.corpus.prepare import count_table, prepare, run_prepare
+from dsnet.corpus.prepare import count_table, find_audio, prepare, run_prepare
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
 
@@ -256,3 +256,14 @@ def test_nobody_known_is_no_speaker(corpus, tmp_path, capsys):
     _, supervisions = read_manifests(tmp_path / "m")
     found = {s.id: s.custom.get("unknown_speaker") for s in supervisions}
     assert found == {"a-1": None, "x-1": True, "x-2": True}
+
+
+def test_audio_is_found_whatever_the_case_of_its_suffix(tmp_path):
+    for name in ("b/x.WAV", "a/y.wav", "a/._y.wav", ".c/z.wav", "a/n.txt", "w.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_audio(tmp_path, depth=2) == [tmp_path / "a/y.wav", tmp_path / "b/x.WAV"]
+    assert find_audio(tmp_path) == [tmp_path / "w.wav"]
+    (tmp_path / "b/x.wav").touch()
+    with pytest.raises(CorpusError, match="x.wav: beside it lies x.WAV; which is"):
+        find_audio(tmp_path, depth=2)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from dsnet.corpus.prepare import run_prepare
+from dsnet.corpus.prepare import find_audio, run_prepare
 from dsnet.corpus.sound import BadAudio, read_samples
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
@@ -39,7 +39,7 @@ POINTER = b"version https://git-lfs"
 
 def utterances(corpus_dir: Path) -> Iterator[Utterance]:
     """Yield the utterances of AudioWAV/*.wav; say which file is left out, and what is missing."""
-    paths = find_audio(corpus_dir)
+    paths = find_wavs(corpus_dir)
     names = {path: parse_name(path) for path in paths}
     actors = read_actors(corpus_dir / ACTORS)
     votes = read_votes(corpus_dir / SUMMARY, {path.stem for path in paths})
@@ -76,13 +76,13 @@ def parse_name(path: Path) -> re.Match:
     return name
 
 
-def find_audio(corpus_dir: Path) -> list[Path]:
+def find_wavs(corpus_dir: Path) -> list[Path]:
     """Return the files of AudioWAV, after a look at whether they are where and what they should be.
 
     Raises:
         CorpusError: another level of the release, or Git LFS pointers in place of audio.
     """
-    paths = sorted((corpus_dir / "AudioWAV").glob("[!.]*.wav"))
+    paths = find_audio(corpus_dir / "AudioWAV")
     if not paths:
         hint = f"give the folder that holds AudioWAV/*.wav and {ACTORS}"
         below = [str(p.parent) for p in sorted(corpus_dir.glob("*/AudioWAV"))]

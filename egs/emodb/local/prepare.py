@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from dsnet.corpus.prepare import run_prepare
+from dsnet.corpus.prepare import find_audio, run_prepare
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
 
@@ -48,13 +48,13 @@ def utterances(corpus_dir: Path) -> Iterator[Utterance]:
     """Yield the utterances of wav/*.wav."""
     wav_dir = corpus_dir / "wav"
     if not wav_dir.is_dir():
-        if any(corpus_dir.glob("*.wav")):
+        if find_audio(corpus_dir):
             raise CorpusError(f"{corpus_dir}: this is the wav folder; give {corpus_dir.parent}")
         below = [str(p.parent) for p in sorted(corpus_dir.glob("*/wav"))]
         hint = f"did you mean {below[0]}?" if below else "give the folder that holds wav/*.wav"
         raise CorpusError(f"{corpus_dir}: no folder wav in it; {hint}")
     rated = ratings(corpus_dir / "erkennung.txt")
-    for path in sorted(wav_dir.glob("[!.]*.wav")):
+    for path in find_audio(wav_dir):
         name = NAME.fullmatch(path.stem)
         if not name or name["sentence"] not in TEXTS:
             raise CorpusError(

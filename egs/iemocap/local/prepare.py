@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from dsnet.corpus.prepare import check_pairs, run_prepare
+from dsnet.corpus.prepare import check_pairs, find_audio, run_prepare
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
 
@@ -89,7 +89,7 @@ def check_level(corpus_dir: Path) -> None:
 
 def find_wavs(session_dir: Path) -> dict[str, Path]:
     """Return the audio file of every utterance of a session."""
-    paths = sorted((session_dir / WAVS).glob("[!.]*/[!.]*.wav"))
+    paths = find_audio(session_dir / WAVS, depth=2)
     for path in paths:
         check_place(path.stem, path.parent.name, session_dir, str(path))
     return {path.stem: path for path in paths}

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from dsnet.corpus.prepare import check_pairs, run_prepare
+from dsnet.corpus.prepare import check_pairs, find_audio, run_prepare
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
 
@@ -142,7 +142,7 @@ def read_labels(path: Path) -> dict[str, Label]:
 
 def find_wavs(session_dir: Path) -> dict[str, Path]:
     """Return the audio file of every utterance of a session."""
-    paths = sorted(session_dir.glob("[!.]*/[!.]*/[!.]*.wav"))
+    paths = find_audio(session_dir, depth=3)
     for path in paths:
         name = NAME.fullmatch(path.stem)
         if not name:

@@ -8,13 +8,12 @@ Split_Set          Train, Development, Test1, Test2; audio without a row is the 
 """
 
 import csv
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from dsnet.corpus.gate import first_ten
-from dsnet.corpus.prepare import run_prepare
+from dsnet.corpus.prepare import find_audio, run_prepare
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
 
@@ -114,14 +113,14 @@ def find_wavs(folder: Path) -> dict[str, Path]:
         raise CorpusError(
             f"{folder.parent}: no folder Audios in it; unpack the owners' archive of audio there"
         )
-    names = [n for n in os.listdir(folder) if n.endswith(".wav") and not n.startswith(".")]
-    strange = sorted(name for name in names if not NAME.fullmatch(name))
+    wavs = {f"{path.stem}.wav": path for path in find_audio(folder)}
+    strange = sorted(name for name in wavs if not NAME.fullmatch(name))
     if strange:
         raise CorpusError(
             f"{folder}: {len(strange)} files with other names than MSP-PODCAST_0001_0008.wav: "
             f"{first_ten(strange)}; remove them"
         )
-    return {name: folder / name for name in names}
+    return wavs
 
 
 if __name__ == "__main__":

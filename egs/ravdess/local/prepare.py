@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from dsnet.corpus.prepare import run_prepare
+from dsnet.corpus.prepare import find_audio, run_prepare
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
 
@@ -31,10 +31,10 @@ def utterances(corpus_dir: Path) -> Iterator[Utterance]:
     """Yield the utterances of Actor_*/*.wav, or .flac."""
     check_level(corpus_dir)
     for actor in ACTORS:
-        paths = [p for ext in ("wav", "flac") for p in (corpus_dir / actor).glob(f"[!.]*.{ext}")]
+        paths = find_audio(corpus_dir / actor, suffixes=(".wav", ".flac"))
         if not paths:
             raise CorpusError(f"{corpus_dir / actor}: no wav or flac file; is the copy complete?")
-        for path in sorted(paths):
+        for path in paths:
             yield utterance(path)
 
 
