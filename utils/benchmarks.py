@@ -24,7 +24,6 @@ import kaldiio
 import torch
 from benchmark_memory import write_recipe
 from benchmark_predict import RATE, noise, onnx_session
-from benchmark_training import steps
 
 from dsnet.bin import run
 from dsnet.environment import git_revision, limit_threads, versions
@@ -33,9 +32,6 @@ from dsnet.features import build_extractor
 from dsnet.features.store import FeatureStore
 from dsnet.recipe import Recipe
 from dsnet.recognizer.recognizer import Recognizer
-from dsnet.systems.catalog import resolve
-from dsnet.training.data import load_training_data
-from dsnet.training.loop import Trainer
 
 ROOT = Path(__file__).parents[1]
 JOBS = 4  # that a launcher starts
@@ -117,18 +113,6 @@ def encode(folder: Path) -> tuple[Turn, Turn]:
     return lambda: extractor(samples), whole
 
 
-def train(folder: Path) -> tuple[Turn, Turn]:
-    """Take a training step of the published size: own lengths, and 600 frames each."""
-    write_recipe(folder, 720)
-    os.chdir(ROOT / "egs" / "emodb")
-    turns = []
-    for name in ("dsnet_variable", "dsnet"):
-        config = resolve(name).config
-        data = load_training_data(Recipe(folder), "task", "group1", config, torch.device("cpu"))
-        turns.append(steps(Trainer(config, data, 1, folder)))
-    return lambda: next(turns[0]), lambda: next(turns[1])
-
-
 def predict(folder: Path) -> tuple[Turn, Turn]:
     """Judge 3 s: ONNX, and torch."""
     samples = noise(3.0)
@@ -141,7 +125,6 @@ ROWS: dict[str, tuple[Callable[[Path], tuple[Turn, Turn]], str, str]] = {
     "features": (read_features, "720 utterances from the store, checked", "from arks by kaldiio"),
     "encode": (encode, "Whisper base on 3 s", "padded to 30 s, all layers"),
     "predict": (predict, f"{MODEL} on 3 s, onnxruntime", "torch"),
-    "train": (train, "a step of the published size, own lengths", "600 frames each"),
 }
 
 
