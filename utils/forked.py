@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from signals import end_with_parent
@@ -44,9 +45,14 @@ def _import_libraries(module: str) -> bool:
         importlib.import_module(module)
     except BaseException:  # whatever it is, the job's own log is to show it
         return False
+    forget_own_modules()
+    return threading.active_count() == 1  # a fork has no other threads
+
+
+def forget_own_modules() -> None:
+    """Let whoever is forked import the project's own modules anew; libraries stay."""
     for name in [name for name in sys.modules if name.partition(".")[0] == OWN]:
         del sys.modules[name]
-    return threading.active_count() == 1  # a fork has no other threads
 
 
 class Fork:
@@ -90,8 +96,25 @@ def _become(command: list[str], output: int, environment: dict[str, str]) -> Non
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         os.environ.clear()
         os.environ.update(environment)
-        sys.argv = command[2:]
-        runpy.run_module(command[2], run_name="__main__", alter_sys=True)
+        status = run_module(command[2:])
+    finally:
+        os._exit(status)
+
+
+def run_module(argv: list[str]) -> int:
+    """Do what Python does for `-m MODULE ARG...`; return its exit status."""
+    sys.argv = argv
+
+    def call() -> None:
+        runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
+
+    return exit_status(call)
+
+
+def exit_status(call: Callable[[], object]) -> int:
+    """Call a program; print what ended it, as Python does, and return its exit status."""
+    try:
+        call()
         status = 0
     except SystemExit as stop:
         if isinstance(stop.code, str):
@@ -99,7 +122,7 @@ def _become(command: list[str], output: int, environment: dict[str, str]) -> Non
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except BaseException:
         traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status & 255)
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status & 255

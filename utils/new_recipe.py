@@ -80,8 +80,7 @@ need_corpus
 stage 0 "prepare"
 once manifests --reads "$corpus_dir" {source} \\
   --writes data/manifests/{{recordings,supervisions}}.jsonl.gz \\
-  -- python {program} data/manifests \\
-  --drop-bad-audio "$drop_bad_audio" --channel "$channel" --overhang "$overhang"
+  -- python {program} data/manifests "${{audio_options[@]}}"
 
 # shellcheck source=egs/stages.sh
 . ../stages.sh

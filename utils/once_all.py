@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Run steps of a recipe unless they are done, the jobs of all in one queue; see once.py.
 
-Usage: once_all.py run|force|check STAGE RESUME < STEPS
+Usage: once_all.py run|force|check STAGE RESUME STEPS
 
-STEPS are those that `queue` in recipe.sh has noted: of each, the number of its words and the words
-themselves (NAME --reads PATH... --writes PATH... -- CMD ARG... as of once.py), a NUL behind
-each. All are launched alike: the launcher and its options are those of the first.
+STEPS is a file with those that `queue` in recipe.sh has noted: of each, the number of its words
+and the words themselves (NAME --reads PATH... --writes PATH... -- CMD ARG... as of once.py), a NUL
+behind each. All are launched alike: the launcher and its options are those of the first.
 
 Jobs begin in the order of the steps. A step has its marker as soon as its last job has ended well.
 Kaldi's launchers know no lists of jobs: with them, a step runs after the other.
@@ -27,8 +27,8 @@ WITH_LISTS = ("run.py", "slurm.py")
 
 
 def main() -> None:
-    mode, stage, resume = sys.argv[1:]
-    steps = read_steps(stage, sys.stdin.read().split("\0")[:-1])
+    mode, stage, resume, path = sys.argv[1:]
+    steps = read_steps(stage, os.fsdecode(Path(path).read_bytes()).split("\0")[:-1])
     end_with_parent(os.getppid())()
     try:
         if mode == "check":

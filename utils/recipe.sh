@@ -13,6 +13,7 @@ longest_first=   # systems, as time_left orders them
 systems=   # what `plan` has found: systems to train, networks among them, ensembles, features
 networks=
 ensembles=
+audio_options=()  # of stage 0, for every program that writes manifests
 features=
 # Names with a leading underscore cannot clash with an option.
 _stage=   # number and title of the stage that run.sh is in
@@ -67,6 +68,9 @@ parse_options() {
   fi
   cd -- "$(dirname -- "$0")" > /dev/null
   recipe=${PWD##*/}
+  [[ ! -v overhang ]] || audio_options=(
+    --drop-bad-audio "$drop_bad_audio" --channel "$channel" --overhang "$overhang"
+  )
 }
 
 # need_corpus: stop at a --corpus-dir that is no folder; in front of --stage it may be left out.
@@ -133,17 +137,7 @@ stage() {
 
 # once NAME --reads PATH... --writes PATH... -- CMD...: run CMD unless it is done (see
 # once.py); in front of --stage only check that it is.
-once() {
-  local mode=run status=0
-  [[ $force == false ]] || mode=force
-  (( _stage >= stage )) || mode=check
-  # In the background, since only `wait` lets a signal through to the trap.
-  python3 -ES "$DSNET_ROOT"/utils/once.py "$mode" "$_stage" "$_resume" "$@" &
-  _child=$!
-  wait "$_child" || status=$?
-  _child=
-  return "$status"
-}
+once() { _steps once.py "$@"; }
 
 # queue NAME --reads ... -- CMD...: a step as for `once`, which `together` runs.
 queue() { _queued+=("$#" "$@"); }
@@ -151,14 +145,20 @@ queue() { _queued+=("$#" "$@"); }
 # together: run what was queued, the jobs of all steps in one queue, but not what is done (see
 # once_all.py); in front of --stage only check that it is.
 together() {
-  local mode=run status=0
   (( ${#_queued[@]} )) || return 0
+  _steps once_all.py <(printf '%s\0' "${_queued[@]}")
+  _queued=()
+}
+
+# _steps PROGRAM ARG...: let once.py or once_all.py run, or check, what its arguments say.
+_steps() {
+  local program=$1 mode=run status=0
+  shift
   [[ $force == false ]] || mode=force
   (( _stage >= stage )) || mode=check
-  python3 -ES "$DSNET_ROOT"/utils/once_all.py "$mode" "$_stage" "$_resume" \
-    < <(printf '%s\0' "${_queued[@]}") &
+  # In the background, since only `wait` lets a signal through to the trap.
+  python3 -ES "$DSNET_ROOT/utils/$program" "$mode" "$_stage" "$_resume" "$@" &
   _child=$!
-  _queued=()
   wait "$_child" || status=$?
   _child=
   return "$status"

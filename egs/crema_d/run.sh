@@ -22,8 +22,7 @@ plan "$@"
 stage 0 "prepare"
 once manifests --reads "$corpus_dir" local/prepare.py \
   --writes data/manifests/{recordings,supervisions}.jsonl.gz \
-  -- python local/prepare.py "$corpus_dir" data/manifests \
-  --drop-bad-audio "$drop_bad_audio" --channel "$channel" --overhang "$overhang"
+  -- python local/prepare.py "$corpus_dir" data/manifests "${audio_options[@]}"
 
 # shellcheck source=egs/stages.sh
 . ../stages.sh

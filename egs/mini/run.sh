@@ -23,8 +23,7 @@ once corpus --reads local/make_corpus.py --writes "$corpus_dir"/utterances.csv \
   -- python local/make_corpus.py "$corpus_dir"
 once manifests --reads "$corpus_dir" local/prepare.py \
   --writes data/manifests/{recordings,supervisions}.jsonl.gz \
-  -- python local/prepare.py "$corpus_dir" data/manifests \
-  --drop-bad-audio "$drop_bad_audio" --channel "$channel" --overhang "$overhang"
+  -- python local/prepare.py "$corpus_dir" data/manifests "${audio_options[@]}"
 
 # shellcheck source=egs/stages.sh
 . ../stages.sh

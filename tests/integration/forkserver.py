@@ -14,8 +14,10 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2] / "utils"))
+from forked import exit_status, forget_own_modules, run_module
 
 CLIENT = """\
 #!{python} -ES
@@ -59,8 +61,7 @@ def import_all() -> None:
     import dsnet.bin.score
     import dsnet.bin.train  # noqa: F401
 
-    for name in [name for name in sys.modules if name.split(".")[0] == "dsnet"]:
-        del sys.modules[name]  # a program imports its own
+    forget_own_modules()
     assert threading.active_count() == 1
 
 
@@ -78,30 +79,19 @@ def serve(connection: socket.socket) -> None:
     os.environ.update(environment)
     status = 1
     try:
-        run(argv)
-        status = 0
-    except SystemExit as stop:
-        if isinstance(stop.code, str):
-            print(stop.code, file=sys.stderr)
-        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except BaseException:
-        traceback.print_exc()
+        status = run(argv)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        connection.sendall(bytes([status & 255]))
-        os._exit(status & 255)
+        connection.sendall(bytes([status]))
+        os._exit(status)
 
 
-def run(argv: list[str]) -> None:
-    """Do what Python does with `-m MODULE ARG...` or `SCRIPT ARG...`."""
+def run(argv: list[str]) -> int:
+    """Do what Python does with `-m MODULE ARG...` or `SCRIPT ARG...`; return the exit status."""
     if argv[0] == "-m":
-        sys.argv = argv[1:]
-        runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv = argv
-        sys.path.insert(0, str(Path(argv[0]).parent.absolute()))
-        runpy.run_path(argv[0], run_name="__main__")
+        return run_module(argv[1:])
+    sys.argv = argv
+    sys.path.insert(0, str(Path(argv[0]).parent.absolute()))
+    return exit_status(lambda: runpy.run_path(argv[0], run_name="__main__"))
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def test_recipe_from_a_table(new_recipe, egs, table):
     assert (
         text.splitlines()[1] == "# DSNet on from_table: 6 utterances of 3 speakers with 2 labels."
     )
-    assert '--channel "$channel" --overhang "$overhang"\n' in text
+    assert 'data/manifests "${audio_options[@]}"\n' in text
     assert "\ntable='my labels.csv'\ncolumns=\n" in text and "--table (my labels.csv)" in text
     assert "prepare.py" not in text
     assert "6 utterances of 3 speakers with 2 labels." in (made / "README.md").read_text()
