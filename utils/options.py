@@ -112,6 +112,8 @@ def wanted(name: str, default: str):
         return "auto|cpu|cuda(:[0-9]+)?", "auto, cpu or cuda:N"
     if name == "channel":
         return "|mean|[0-9]+", "a number from 0, or mean"
+    if name == "overhang":
+        return r"0?\.[0-9]+|[01](\.0*)?", "seconds from 0 to 1"
     if name in CHOICES:
         *some, last = CHOICES[name]
         return "|".join(CHOICES[name]), f"{', '.join(some)} or {last}"

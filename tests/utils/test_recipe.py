@@ -200,6 +200,8 @@ def test_a_step_that_is_killed_says_so(recipe):
         (["--nj", "two"], "option --nj needs an integer of 1 or more, not 'two'"),
         (["--nj", "08"], "option --nj needs an integer of 1 or more, not '08'"),
         (["--force", "yes"], "option --force needs true or false, not 'yes'"),
+        (["--overhang", "5ms"], "option --overhang needs seconds from 0 to 1, not '5ms'"),
+        (["--overhang", "2"], "option --overhang needs seconds from 0 to 1, not '2'"),
         (["--page-sound", "no"], "option --page-sound needs link, embed or none, not 'no'"),
         (["--seeds", "1 x"], "option --seeds needs an integer or several in quotes, not '1 x'"),
         (
