@@ -7,9 +7,11 @@ utterances are read only for a system that declares it (side_information), and n
 """
 
 import json
+import os
 import shlex
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +29,44 @@ from dsnet.training.data import FoldData, load_training_data
 from dsnet.training.fit import fit
 from dsnet.training.loop import CHECKPOINT, MODEL, Trainer, describe, identity
 from dsnet.training.resources import machine, peak_memory
+from dsnet.training.team import Team, is_member, join_team, launch, own_device
 
 
 def main() -> None:
-    job = make_job(job_parser(__doc__).parse_args())
-    with locked(job.folder):
-        train(job)
+    parser = job_parser(__doc__)
+    parser.add_argument(
+        "--processes", type=int, default=1, help="that train one network, a GPU each (%(default)s)"
+    )
+    args = parser.parse_args()
+    job = make_job(args)
+    if args.processes > 1 and not is_member() and find_system(job.config).is_network:
+        sys.exit(launch("dsnet.bin.train", sys.argv[1:], args.processes))
+    job.device = own_device(job.device)
+    team = join_team(job.device)
+    if not team.leads:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - to the end of the process
+    with locked(job.folder) if team.leads else nullcontext():
+        train(job, team)
 
 
-def train(job: Job) -> None:
+def train(job: Job, team: Team) -> None:
     data = load_training_data(job.recipe, job.task, job.fold, job.config, job.device)
     wanted = identity(job.config, data, job.seed)
     finished = job.folder / TRAIN
-    if is_trained(job.folder, wanted):
+    done = is_trained(job.folder, wanted)
+    team.wait()  # until all have looked
+    if done:
         print(f"{finished}: already trained; nothing to do")
         return
-    finished.unlink(missing_ok=True)
+    if team.leads:
+        finished.unlink(missing_ok=True)
     print(f"fold {job.fold}: {len(data.train)} utterances train, {len(data.dev)} validate")
-    train_one = train_network if find_system(job.config).is_network else train_linear
-    facts = train_one(job, data)
+    if find_system(job.config).is_network:
+        facts = train_network(job, data, team)
+    else:
+        facts = train_linear(job, data)
+    if not team.leads:
+        return
     whole = describe(job.config, data, job.seed)
     about = {
         "system": job.spec.name,
@@ -106,12 +127,18 @@ def remove_damaged(checkpoint: Path) -> None:
         checkpoint.unlink()
 
 
-def train_network(job: Job, data: FoldData) -> dict[str, Any]:
+def train_network(job: Job, data: FoldData, team: Team) -> dict[str, Any]:
     """Train to the end; return facts for train.json."""
-    trainer = Trainer(job.config, data, job.seed, job.folder)
-    print(f"{trainer.num_parameters:,} parameters on {job.device}", flush=True)
-    remove_damaged(job.folder / CHECKPOINT)
+    trainer = Trainer(job.config, data, job.seed, job.folder, team)
+    together = f", {team.size} processes" * (team.size > 1)
+    print(f"{trainer.num_parameters:,} parameters on {job.device}{together}", flush=True)
+    if team.leads:
+        remove_damaged(job.folder / CHECKPOINT)
+    team.wait()
     trainer.resume()
+    if not team.leads:
+        trainer.run(lambda entry: None)
+        return {}
     seconds_before = sum(entry["seconds"] for entry in trainer.progress.history)  # before a kill
     with (
         CurveWriter(job.folder / "tensorboard", trainer.progress.epoch) as curves,
@@ -155,6 +182,7 @@ def train_network(job: Job, data: FoldData) -> dict[str, Any]:
         "seconds": seconds,
         "seconds_per_epoch": seconds / progress.epoch,
         "process_seconds": seconds_before + time.monotonic() - BEGAN,
+        "processes": team.size,
     }
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d
 
 from dsnet.errors import ConfigError
+from dsnet.models.batch_norm import BatchNorm1d
 from dsnet.models.deltas import with_deltas
 from dsnet.models.front_end import SILENCE, Features
 from dsnet.models.masking import MaskedBatchNorm2d, frame_mask
@@ -257,10 +258,10 @@ class FramesEncoder(nn.Module):
 def embedding_layers(width: int, embed_dim: int, dropout: float) -> nn.Sequential:
     """Return the way from (B, width) statistics to (B, D), every unit in (0, 1) as published."""
     return nn.Sequential(
-        nn.BatchNorm1d(width),
+        BatchNorm1d(width),
         nn.Dropout(dropout),
         nn.Linear(width, embed_dim, bias=False),
-        nn.BatchNorm1d(embed_dim),
+        BatchNorm1d(embed_dim),
         nn.Sigmoid(),
     )
 

@@ -4,7 +4,9 @@ Axes: B utterances, C channels, T frames, F bins.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from dsnet.models.batch_norm import BatchNorm2d
 
 
 def frame_mask(lengths: Tensor, num_frames: int) -> Tensor:
@@ -17,11 +19,11 @@ def frame_mask(lengths: Tensor, num_frames: int) -> Tensor:
     return torch.arange(num_frames, device=lengths.device) < lengths[:, None]
 
 
-class MaskedBatchNorm2d(nn.BatchNorm2d):
+class MaskedBatchNorm2d(BatchNorm2d):
     """Batch norm of (B, C, T, F) whose training statistics leave padded frames out.
 
-    Without a mask, and in evaluation, it is `nn.BatchNorm2d`; with one, `nn.BatchNorm2d` of the
-    real frames behind each other. They are copied out and back as whole rows of all bins and
+    Without a mask, and in evaluation, it is `BatchNorm2d`; with one, `BatchNorm2d` of the real
+     frames behind each other. They are copied out and back as whole rows of all bins and
     channels, which is quick where channels lie last.
     """
 

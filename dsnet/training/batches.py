@@ -63,6 +63,10 @@ class TrainingSet:
         """
         return -(-len(self.positions) // self.config.train.batch_size)
 
+    @property
+    def smallest_batch(self) -> int:
+        return len(self.positions) // self.num_batches
+
     def epoch(self, generator: Generator, system: System | type[System]) -> Iterator[Batch]:
         """Yield every batch once, with what `system` needs.
 

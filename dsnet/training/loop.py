@@ -31,6 +31,7 @@ from dsnet.training import checkpoint
 from dsnet.training.batches import TrainingSet
 from dsnet.training.data import FoldData
 from dsnet.training.inference import predict
+from dsnet.training.team import Team
 
 CHECKPOINT = "checkpoint.pt"  # everything, to resume from
 MODEL = "model.pt"  # the selected weights
@@ -89,14 +90,41 @@ def describe(config: SystemConfig, data: FoldData, seed: int) -> dict[str, Any]:
 class Trainer:
     """Trains one network on one fold with one seed, in one folder."""
 
-    def __init__(self, config: SystemConfig, data: FoldData, seed: int, folder: Path):
+    def __init__(
+        self,
+        config: SystemConfig,
+        data: FoldData,
+        seed: int,
+        folder: Path,
+        team: Team | None = None,
+    ):
+        """Build the network and all that an epoch needs.
+
+        Args:
+            config: of the system.
+            data: of the fold.
+            seed: of the run.
+            folder: where the leader of the team writes.
+            team: of the processes that train the network; None: this one does.
+
+        Raises:
+            TrainingError: batches too small for so many processes.
+        """
         self.config, self.data, self.seed, self.folder = config, data, seed, folder
+        self.team = team or Team()
         self.device = data.frames.device
         torch.manual_seed(epoch_seed(seed, data.name, 0, "network"))
         self.system = build_system(
             config, data.frames.info, len(data.classes), len(data.train_speakers)
         ).to(self.device)
+        self.team.share(self.system)
         self.train_set = TrainingSet(data, config)
+        if self.team.size > 1 and self.train_set.smallest_batch < 2 * self.team.size:
+            raise TrainingError(
+                f"batches of {self.train_set.smallest_batch} utterances for {self.team.size} "
+                "processes: each needs two of them, or there is nothing to share. Choose a smaller "
+                "--processes or a larger train.batch_size"
+            )
         train = config.train
         self.optimizers = {
             name: OPTIMIZERS[train.optimizer](
@@ -192,8 +220,9 @@ class Trainer:
         optimizer = self.optimizers[group]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        parameters = [p for g in optimizer.param_groups for p in g["params"]]
+        self.team.add_gradients(self.system, parameters)
         if self.config.train.max_grad_norm:
-            parameters = [p for g in optimizer.param_groups for p in g["params"]]
             torch.nn.utils.clip_grad_norm_(parameters, self.config.train.max_grad_norm)
         optimizer.step()
 
@@ -229,6 +258,8 @@ class Trainer:
         }
 
     def _save(self, selected: bool) -> None:
+        if not self.team.leads:
+            return
         about = {**self.about, "epoch": self.progress.epoch}
         if selected:  # before the checkpoint: a run killed between the two redoes this epoch
             checkpoint.save(self.folder / MODEL, {**about, "model": self.system.state_dict()})
