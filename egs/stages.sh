@@ -32,6 +32,8 @@ stage 3 "train"
 folds=$(fold_names data/"$task")
 num_folds=$(wc -w <<< "$folds")
 time_left
+team=()  # of processes that train one network
+((processes == 1)) || team=(--processes "$processes")
 for name in $longest_first; do
   feats=data/$(features_of "$name")/feats.json
   for seed in $seeds; do
@@ -42,7 +44,7 @@ for name in $longest_first; do
       -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" \
       JOB=1:"$num_folds" "$exp"/log/train.JOB.log \
       python -m dsnet.bin.train --task "$task" --system "$name" --seed "$seed" \
-      --folds "$folds" --job JOB --device "$device" --num-threads "$num_threads"
+      --folds "$folds" --job JOB --device "$device" --num-threads "$num_threads" "${team[@]}"
   done
 done
 DSNET_TRAININGS=$trainings together
@@ -101,7 +103,7 @@ for name in "${bundled[@]}"; do
     --writes "$exp"/{train.json,model.pt} \
     -- $cuda_cmd --max-jobs-run "$fold_jobs" --num-threads "$num_threads" "$exp"/log/final.log \
     python -m dsnet.bin.train --task "$task" --system "$name" --seed "$seed" --folds final \
-    --device "$device" --num-threads "$num_threads"
+    --device "$device" --num-threads "$num_threads" "${team[@]}"
   models+=("$exp"/model.pt)
   for each in $seeds; do
     fold_files "exp/$task/$name/seed_$each" run.json test/posteriors.tsv

@@ -17,7 +17,7 @@ import sys
 
 INTEGER = r"-?(0|[1-9][0-9]*)"  # bash reads 08 as a bad octal number
 FINAL = "6"  # the number of the stage that is typed as final
-COUNTS = ("nj", "fold_jobs", "num_threads")
+COUNTS = ("nj", "fold_jobs", "num_threads", "processes")
 CHOICES = {"page_sound": ["link", "embed", "none"], "match_target": ["none", "corpus", "speaker"]}
 WRITTEN = ("results_dir", "bundle_dir")
 RECIPES = ("train", "test")  # options that name another recipe: its folder, beside this one's
