@@ -13,6 +13,7 @@ from dsnet.errors import ConfigError
 from dsnet.models.deltas import with_deltas
 from dsnet.models.front_end import SILENCE, Features
 from dsnet.models.masking import MaskedBatchNorm2d, frame_mask
+from dsnet.models.packing import pack, unpack
 from dsnet.models.pooling import AttentionPooling, AttentiveStatistics
 
 MIN_FRAMES = 16  # every encoder leaves at least one frame of so many
@@ -83,6 +84,7 @@ class ConvBlock(nn.Module):
 class ConvEncoder(nn.Module):
     """The published encoder: batch norm of the bins, convolution blocks, attention pooling.
 
+    Utterances of different lengths go through the blocks behind each other, not padded.
     Source: Chen and Zhang, doi 10.1007/s12204-024-2724-1.
     """
 
@@ -98,6 +100,7 @@ class ConvEncoder(nn.Module):
             ConvBlock(i, o, config.kernel_size, config.dropout)
             for i, o in zip(widths, widths[1:], strict=False)
         )
+        self.reach = config.kernel_size // 2  # frames to each side that a block hears
         self.pooling = AttentionPooling(widths[-1], config.embed_dim)
 
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -110,15 +113,20 @@ class ConvEncoder(nn.Module):
         Returns:
             (B, D), every unit in (0, 1).
         """
-        mask = None if lengths is None else frame_mask(lengths, feats.shape[1])
-        x = with_deltas(feats, lengths)  # (B, 3, T, F)
+        x, mask = with_deltas(feats, lengths), None  # (B, 3, T, F)
+        if lengths is not None:
+            step = 2 ** len(self.blocks)  # frames of the input to one that is pooled
+            x, mask = pack(x, lengths, self.reach * step // 2, step)
         x = self.norm(x.permute(0, 3, 2, 1), mask).permute(0, 3, 2, 1)
         if mask is not None:
             x = x * mask[:, None, :, None]
         x = x.contiguous(memory_format=torch.channels_last)  # a sixth faster on CPUs
         for block in self.blocks:
             x, mask = block(x, mask)
-        return self.pooling(x.mean(dim=3), mask)
+        x = x.mean(dim=3)
+        if lengths is not None:
+            x, mask = unpack(x, mask, lengths // step)
+        return self.pooling(x, mask)
 
 
 class StridedBlock(nn.Module):
