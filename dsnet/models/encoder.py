@@ -11,6 +11,7 @@ from torch.nn.functional import avg_pool1d
 
 from dsnet.errors import ConfigError
 from dsnet.models.deltas import with_deltas
+from dsnet.models.dropout import Dropout
 from dsnet.models.front_end import SILENCE, Features
 from dsnet.models.masking import MaskedBatchNorm2d, frame_mask
 from dsnet.models.packing import pack, unpack
@@ -64,7 +65,7 @@ class ConvBlock(nn.Module):
         nn.init.xavier_uniform_(self.conv.weight)
         self.norm = MaskedBatchNorm2d(out_channels)
         self.pool = nn.MaxPool2d(2)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the output and its mask.
@@ -144,7 +145,7 @@ class StridedBlock(nn.Module):
         padding = (kernel[0] // 2, kernel[1] // 2)
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding, bias=False)
         self.norm = MaskedBatchNorm2d(out_channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the output and its mask; see ConvBlock."""
