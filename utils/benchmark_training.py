@@ -15,7 +15,7 @@ from statistics import median
 import torch
 
 from dsnet.bin import run
-from dsnet.environment import choose_device
+from dsnet.environment import choose_device, keep_freed_memory
 from dsnet.recipe import Recipe
 from dsnet.systems.catalog import resolve
 from dsnet.training.data import load_training_data
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--num-threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.num_threads)
+    keep_freed_memory()
     device = choose_device(args.device)
     trainers = {}
     for name in args.systems.split():

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from dsnet.bin import BEGAN, run
 from dsnet.bin.job import Job, job_parser, make_job
 from dsnet.bin.trained import TRAIN, read_model, read_train_json
+from dsnet.environment import keep_freed_memory
 from dsnet.errors import TrainingError
 from dsnet.files import damage_of_zip, locked, write_text
 from dsnet.systems import find_system
@@ -31,6 +32,7 @@ from dsnet.training.resources import machine, peak_memory
 
 def main() -> None:
     job = make_job(job_parser(__doc__).parse_args())
+    keep_freed_memory()
     with locked(job.folder):
         train(job)
 
