@@ -27,7 +27,7 @@ from dsnet.training.curves import CurveWriter
 from dsnet.training.data import FoldData, load_training_data
 from dsnet.training.fit import fit
 from dsnet.training.loop import CHECKPOINT, MODEL, Trainer, describe, identity
-from dsnet.training.resources import machine, peak_memory
+from dsnet.training.resources import machine, peak_memory, quick_in_bfloat16
 
 
 def main() -> None:
@@ -112,6 +112,12 @@ def train_network(job: Job, data: FoldData) -> dict[str, Any]:
     """Train to the end; return facts for train.json."""
     trainer = Trainer(job.config, data, job.seed, job.folder)
     print(f"{trainer.num_parameters:,} parameters on {job.device}", flush=True)
+    if job.device.type == "cpu" and job.config.train.bfloat16_on_cpu and not quick_in_bfloat16():
+        print(
+            "train.bfloat16_on_cpu: this CPU has no instructions for it (AVX512-BF16 or AMX); "
+            "float32 would be quicker",
+            flush=True,
+        )
     remove_damaged(job.folder / CHECKPOINT)
     trainer.resume()
     seconds_before = sum(entry["seconds"] for entry in trainer.progress.history)  # before a kill

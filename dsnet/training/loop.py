@@ -184,7 +184,8 @@ class Trainer:
         return means
 
     def _precision(self) -> torch.autocast:
-        enabled = self.device.type == "cuda" and self.config.train.mixed_precision
+        train = self.config.train
+        enabled = train.mixed_precision if self.device.type == "cuda" else train.bfloat16_on_cpu
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def update(self, loss: Tensor, group: str) -> None:
