@@ -1,7 +1,9 @@
 """Where a run happens: device, versions, revision."""
 
+import ctypes
 import platform
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from dsnet.errors import ConfigError
 
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 PAGES = ("RESULTS.md", "index.html", "metrics.json", "ledger.jsonl", "figures/**")
 
 
@@ -39,6 +42,19 @@ def limit_threads(count: int) -> None:
     """
     torch.set_num_threads(count)
     threadpool_limits(count)
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep what it frees: each step of a training needs the same memory again.
+
+    Else the system takes large tensors back at once and clears every page anew, which is a tenth
+    and more of the training of a large network; its peak of memory grows by up to half. On Linux
+    with glibc; elsewhere nothing changes.
+    """
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def versions() -> dict[str, str]:

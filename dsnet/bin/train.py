@@ -21,6 +21,7 @@ from tqdm import tqdm
 from dsnet.bin import BEGAN, run
 from dsnet.bin.job import Job, job_parser, make_job
 from dsnet.bin.trained import TRAIN, read_model, read_train_json
+from dsnet.environment import keep_freed_memory
 from dsnet.errors import TrainingError
 from dsnet.files import damage_of_zip, locked, write_text
 from dsnet.systems import find_system
@@ -28,7 +29,7 @@ from dsnet.training.curves import CurveWriter
 from dsnet.training.data import FoldData, load_training_data
 from dsnet.training.fit import fit
 from dsnet.training.loop import CHECKPOINT, MODEL, Trainer, describe, identity
-from dsnet.training.resources import machine, peak_memory
+from dsnet.training.resources import machine, peak_memory, quick_in_bfloat16
 from dsnet.training.team import Team, is_member, join_team, launch, own_device
 
 
@@ -41,6 +42,7 @@ def main() -> None:
     job = make_job(args)
     if args.processes > 1 and not is_member() and find_system(job.config).is_network:
         sys.exit(launch("dsnet.bin.train", sys.argv[1:], args.processes))
+    keep_freed_memory()
     job.device = own_device(job.device)
     team = join_team(job.device)
     if not team.leads:
@@ -132,6 +134,12 @@ def train_network(job: Job, data: FoldData, team: Team) -> dict[str, Any]:
     trainer = Trainer(job.config, data, job.seed, job.folder, team)
     together = f", {team.size} processes" * (team.size > 1)
     print(f"{trainer.num_parameters:,} parameters on {job.device}{together}", flush=True)
+    if job.device.type == "cpu" and job.config.train.bfloat16_on_cpu and not quick_in_bfloat16():
+        print(
+            "train.bfloat16_on_cpu: this CPU has no instructions for it (AVX512-BF16 or AMX); "
+            "float32 would be quicker",
+            flush=True,
+        )
     if team.leads:
         remove_damaged(job.folder / CHECKPOINT)
     team.wait()

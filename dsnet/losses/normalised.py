@@ -31,7 +31,8 @@ def contrastive(irrelevant: Tensor, neutral: Tensor, speakers: Tensor) -> Tensor
     s, r = (normalize(x - x.mean(0), dim=1) for x in (irrelevant, neutral))
     own = torch.eye(len(s), dtype=torch.bool, device=s.device)
     same = speakers[:, None] == speakers
-    logits = (s @ r.T / TEMPERATURE).masked_fill(same & ~own, float("-inf"))
+    with torch.autocast(s.device.type, enabled=False):
+        logits = (s @ r.T / TEMPERATURE).masked_fill(same & ~own, float("-inf"))
     candidates = (own | ~same).sum(1)
     told = candidates > 1
     if not told.any():

@@ -37,7 +37,8 @@ def difference(irrelevant: Tensor, emotion: Tensor) -> Tensor:
         emotion: (B, D).
     """
     s, e = (_centred_unit_rows(x) for x in (irrelevant, emotion))
-    return (s.T @ e).square().mean()
+    with torch.autocast(s.device.type, enabled=False):
+        return (s.T @ e).square().mean()
 
 
 def _centred_unit_rows(x: Tensor) -> Tensor:

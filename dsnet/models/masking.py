@@ -23,8 +23,8 @@ class MaskedBatchNorm2d(BatchNorm2d):
     """Batch norm of (B, C, T, F) whose training statistics leave padded frames out.
 
     Without a mask, and in evaluation, it is `BatchNorm2d`; with one, `BatchNorm2d` of the real
-     frames behind each other. They are copied out and back as whole rows of all bins and
-    channels, which is quick where channels lie last.
+    frames behind each other. They are copied out and back as whole rows of all bins and channels,
+    which is quick where channels lie last.
     """
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

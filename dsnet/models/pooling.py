@@ -33,8 +33,8 @@ class AttentionPooling(nn.Module):
             x: (B, C, T).
             mask: (B, T) bool, true where a frame is real; None if all are.
         """
-        weights = time_softmax(self.score(x).clamp(-CLAMP, CLAMP), mask)
-        return (weights * torch.sigmoid(self.value(x))).sum(dim=2)
+        weights = time_softmax(self.score(x).float().clamp(-CLAMP, CLAMP), mask)
+        return (weights * torch.sigmoid(self.value(x).float())).sum(dim=2)
 
 
 class AttentiveStatistics(nn.Module):

@@ -110,6 +110,9 @@ class TrainConfig:
     while Adam's first beta goes the other way (0.95, 0.85, 0.95), as torch's OneCycleLR does.
     select best: the epoch of the best validation UAR; last: the last epoch.
     weight_decay spares biases and norms.
+    mixed_precision: on a GPU convolutions and products are of bfloat16, and what lies between;
+    weights, statistics of batch norms, softmaxes and losses are of float32.
+    bfloat16_on_cpu: the same on a CPU; slower than float32 on one without AVX512-BF16 or AMX.
     """
 
     optimizer: str = "adam"
@@ -123,7 +126,8 @@ class TrainConfig:
     warmup: float = 0.3
     stop_after: int = 20  # epochs without a better validation UAR; 0: never
     select: str = "best"
-    mixed_precision: bool = True  # bfloat16 on a GPU; the CPU stays in float32
+    mixed_precision: bool = True
+    bfloat16_on_cpu: bool = False
 
     def check(self) -> None:
         allowed = {

@@ -43,9 +43,9 @@ class TrainingSet:
         labels = torch.tensor([data.labels[utt] for utt in data.train])
         place = {name: i for i, name in enumerate(data.train_speakers)}
         speakers = torch.tensor([place[data.speakers[utt]] for utt in data.train])
-        self.num_classes = len(data.classes)
-        targets = torch.cat([one_hot(labels, self.num_classes), one_hot(speakers)], 1)
-        self.targets = targets.float().to(data.frames.device)  # (U, K + S)
+        self.num_classes, self.num_speakers = len(data.classes), len(place)
+        self.labels = labels.to(data.frames.device)  # (U,)
+        self.speakers = speakers.to(data.frames.device)  # (U,)
         self.unlabelled = data.frames.positions(data.unlabelled)
         references = [data.references[utt] for utt in data.train]
         self.num_references = torch.tensor([len(refs) for refs in references])  # (U,)
@@ -83,7 +83,7 @@ class TrainingSet:
                 references = self.references[chosen, draw]
             speakers = self._speakers(positions, generator, references)
             feats, lengths = self._feats(positions, speakers, generator)
-            targets = self.targets[chosen.to(self.frames.device)]
+            targets = self._targets(chosen.to(self.frames.device))
             if self.config.augment.mixup:
                 feats, targets = augment.mix(feats, targets, self.config.augment.mixup, generator)
             targets, speaker_targets = targets.tensor_split([self.num_classes], dim=1)
@@ -98,6 +98,11 @@ class TrainingSet:
                     len(chosen), generator
                 )
             yield batch
+
+    def _targets(self, chosen: Tensor) -> Tensor:
+        """Return (B, K + S) probabilities of class and speaker, of (B,) utterances."""
+        classes = one_hot(self.labels[chosen], self.num_classes)
+        return torch.cat([classes, one_hot(self.speakers[chosen], self.num_speakers)], 1).float()
 
     def _unlabelled(self, count: int, generator: Generator) -> tuple[Tensor, Tensor | None]:
         """Draw unlabelled utterances and change them as the labelled ones are, mixup included."""

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import recall_score
 from torch import Tensor
 
 from dsnet.files import write_text
+from dsnet.scoring.metrics import confusion_matrix, uar
 from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig
 from dsnet.systems.linear import Linear
@@ -44,11 +44,9 @@ def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[s
     dev_uar = None
     if data.dev:
         found = predict(system, data.frames, data.dev, {}, config, data.normalisation).logits
-        dev_labels = [data.labels[utt] for utt in data.dev]
+        dev_labels = np.array([data.labels[utt] for utt in data.dev])
         dev_uar = float(
-            recall_score(
-                dev_labels, found.argmax(1), labels=sorted(set(dev_labels)), average="macro"
-            )
+            uar(confusion_matrix(dev_labels, found.argmax(1).numpy(), len(data.classes)))
         )
     chosen = next(entry for entry in log if entry["chosen"])
     info = data.frames.info

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sklearn.metrics import recall_score
 from torch import Tensor
 from torch.nn import Parameter
 from torch.nn.functional import cross_entropy
@@ -25,6 +24,7 @@ from dsnet.config import differences
 from dsnet.environment import git_revision, versions
 from dsnet.errors import TrainingError
 from dsnet.files import write_text
+from dsnet.scoring.metrics import confusion_matrix, uar
 from dsnet.systems import build_system, code_digest
 from dsnet.systems.config import SystemConfig, TrainConfig
 from dsnet.training import checkpoint
@@ -212,7 +212,8 @@ class Trainer:
         return means
 
     def _precision(self) -> torch.autocast:
-        enabled = self.device.type == "cuda" and self.config.train.mixed_precision
+        train = self.config.train
+        enabled = train.mixed_precision if self.device.type == "cuda" else train.bfloat16_on_cpu
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def update(self, loss: Tensor, group: str) -> None:
@@ -251,9 +252,10 @@ class Trainer:
                 data.normalisation,
             ).logits
         decisions = logits.argmax(1)
+        confusion = confusion_matrix(labels.numpy(), decisions.numpy(), len(data.classes))
         return {
             "loss": float(cross_entropy(logits, labels)),
-            "uar": float(recall_score(labels, decisions, labels=labels.unique(), average="macro")),
+            "uar": float(uar(confusion)),
             "war": float((decisions == labels).double().mean()),
         }
 

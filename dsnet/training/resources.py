@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 CPUINFO = Path("/proc/cpuinfo")
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # as it calls them; the last of ARM
 
 
 def peak_memory(device: torch.device) -> dict[str, int]:
@@ -24,6 +25,12 @@ def machine(device: torch.device) -> str:
     """Return the CPU's model and number of cores and, if it is used, the GPU's name."""
     words = f"{_cpu_model()}, {os.cpu_count()} cores"
     return f"{words}, {torch.cuda.get_device_name(device)}" if device.type == "cuda" else words
+
+
+def quick_in_bfloat16() -> bool:
+    """Say whether the CPU has instructions for products of bfloat16; Linux, elsewhere false."""
+    flags = CPUINFO.read_text(encoding="utf-8").split() if CPUINFO.is_file() else []
+    return not BFLOAT16.isdisjoint(flags)
 
 
 def _cpu_model() -> str:

@@ -51,6 +51,25 @@ def test_padding_does_not_change_the_embedding(features_for, kind, training, sho
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("frames", [64, 75])
+def test_lengths_without_padding_change_nothing_in_training(features_for, kind, frames):
+    torch.manual_seed(0)
+    encoder = build_encoder(small(kind), features_for(kind))
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Dropout | torch.nn.Dropout1d):
+            module.p = 0.0
+    feats = torch.randn(5, frames, 80)
+    gradients = []
+    for lengths in (None, torch.full((5,), frames)):
+        h = encoder(feats, lengths)
+        encoder.zero_grad()
+        (h * torch.linspace(-1, 1, h.numel()).reshape(h.shape)).sum().backward()
+        gradients.append([h, *(p.grad.clone() for p in encoder.parameters())])
+    for without, behind in zip(*gradients, strict=True):
+        torch.testing.assert_close(without, behind, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
 def test_every_unit_lies_between_zero_and_one(features_for, kind):
     h = build_encoder(small(kind), features_for(kind))(torch.randn(3, 40, 80) * 10)
     assert h.shape == (3, 12) and h.min() > 0 and h.max() < 1

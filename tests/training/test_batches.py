@@ -243,3 +243,13 @@ def test_seconds_are_frames_of_the_features(fold, make_config):
     assert [TrainingSet(fold, config).max_frames, TrainingSet(fold, config).max_masked] == [24, 5]
     config.input.max_seconds = 0.1
     assert TrainingSet(fold, config).max_frames == MIN_FRAMES
+
+
+def test_targets_are_the_rows_of_all_one_hot_targets(fold, make_config):
+    training = TrainingSet(fold, make_config())
+    chosen = torch.tensor([3, 20, 3, 0])
+    found = training._targets(chosen)
+    whole = torch.zeros(21, 3 + 3)  # classes, and speakers, who are called after their class
+    for row, utt in enumerate(fold.train):
+        whole[row, fold.labels[utt]] = whole[row, 3 + fold.labels[utt]] = 1.0
+    assert found.dtype == torch.float32 and torch.equal(found, whole[chosen])

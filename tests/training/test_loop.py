@@ -170,3 +170,24 @@ def test_predictions_come_in_the_order_asked_for(fold, make_config, tmp_path):
         alone = predict(trainer.system, fold.frames, [utt], {}, trainer.config)
         torch.testing.assert_close(together.logits[i : i + 1], alone.logits)
         torch.testing.assert_close(together.embeddings["e"][i : i + 1], alone.embeddings["e"])
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("mode", ["fixed", "variable"])
+def test_bfloat16_on_a_cpu_is_close_to_float32(fold, make_config, tmp_path, kind, mode):
+    """Losses of the first epoch; weights and running statistics stay float32."""
+    losses = []
+    for bfloat16 in (False, True):
+        config = make_config(kind, mode, 8, max_epochs=1, bfloat16_on_cpu=bfloat16)
+        folder = tmp_path / str(bfloat16)
+        entry = train(config, fold, folder).history[0]["train"]
+        losses.append([entry["loss"], entry["task"]])
+        kept = weights(folder).values()
+        assert not any(x.dtype == torch.bfloat16 for x in kept)
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_a_cpu_computes_in_float32_unless_it_is_told_otherwise(fold, make_config, tmp_path):
+    config = make_config("dsnet", "fixed", 8, max_epochs=1)
+    assert not Trainer(config, fold, 1, tmp_path)._precision()._enabled

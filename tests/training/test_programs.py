@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -338,3 +339,14 @@ def test_features_of_another_corpus_must_be_computed_alike(recipe, run, write_st
         run(infer.main, "base", *on[:2])
     with pytest.raises(ConfigError, match="--match-target needs --on"):
         run(infer.main, "base", "--match-target", "corpus")
+
+
+@pytest.mark.parametrize("program", ["train", "infer"])
+def test_networks_train_and_infer_without_libraries_of_statistics(program):
+    """They take seconds and 140 MB to import; a linear system imports them where it is fitted."""
+    code = (
+        f"import sys, dsnet.bin.{program}; print([m for m in ('sklearn', 'scipy.stats', 'pandas', "
+        "'matplotlib', 'statsmodels') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

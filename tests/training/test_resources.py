@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dsnet.training import resources
 from dsnet.training.resources import machine, peak_memory
 
 STATUS = Path("/proc/self/status")
@@ -25,3 +26,14 @@ def test_peak_memory_is_in_bytes_and_never_falls():
 def test_the_machine_is_named():
     model, cores = machine(torch.device("cpu")).rsplit(", ", 1)
     assert cores == f"{os.cpu_count()} cores" and len(model) > 3
+
+
+@pytest.mark.parametrize(
+    "flags, quick",
+    [("fpu avx512f avx512_bf16", True), ("fpu amx_bf16", True), ("fpu avx512f avx_vnni", False)],
+)
+def test_bfloat16_is_quick_where_the_cpu_has_instructions(tmp_path, monkeypatch, flags, quick):
+    monkeypatch.setattr(resources, "CPUINFO", tmp_path / "cpuinfo")
+    assert not resources.quick_in_bfloat16()  # no such file
+    (tmp_path / "cpuinfo").write_text(f"model name\t: A\nflags\t\t: {flags}\nbugs\t\t: none\n")
+    assert resources.quick_in_bfloat16() == quick
