@@ -39,7 +39,7 @@ setup(
     extras_require={
         "opensmile": ["opensmile~=2.6"],  # the classical reference systems
         # encoders as features, and adapters in them
-        "pretrained": ["transformers>=5,<6", "peft>=0.18,<1"],
+        "pretrained": ["transformers>=5,<6", "peft>=0.21,<1"],
         "onnx": ["onnx", "onnxscript", "onnxruntime"],  # dsnet export
         "test": [
             "pytest",

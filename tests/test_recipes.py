@@ -96,6 +96,8 @@ def test_every_network_takes_a_step(recipe, system):
     config = resolve(system, recipe).config
     if load_features(config.features, recipe).kind == "pretrained":
         pytest.importorskip("transformers")
+    if config.encoder.kind == "finetuned":
+        pytest.importorskip("peft")
     features = build_extractor(config.features, recipe)
     system = build_system(config, features, 4, 5)
     feats, neutral, unlabelled = torch.randn(3, 3, 64, features.dim)
