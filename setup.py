@@ -38,7 +38,8 @@ setup(
     package_data={"dsnet": ["py.typed", "recognizer/models/*/*", "report/look/*"]},
     extras_require={
         "opensmile": ["opensmile~=2.6"],  # the classical reference systems
-        "pretrained": ["transformers>=5,<6"],  # frozen encoders as features
+        # encoders as features, and adapters in them
+        "pretrained": ["transformers>=5,<6", "peft>=0.21,<1"],
         "onnx": ["onnx", "onnxscript", "onnxruntime"],  # dsnet export
         "test": [
             "pytest",

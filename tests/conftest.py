@@ -277,6 +277,16 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the folders of encoders of 4 layers; a test does not change them."""
+    from encoder_kinds import SETTINGS
+    from tiny_encoders import write_encoder
+
+    top = tmp_path_factory.mktemp("encoders")
+    return {name: write_encoder(top / name, values) for name, values in SETTINGS.items()}
+
+
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
     """Return the recipe x, whose folder is there."""

@@ -3,9 +3,12 @@
 Axes: L layers, T frames, D hidden size.
 """
 
+from dataclasses import asdict
+
 import torch
 from tiny_encoders import D, wav2vec2, whisper
 
+from dsnet.features.feats import FeatsInfo
 from dsnet.features.pretrained import Pretrained, PretrainedConfig
 
 RATE = 16000
@@ -31,6 +34,14 @@ def noise(num_samples, seed=0):
 
 def pretrained(folder, **changes):
     return Pretrained("toy", PretrainedConfig(model=str(folder), **changes))
+
+
+def known(extractor):
+    """Return what stage 1 says of features of two utterances."""
+    name, kind = extractor.name, extractor.kind
+    facts = {"identity": extractor.identity(), "num_layers": extractor.num_layers}
+    config = asdict(extractor.config)
+    return FeatsInfo(name, kind, extractor.dim, 20.0, config, "states", "m", 2, 200, **facts)
 
 
 def hidden_states(folder, samples, layers=()):

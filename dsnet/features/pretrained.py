@@ -9,25 +9,18 @@ windows of 30 s that overlap by 5 s, of which each gives the half that lies near
 Axes: T frames, L layers, D hidden size, F dimensions.
 """
 
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pickle import UnpicklingError
-from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from dsnet.errors import FeatureError
-from dsnet.features.encoder_files import SETTINGS, find_model, first_line, stamps
 from dsnet.features.extractor import Extractor
-from dsnet.files import digest
+from dsnet.features.stored_encoder import StoredEncoder
 
-KINDS = ("whisper", "wav2vec2", "hubert", "wavlm", "data2vec-audio")  # `model_type` in config.json
 WINDOW_SECONDS, OVERLAP_SECONDS = 30, 5
 SAMPLING_RATE = 16000  # of all of them
 
@@ -88,11 +81,9 @@ class Pretrained(Extractor):
 
     def __init__(self, name: str, config: PretrainedConfig):
         self.name, self.config = name, config
-        self._transformers = _import_transformers()
-        self._folder = find_model(config.model, config.revision, os.environ.get("DSNET_MODELS"))
-        self._settings = self._load_settings()
+        self._stored = StoredEncoder(config.model, config.revision)
         self._device = torch.device("cpu")
-        depth = self._settings.num_hidden_layers
+        depth = self._stored.depth
         self.layers = config.layers or list(range(depth + 1))
         if self.layers[-1] > depth:
             raise FeatureError(
@@ -101,124 +92,48 @@ class Pretrained(Extractor):
             )
         kept = 1 if config.combine == "mean" and config.pooling == "none" else len(self.layers)
         self.num_layers = kept
-        self.dim = kept * self._settings.hidden_size
+        self.dim = kept * self._stored.settings.hidden_size
         self.storage = config.storage
         self.frame_shift_ms = 1000 * self._stride / SAMPLING_RATE
         if config.pooling == "statistics":
             self.frame_shift_ms = None
             self.dim *= 2
 
-    def _load_settings(self) -> Any:
-        path = self._folder / SETTINGS[0]
-        try:
-            kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
-        except (ValueError, AttributeError) as error:
-            raise FeatureError(f"{path}: not the settings of an encoder: {error}") from error
-        if kind not in KINDS:
-            raise FeatureError(f"{path}: model_type is '{kind}'; known are {', '.join(KINDS)}")
-        return self._transformers.AutoConfig.from_pretrained(self._folder, trust_remote_code=False)
-
-    @property
-    def _is_whisper(self) -> bool:
-        return self._settings.model_type == "whisper"
-
-    @cached_property
-    def _front(self) -> Any:
-        """Return what turns samples into the input of the encoder."""
-        cls = self._transformers.AutoFeatureExtractor
-        try:
-            return cls.from_pretrained(self._folder, trust_remote_code=False)
-        except (OSError, ValueError) as error:
-            raise FeatureError(f"{self._folder / SETTINGS[1]}: {first_line(error)}") from error
-
     @cached_property
     def _stride(self) -> int:
         """Return samples from frame to frame."""
-        if self._is_whisper:
-            return 2 * self._front.hop_length
+        if self._stored.is_whisper:
+            return 2 * self._stored.front.hop_length
         stride = 1
-        for one in self._settings.conv_stride:
+        for one in self._stored.settings.conv_stride:
             stride *= one
         return stride
 
     @cached_property
     def _whole(self) -> nn.Module:
-        from safetensors import SafetensorError
-
-        quietly = self._transformers.utils.logging
-        quietly.disable_progress_bar()
-        before = quietly.get_verbosity()
-        quietly.set_verbosity_error()
-        cls = self._transformers.AutoModel
-        unreadable = (OSError, EOFError, RuntimeError, ValueError, SafetensorError)
-        options: dict[str, Any] = {}
-        if self._is_whisper:  # without its decoder, whether the file has it or not
-            cls = self._transformers.models.whisper.modeling_whisper.WhisperEncoder
-            options["key_mapping"] = {r"^(model\.)?encoder\.": ""}
-        try:
-            model, found = cls.from_pretrained(
-                self._folder,
-                dtype=torch.float32,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # named below
-                local_files_only=True,
-                trust_remote_code=False,
-                weights_only=True,  # pytorch_model.bin is a pickle, which could run anything
-                **options,
-            )
-        except UnpicklingError as error:
-            raise FeatureError(
-                f"{self._folder}: pytorch_model.bin is not loaded: it is cut off, or holds more "
-                "than numbers and might run anything. Copy it once more, or take model.safetensors"
-            ) from error
-        except unreadable as error:
-            raise FeatureError(
-                f"{self._folder}: weights that cannot be read: {first_line(error)}"
-            ) from error
-        finally:
-            quietly.set_verbosity(before)
-        of_other_size = {key for key, *_ in found["mismatched_keys"]}
-        missing = sorted({*found["missing_keys"], *of_other_size} - {"masked_spec_embed"})
-        if missing:
-            raise FeatureError(
-                f"{self._folder}: {len(missing)} weights of {self.config.model} are missing or of "
-                f"another size, first: {', '.join(missing[:5])}. Is the file of another model?"
-            )
-        return model.eval().requires_grad_(False)
+        return self._stored.load()
 
     @cached_property
-    def _weights_digest(self) -> str:
-        """Return 16 hex digits that identify the weights, however they are stored."""
-        return digest(
-            part
-            for name, value in sorted(self._whole.state_dict().items())
-            if name != "masked_spec_embed"
-            for part in (name, value.numpy().tobytes())
-        )
+    def _identity(self) -> dict[str, str]:
+        return self._stored.identity(self._whole)
 
     @cached_property
     def _model(self) -> nn.Module:
         """Return the encoder up to the last layer that is asked for."""
-        _ = self._weights_digest  # of all layers
+        _ = self._identity  # of all layers
         model, last = self._whole, self.layers[-1]
-        layers = model.layers if self._is_whisper else model.encoder.layers
-        if last < len(layers):
-            del layers[max(last, 1) :]  # state 0 is seen as the input of the first
-            if self._is_whisper:
-                model.layer_norm = nn.Identity()
-            elif getattr(self._settings, "do_stable_layer_norm", False):  # a final norm
-                model.encoder.layer_norm = nn.Identity()
+        stack = self._stored.stack(model)
+        if last < len(stack.layers):
+            del stack.layers[max(last, 1) :]  # state 0 is seen as the input of the first
+            if self._stored.ends_in_norm:
+                stack.layer_norm = nn.Identity()
         return model
 
     def files(self) -> dict[str, str]:
-        return stamps(self._folder)
+        return self._stored.files()
 
     def identity(self) -> dict[str, str]:
-        return {
-            "weights": self._weights_digest,
-            "settings": digest((self._folder / name).read_bytes() for name in SETTINGS),
-            "transformers": self._transformers.__version__,
-        }
+        return {**self._identity, "transformers": self._stored.transformers.__version__}
 
     def to(self, device: torch.device) -> "Pretrained":
         self._device = device
@@ -232,10 +147,10 @@ class Pretrained(Extractor):
         return 1 if self.frame_shift_ms is None else self._num_frames(num_samples)
 
     def _num_frames(self, num_samples: int) -> int:
-        if self._is_whisper:
-            return (num_samples // self._front.hop_length + 1) // 2
+        if self._stored.is_whisper:
+            return (num_samples // self._stored.front.hop_length + 1) // 2
         for kernel, stride in zip(
-            self._settings.conv_kernel, self._settings.conv_stride, strict=True
+            self._stored.settings.conv_kernel, self._stored.settings.conv_stride, strict=True
         ):
             num_samples = (num_samples - kernel) // stride + 1
         return num_samples
@@ -247,7 +162,7 @@ class Pretrained(Extractor):
                 f"{len(samples) / SAMPLING_RATE:.3f} s: too short for {self.config.model}; leave "
                 "it out in stage 0"
             )
-        if not self._is_whisper and self._front.do_normalize:  # large models want it
+        if not self._stored.is_whisper and self._stored.front.do_normalize:  # large models want it
             samples = (samples - samples.mean()) / (samples.var(correction=0) + 1e-7).sqrt()
         states = self._all_states(samples.to(self._device))  # (L, T, D)
         if self.config.pooling == "statistics":
@@ -295,12 +210,12 @@ class Pretrained(Extractor):
         """Return (L, T, D) of the layers asked for, of at most 30 s."""
         model = self._model.to(self._device)
         bf16 = self.config.precision == "bfloat16"
-        heard = self._log_mels(samples) if self._is_whisper else samples[None]
+        heard = self._log_mels(samples) if self._stored.is_whisper else samples[None]
         with (
             torch.autocast(self._device.type, torch.bfloat16, enabled=bf16),
             torch.backends.cudnn.flags(allow_tf32=False),  # float32 means it on a GPU, too
         ):
-            if self._is_whisper:
+            if self._stored.is_whisper:
                 states = _whisper_states(model, heard)
             else:
                 found = model(heard, output_hidden_states=True)
@@ -310,7 +225,7 @@ class Pretrained(Extractor):
 
     def _log_mels(self, samples: Tensor) -> Tensor:
         """Return (1, mel bins, frames of 10 ms) of the utterance alone, without padding."""
-        mels = self._front(
+        mels = self._stored.front(
             samples.cpu().numpy(),
             sampling_rate=SAMPLING_RATE,
             padding="do_not_pad",
@@ -332,15 +247,3 @@ def _whisper_states(encoder: nn.Module, mels: Tensor) -> list[Tensor]:
         states.append(x[0] if isinstance(x, tuple) else x)  # by version of transformers
     states[-1] = encoder.layer_norm(states[-1])
     return states
-
-
-def _import_transformers() -> ModuleType:
-    try:
-        import transformers
-    except ImportError as error:
-        raise FeatureError(
-            f"transformers, which runs pretrained encoders, is not there ({error}); install it "
-            "with `. ./path.sh && python -m pip install -e '.[pretrained]'` in the root of the "
-            "project"
-        ) from error
-    return transformers

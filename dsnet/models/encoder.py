@@ -13,6 +13,7 @@ from dsnet.errors import ConfigError
 from dsnet.models.batch_norm import BatchNorm1d
 from dsnet.models.deltas import with_deltas
 from dsnet.models.dropout import Dropout
+from dsnet.models.finetuned import FinetunedConfig, FinetunedLayers
 from dsnet.models.front_end import SILENCE, Features
 from dsnet.models.masking import MaskedBatchNorm2d, frame_mask
 from dsnet.models.packing import pack, unpack
@@ -29,7 +30,8 @@ class EncoderConfig:
     all of them. kind compact: for a CPU; `channels` are the widths of three convolutions in time
     and frequency and of two in time, `kernel_size` is that of the first. kind frames: for states of
     a pretrained encoder; `channels` are the widths of a projection and of a convolution in time,
-    `kernel_size` is that of the latter.
+    `kernel_size` is that of the latter. kind finetuned: the same behind layers of that encoder that
+    are trained, too; `finetuned` says which.
     """
 
     kind: str = "conv"
@@ -37,6 +39,7 @@ class EncoderConfig:
     kernel_size: int = 5
     dropout: float = 0.2
     embed_dim: int = 256
+    finetuned: FinetunedConfig = field(default_factory=FinetunedConfig)
 
     def check(self) -> None:
         if self.kind not in ENCODERS:
@@ -53,6 +56,8 @@ class EncoderConfig:
             raise ValueError(f"encoder.dropout must lie in [0, 1), found {self.dropout}")
         if self.embed_dim < 4 or self.embed_dim % 4:
             raise ValueError(f"encoder.embed_dim must be a multiple of 4, found {self.embed_dim}")
+        if self.kind != "finetuned" and self.finetuned != FinetunedConfig():
+            raise ValueError(f"encoder.finetuned is of kind finetuned; encoder.kind is {self.kind}")
 
 
 class ConvBlock(nn.Module):
@@ -266,6 +271,18 @@ class FramesEncoder(nn.Module):
         return self.embedding(self.pooling(x, mask))
 
 
+class FinetunedEncoder(FramesEncoder):
+    """A state of a pretrained encoder to one embedding, by layers above it that are trained."""
+
+    def __init__(self, config: EncoderConfig, features: Features):
+        super().__init__(config, features)
+        self.layers = FinetunedLayers(config.finetuned, features)
+
+    def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Embed utterances; see ConvEncoder."""
+        return super().forward(self.layers(feats, lengths), lengths)
+
+
 def embedding_layers(width: int, embed_dim: int, dropout: float) -> nn.Sequential:
     """Return the way from (B, width) statistics to (B, D), every unit in (0, 1) as published."""
     return nn.Sequential(
@@ -277,7 +294,12 @@ def embedding_layers(width: int, embed_dim: int, dropout: float) -> nn.Sequentia
     )
 
 
-ENCODERS = {"conv": ConvEncoder, "compact": CompactEncoder, "frames": FramesEncoder}
+ENCODERS = {
+    "conv": ConvEncoder,
+    "compact": CompactEncoder,
+    "frames": FramesEncoder,
+    "finetuned": FinetunedEncoder,
+}
 
 
 def build_encoder(config: EncoderConfig, features: Features) -> nn.Module:
@@ -292,8 +314,8 @@ def build_encoder(config: EncoderConfig, features: Features) -> nn.Module:
         raise ConfigError(
             f"encoder.kind {config.kind} reads frames of kind {encoder.reads}; the features "
             f"'{features.name}' are {what} of kind {features.kind}. Frames of kind fbank are for "
-            "encoder.kind conv and compact, of kind pretrained for frames; one vector an utterance "
-            "is for a system of kind svm or logistic"
+            "encoder.kind conv and compact, of kind pretrained for frames and finetuned; one "
+            "vector an utterance is for a system of kind svm or logistic"
         )
     if features.dim < encoder.least_dim:
         raise ConfigError(

@@ -26,6 +26,7 @@ class Features(Protocol):
     dim: int  # F
     frame_shift_ms: float | None  # None: one vector an utterance
     num_layers: int  # so many blocks of equal size make up F
+    config: Any  # of the type: a dict, or of an Extractor its dataclass
 
 
 @dataclass(frozen=True)

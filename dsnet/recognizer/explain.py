@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from dsnet.corpus.sound import BadAudio, audio_hash
-from dsnet.models.encoder import CompactEncoder, ConvEncoder, FramesEncoder
+from dsnet.models.encoder import CompactEncoder, ConvEncoder, FinetunedEncoder, FramesEncoder
 from dsnet.models.pooling import CLAMP, AttentionPooling, AttentiveStatistics, time_softmax
 from dsnet.recognizer.bundle import FeaturesFacts
 from dsnet.recognizer.profile import Profile
@@ -25,6 +25,7 @@ STEPS: dict[type[nn.Module], tuple[int, float]] = {
     ConvEncoder: (16, 8.0),  # max-pooled in pairs, four times
     CompactEncoder: (8, 1.0),  # averaged in pairs, then two strides of 2 that begin at a centre
     FramesEncoder: (2, 1.0),  # averaged in pairs
+    FinetunedEncoder: (2, 1.0),  # likewise
 }
 
 

@@ -282,9 +282,11 @@ class Recognizer:
 
     def _build(self, member: Member) -> Part:
         bundle = self.bundle
-        system = build_system(
-            member.system, bundle.features, len(bundle.classes), member.num_speakers
+        # a network that goes on from the encoder's states finds it where the extractor did
+        features = dataclasses.replace(
+            bundle.features, config=dataclasses.asdict(self._extractor.config)
         )
+        system = build_system(member.system, features, len(bundle.classes), member.num_speakers)
         try:
             system.load_state_dict(dict(member.weights))
             voice = Voice(**member.voice) if member.voice else None

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
+from dsnet.models.finetuned import FinetunedLayers
+
 
 @dataclass
 class Batch:
@@ -76,6 +78,15 @@ class System(nn.Module):
         """Return what each optimiser updates; systems that alternate have several groups."""
         return {"all": list(self.parameters())}
 
+    def learning_rate_factors(self) -> dict[nn.Parameter, float]:
+        """Return by what the learning rate of some parameters is multiplied; of others by 1."""
+        return {
+            parameter: part.learning_rate_factor
+            for part in self.modules()
+            if isinstance(part, FinetunedLayers)
+            for parameter in part.parameters()
+        }
+
     def training_parts(self) -> list[nn.Module]:
         """Return the parts that a prediction does without."""
         return []
@@ -108,8 +119,8 @@ class System(nn.Module):
 
 
 def count(module: nn.Module) -> int:
-    """Return the number of parameters."""
-    return sum(p.numel() for p in module.parameters())
+    """Return the number of parameters that are trained; frozen ones are the features' cost."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
 def join(

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from dsnet.files import write_text
 from dsnet.scoring.metrics import confusion_matrix, uar
 from dsnet.systems import build_system, code_digest
 from dsnet.systems.config import SystemConfig, TrainConfig
+from dsnet.systems.system import count
 from dsnet.training import checkpoint
 from dsnet.training.batches import TrainingSet
 from dsnet.training.data import FoldData
@@ -126,10 +127,9 @@ class Trainer:
                 "--processes or a larger train.batch_size"
             )
         train = config.train
+        factors = self.system.learning_rate_factors()
         self.optimizers = {
-            name: OPTIMIZERS[train.optimizer](
-                decay_groups(group, train.weight_decay), lr=train.learning_rate
-            )
+            name: OPTIMIZERS[train.optimizer](optimizer_groups(group, train, factors))
             for name, group in self.system.parameter_groups().items()
         }
         steps = self.train_set.num_batches * train.max_epochs
@@ -181,7 +181,7 @@ class Trainer:
 
     @property
     def num_parameters(self) -> int:
-        return sum(p.numel() for p in self.system.parameters())
+        return count(self.system)
 
     def _finished(self) -> bool:
         progress, train = self.progress, self.config.train
@@ -294,13 +294,30 @@ class Trainer:
         print(f"{path}: resuming after epoch {self.progress.epoch}")
 
 
-def decay_groups(parameters: list[Parameter], weight_decay: float) -> list[dict[str, Any]]:
-    """Return the optimiser's groups: matrices and kernels decay, biases and norms do not."""
-    weights = [p for p in parameters if p.ndim > 1]
-    others = [p for p in parameters if p.ndim <= 1]
+def optimizer_groups(
+    parameters: list[Parameter], config: TrainConfig, factors: Mapping[Parameter, float]
+) -> list[dict[str, Any]]:
+    """Return the optimiser's groups of what is trained, those of the full learning rate first.
+
+    Matrices and kernels decay, biases and norms do not.
+
+    Args:
+        parameters: some of them may be frozen.
+        config: with learning rate and weight decay.
+        factors: by which the learning rate of some parameters is multiplied.
+    """
+    groups: dict[tuple[float, bool], list[Parameter]] = {(1.0, True): [], (1.0, False): []}
+    for parameter in parameters:
+        if parameter.requires_grad:
+            key = (factors.get(parameter, 1.0), parameter.ndim > 1)
+            groups.setdefault(key, []).append(parameter)
     return [
-        {"params": weights, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {
+            "params": group,
+            "lr": factor * config.learning_rate,
+            "weight_decay": config.weight_decay if decays else 0.0,
+        }
+        for (factor, decays), group in groups.items()
     ]
 
 
@@ -314,7 +331,6 @@ def make_schedule(
             optimizer, mode="max", factor=0.1, patience=config.patience - 1, threshold=0.0
         )
     if config.schedule == "one_cycle":
-        return OneCycleLR(
-            optimizer, config.learning_rate, total_steps=num_steps, pct_start=config.warmup
-        )
+        rates = [group["lr"] for group in optimizer.param_groups]
+        return OneCycleLR(optimizer, rates, total_steps=num_steps, pct_start=config.warmup)
     return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)

@@ -25,8 +25,10 @@ SYSTEMS = {
     "mismatched": "kind: svm\n",
     "bent": "kind: svm\nfeatures: compare\naugment: {gain: 3.0}\n",
 }
+FINETUNED = "kind: base\nencoder: {kind: finetuned, channels: [4, 4]}\n"  # and features
 FEATURES = {
     "fbank": "kind: fbank\n",
+    "states": "kind: pretrained\nmodel: openai/whisper-base\nlayers: [2]\n",
     "few": "inherit: fbank\nnum_mel_bins: 12\n",
     "compare": "kind: opensmile\n",
 }
@@ -214,3 +216,30 @@ def test_what_cannot_be_in_a_bundle_is_refused_before_stage_0(make_plan, systems
         pytest.importorskip("opensmile")
     with pytest.raises(ConfigError, match=f"--stage final: .*{words}"):
         make_plan(systems, "--final", "1")
+
+
+@pytest.mark.parametrize(
+    "features, changes, message",
+    [
+        ("states", "@encoder.finetuned.last_layer=2", "a layer above 2, 6 at most"),
+        ("states", "@encoder.finetuned.last_layer=7", "a layer above 2, 6 at most"),
+        ("states", "@encoder.finetuned.lora_rank=-1", "lora_rank must be 0 or above, found -1"),
+        ("states@layers=[1,2]", "", r"'states@layers=\[1,2\]' have layers \[1, 2\]"),
+        ("states@combine=concat,pooling=statistics", "", "are one vector an utterance of kind pre"),
+        ("fbank", "", "finetuned reads frames of kind pretrained"),
+        (
+            "states",
+            "@encoder.kind=frames,encoder.finetuned.lora_rank=4",
+            "encoder.finetuned is of kind finetuned; encoder.kind is frames",
+        ),
+    ],
+)
+def test_layers_of_an_encoder_are_checked(make_plan, tmp_path, features, changes, message):
+    pytest.importorskip("transformers")
+    pytest.importorskip("peft")
+    path = tmp_path / "conf/systems/finetuned.yaml"
+    path.write_text(FINETUNED + "features: states\n")
+    assert make_plan("finetuned")[0][0] == "network finetuned states -"
+    path.write_text(f"{FINETUNED}features: {features}\n")
+    with pytest.raises(ConfigError, match=message):
+        make_plan(f"finetuned{changes}")

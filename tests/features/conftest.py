@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from encoder_kinds import SETTINGS
 from lhotse.features.io import close_cached_file_handles
-from tiny_encoders import write_encoder
 
 from dsnet.corpus.prepare import prepare
 from dsnet.corpus.utterance import Utterance
@@ -32,10 +30,3 @@ def recipe(tmp_path, monkeypatch):
         made.append(Utterance(f"part{i}", "s2", "W", outside, start=0.3 * i, end=0.3 * i + 0.5111))
     prepare(made, Path("data/manifests"))
     return folder
-
-
-@pytest.fixture(scope="session")
-def encoders(tmp_path_factory):
-    """Return the folders of encoders of 4 layers; a test does not change them."""
-    top = tmp_path_factory.mktemp("encoders")
-    return {name: write_encoder(top / name, values) for name, values in SETTINGS.items()}

@@ -100,6 +100,8 @@ def test_every_shipped_system_builds_on_its_features_and_has_its_control(name):
     kind = load_features(spec.config.features, A_RECIPE).kind
     if kind in NEEDS:
         pytest.importorskip(NEEDS[kind])
+    if spec.config.encoder.kind == "finetuned":
+        pytest.importorskip("peft")
     extractor = build_extractor(spec.config.features, A_RECIPE)
     build_front_end(spec.config.augment, extractor, vars(extractor.config))
     build_system(spec.config, extractor, num_classes=4, num_speakers=8)
