@@ -9,16 +9,15 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 from torch.nn.functional import cross_entropy
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from dsnet.config import differences
 from dsnet.environment import git_revision, versions
@@ -26,17 +25,17 @@ from dsnet.errors import TrainingError
 from dsnet.files import write_text
 from dsnet.scoring.metrics import confusion_matrix, uar
 from dsnet.systems import build_system, code_digest
-from dsnet.systems.config import SystemConfig, TrainConfig
+from dsnet.systems.config import SystemConfig
 from dsnet.systems.system import count
 from dsnet.training import checkpoint
 from dsnet.training.batches import TrainingSet
 from dsnet.training.data import FoldData
 from dsnet.training.inference import predict
+from dsnet.training.optimizers import OPTIMIZERS, make_schedule, optimizer_groups
 from dsnet.training.team import Team
 
 CHECKPOINT = "checkpoint.pt"  # everything, to resume from
 MODEL = "model.pt"  # the selected weights
-OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 @dataclass
@@ -292,45 +291,3 @@ class Trainer:
             self.schedules[name].load_state_dict(state["schedules"][name])
         self.progress = Progress(**state["progress"])
         print(f"{path}: resuming after epoch {self.progress.epoch}")
-
-
-def optimizer_groups(
-    parameters: list[Parameter], config: TrainConfig, factors: Mapping[Parameter, float]
-) -> list[dict[str, Any]]:
-    """Return the optimiser's groups of what is trained, those of the full learning rate first.
-
-    Matrices and kernels decay, biases and norms do not.
-
-    Args:
-        parameters: some of them may be frozen.
-        config: with learning rate and weight decay.
-        factors: by which the learning rate of some parameters is multiplied.
-    """
-    groups: dict[tuple[float, bool], list[Parameter]] = {(1.0, True): [], (1.0, False): []}
-    for parameter in parameters:
-        if parameter.requires_grad:
-            key = (factors.get(parameter, 1.0), parameter.ndim > 1)
-            groups.setdefault(key, []).append(parameter)
-    return [
-        {
-            "params": group,
-            "lr": factor * config.learning_rate,
-            "weight_decay": config.weight_decay if decays else 0.0,
-        }
-        for (factor, decays), group in groups.items()
-    ]
-
-
-def make_schedule(
-    optimizer: torch.optim.Optimizer, config: TrainConfig, num_steps: int
-) -> LRScheduler:
-    """Return the learning-rate schedule that `config` names, over `num_steps` steps."""
-    if config.schedule == "plateau":
-        # torch lowers the rate once more than `patience` epochs are bad
-        return ReduceLROnPlateau(
-            optimizer, mode="max", factor=0.1, patience=config.patience - 1, threshold=0.0
-        )
-    if config.schedule == "one_cycle":
-        rates = [group["lr"] for group in optimizer.param_groups]
-        return OneCycleLR(optimizer, rates, total_steps=num_steps, pct_start=config.warmup)
-    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)

@@ -14,7 +14,8 @@ from dsnet.models.batch_norm import BatchNorm1d, BatchNorm2d
 from dsnet.models.encoder import EncoderConfig
 from dsnet.systems import SYSTEMS
 from dsnet.training import checkpoint
-from dsnet.training.loop import MODEL, OPTIMIZERS, Trainer
+from dsnet.training.loop import MODEL, Trainer
+from dsnet.training.optimizers import OPTIMIZERS
 from dsnet.training.team import Team
 
 NETWORKS = [kind for kind, system in SYSTEMS.items() if system.is_network]
