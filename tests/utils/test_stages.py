@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BODY = """\
-task=4class features= device=auto cuda_cmd=run.py allow_count_mismatch=false allow_near_copies=false
+task=4class features= allow_count_mismatch=false allow_near_copies=false
 stage 0 prepare
 once manifests --reads corpus --writes data/manifests/{recordings,supervisions}.jsonl.gz \\
   -- touch data/manifests/{recordings,supervisions}.jsonl.gz
@@ -76,7 +76,7 @@ esac
 """
 TRAINED = """\
 task=4class features=fbank systems=tiny fold_jobs=1 num_threads=1 processes=1
-allow_count_mismatch=false allow_near_copies=false
+device=auto cuda_cmd=run.py allow_count_mismatch=false allow_near_copies=false
 _features_of[tiny]=fbank
 stage 0 prepare
 once manifests --reads corpus --writes data/manifests/{recordings,supervisions}.jsonl.gz \\
