@@ -28,7 +28,8 @@
 #   --fold-jobs (2)           parallel jobs of stages 3, 4 and final, each with
 #   --num-threads (1)         so many threads
 #   --processes (1)           that train one network together, each on a GPU of its own: data parallel,
-#                             with --cuda-cmd "run.py --gpu 2" or "slurm.py --gpu 2" for two
+#                             such as two with --cuda-cmd "slurm.py --gpu 2", or here on two
+#                             GPUs with --cuda-cmd "run.py --gpu 2" --fold-jobs 1
 #   --device (auto)           auto, cpu or cuda:N
 #   --cmd (run.py)            launches CPU jobs: run.py, slurm.py, or Kaldi's run.pl, slurm.pl
 #   --cuda-cmd (run.py)       launches encoders, stages 3, 4 and final, such as "slurm.py --gpu 1"

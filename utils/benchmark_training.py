@@ -42,6 +42,8 @@ def main() -> None:
     torch.set_num_threads(args.num_threads)
     keep_freed_memory()
     device = choose_device(args.device)
+    if args.plain and device.type != "cpu":
+        parser.error(f"--plain is a loop on the CPU, --device is {device}; set --device cpu")
     trainers: dict[str, Trainer] = {}
     for name in args.systems.split():
         config = resolve(name).config

@@ -22,14 +22,14 @@ from dsnet.bin import BEGAN, run
 from dsnet.bin.job import Job, job_parser, make_job
 from dsnet.bin.trained import TRAIN, read_model, read_train_json
 from dsnet.environment import keep_freed_memory
-from dsnet.errors import TrainingError
+from dsnet.errors import ConfigError, TrainingError
 from dsnet.files import damage_of_zip, locked, write_text
 from dsnet.systems import find_system
 from dsnet.training.curves import CurveWriter
 from dsnet.training.data import FoldData, load_training_data
 from dsnet.training.fit import fit
 from dsnet.training.loop import CHECKPOINT, MODEL, Trainer, describe, identity
-from dsnet.training.resources import machine, peak_memory, quick_in_bfloat16
+from dsnet.training.resources import machine, peak_memory, slow_in_bfloat16
 from dsnet.training.team import Team, is_member, join_team, launch, own_device
 
 
@@ -39,6 +39,8 @@ def main() -> None:
         "--processes", type=int, default=1, help="that train one network, a GPU each (%(default)s)"
     )
     args = parser.parse_args()
+    if args.processes < 1:
+        raise ConfigError(f"--processes {args.processes}: 1 or more")
     job = make_job(args)
     if args.processes > 1 and not is_member() and find_system(job.config).is_network:
         sys.exit(launch("dsnet.bin.train", sys.argv[1:], args.processes))
@@ -49,15 +51,14 @@ def main() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - to the end of the process
     with locked(job.folder) if team.leads else nullcontext():
         train(job, team)
+        team.leave()
 
 
 def train(job: Job, team: Team) -> None:
     data = load_training_data(job.recipe, job.task, job.fold, job.config, job.device)
     wanted = identity(job.config, data, job.seed)
     finished = job.folder / TRAIN
-    done = is_trained(job.folder, wanted)
-    team.wait()  # until all have looked
-    if done:
+    if team.as_the_leader(is_trained(job.folder, wanted)):
         print(f"{finished}: already trained; nothing to do")
         return
     if team.leads:
@@ -134,7 +135,7 @@ def train_network(job: Job, data: FoldData, team: Team) -> dict[str, Any]:
     trainer = Trainer(job.config, data, job.seed, job.folder, team)
     together = f", {team.size} processes" * (team.size > 1)
     print(f"{trainer.num_parameters:,} parameters on {job.device}{together}", flush=True)
-    if job.device.type == "cpu" and job.config.train.bfloat16_on_cpu and not quick_in_bfloat16():
+    if job.device.type == "cpu" and job.config.train.bfloat16_on_cpu and slow_in_bfloat16():
         print(
             "train.bfloat16_on_cpu: this CPU has no instructions for it (AVX512-BF16 or AMX); "
             "float32 would be quicker",
@@ -142,7 +143,6 @@ def train_network(job: Job, data: FoldData, team: Team) -> dict[str, Any]:
         )
     if team.leads:
         remove_damaged(job.folder / CHECKPOINT)
-    team.wait()
     trainer.resume()
     if not team.leads:
         trainer.run(lambda entry: None)

@@ -57,6 +57,7 @@ class AttentiveStatistics(nn.Module):
             mask: (B, T) bool, true where a frame is real; None if all are.
         """
         weights = time_softmax(self.score(x).float(), mask)
+        x = x.float()  # in bfloat16 the difference below would be nothing but rounding
         mean = (weights * x).sum(2)
         variance = (weights * x.square()).sum(2) - mean.square()
         return torch.cat([mean, variance.clamp(min=MIN_VARIANCE).sqrt()], 1)

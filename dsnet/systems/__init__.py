@@ -98,6 +98,7 @@ def code_digest(kind: str) -> str:
     top = Path(__file__).parents[1]
     rooms = ("models", "losses", "training")
     files = {path for room in rooms for path in (top / room).glob("*.py")}
+    files.add(top / "features" / "stored_encoder.py")  # whose layers are trained, too
     classes = [c for c in SYSTEMS[kind].__mro__ if c.__module__.startswith("dsnet.")]
     files |= {Path(inspect.getfile(c)) for c in classes}
     return digest(f"{path.stem} {_essence(path)}" for path in sorted(files))

@@ -155,7 +155,7 @@ class Trainer:
             rate = next(iter(self.optimizers.values())).param_groups[0]["lr"]
             torch.manual_seed(epoch_seed(self.seed, self.data.name, progress.epoch, "network"))
             losses = self._train_epoch()
-            dev = self._validate()
+            dev = self.team.as_the_leader(self._validate())
             for schedule in self.schedules.values():
                 if isinstance(schedule, ReduceLROnPlateau):
                     schedule.step(dev["uar"])
@@ -270,20 +270,35 @@ class Trainer:
             "schedules": {n: s.state_dict() for n, s in self.schedules.items()},
             "progress": dataclasses.asdict(self.progress),
         }
-        checkpoint.save(self.folder / CHECKPOINT, {**about, **state})
+        processes = self.team.size  # another number draws other dropout
+        checkpoint.save(self.folder / CHECKPOINT, {**about, **state, "processes": processes})
         lines = [json.dumps(entry) + "\n" for entry in self.progress.history]
         write_text(self.folder / "log.jsonl", "".join(lines))
 
     def resume(self) -> None:
-        """Go on from the folder's checkpoint, if there is one and it is of this very run."""
+        """Go on from the folder's checkpoint, if there is one and it is of this very run.
+
+        Raises:
+            TrainingError: the processes of a team do not find the same.
+        """
         path = self.folder / CHECKPOINT
-        if not path.exists():
-            return
+        self.team.as_the_leader(None)  # it may have removed a damaged one
+        if path.exists():
+            self._load(path)
+        epoch = self.team.as_the_leader(self.progress.epoch)
+        if epoch != self.progress.epoch:
+            raise TrainingError(
+                f"{path}: the first process goes on after epoch {epoch}, process {self.team.rank} "
+                f"after epoch {self.progress.epoch}. All must see the same folder, on a shared disk"
+            )
+
+    def _load(self, path: Path) -> None:
         state = checkpoint.load(path, self.device)
-        wanted = identity(self.config, self.data, self.seed)
-        if any(state[key] != value for key, value in wanted.items()):
+        wanted = {**identity(self.config, self.data, self.seed), "processes": self.team.size}
+        if any(state.get(key) != value for key, value in wanted.items()):
             changes = ", ".join(differences(state["config"], wanted["config"]))
-            print(f"{path}: of another run ({changes or 'other data or code'}); starting anew")
+            changes = changes or "other data, code or --processes"
+            print(f"{path}: of another run ({changes}); starting anew")
             return
         self.system.load_state_dict(state["system"])
         for name, optimizer in self.optimizers.items():

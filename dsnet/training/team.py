@@ -16,9 +16,12 @@ import signal
 import sys
 import uuid
 from collections.abc import Iterable
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -62,10 +65,19 @@ class Team:
         for parameter, part in zip(found, flat.split([p.numel() for p in found]), strict=True):
             parameter.grad.copy_(part.view_as(parameter))
 
-    def wait(self) -> None:
-        """Go on when all are here."""
+    def as_the_leader(self, value: Any) -> Any:
+        """Return the leader's value, when all are here: one of them decides for all."""
+        if self.size == 1:
+            return value
+        values = [value]
+        distributed.broadcast_object_list(values, src=0)
+        return values[0]
+
+    def leave(self) -> None:
+        """End what connects the processes, when all are here."""
         if self.size > 1:
             distributed.barrier()
+            distributed.destroy_process_group()
 
 
 class Shared:
@@ -120,10 +132,15 @@ def own_device(device: torch.device) -> torch.device:
     """Return the GPU of this process of a team, if they compute on GPUs.
 
     Raises:
-        ConfigError: more processes than GPUs.
+        ConfigError: more processes than GPUs, or one GPU for all of them.
     """
     if device.type != "cuda" or not is_member():
         return device
+    if device.index is not None:
+        raise ConfigError(
+            f"--device {device} with --processes: each has a GPU of its own. Set --device auto, "
+            "and CUDA_VISIBLE_DEVICES if only some of them are meant"
+        )
     place, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if place >= count:
         raise ConfigError(
@@ -146,26 +163,34 @@ def launch(module: str, arguments: list[str], processes: int) -> int:
         The exit status: 0, or that of the first process that failed.
     """
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # the log tells it
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=processes,
-        run_id=uuid.uuid4().hex,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        max_restarts=0,
-    )
-    try:
-        elastic_launch(config, sys.executable)("-m", module, *arguments)
-    except ChildFailedError as error:
-        _, failure = error.get_first_failure()
-        if failure.exitcode < 0:
-            name = signal.Signals(-failure.exitcode).name
-            raise TrainingError(
-                f"process {failure.local_rank} of {processes} was killed by {name} (memory?); the "
-                "others were ended. Run the same command again: it goes on from the last epoch"
-            ) from None
-        return failure.exitcode
+    with TemporaryDirectory() as folder:
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=processes,
+            run_id=uuid.uuid4().hex,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(log_dir=folder),
+        )
+        try:
+            elastic_launch(config, sys.executable)("-m", module, *arguments)
+        except SignalException as error:
+            return 128 + error.sigval
+        except ChildFailedError as error:
+            _, first = error.get_first_failure()
+            # one that was killed takes the others with it, maybe within the same second
+            killed = [f for f in error.failures.values() if f.exitcode == -signal.SIGKILL]
+            failure = [*killed, first][0]
+            if failure.exitcode < 0:
+                name = signal.Signals(-failure.exitcode).name
+                raise TrainingError(
+                    f"process {failure.local_rank} of {processes} was killed by {name} (memory?); "
+                    "the others were ended. Run the same command again: it goes on from the last "
+                    "epoch"
+                ) from None
+            return failure.exitcode
     return 0
 
 

@@ -123,6 +123,29 @@ def test_a_shared_batch_is_normalised_as_torch_normalises_all_of_it(
         close(part[4], norm.running_var)
 
 
+class Other(Team):
+    """A process to whom the leader says something else."""
+
+    def as_the_leader(self, value):
+        return 3 if value == 0 else value
+
+
+def test_processes_that_do_not_find_the_same_checkpoint_stop(fold, make_config, tmp_path):
+    trainer = Trainer(make_config("base"), fold, 1, tmp_path, Other(1, 2))
+    with pytest.raises(TrainingError, match="first process goes on after epoch 3, process 1 after"):
+        trainer.resume()
+
+
+def test_a_checkpoint_of_another_number_of_processes_is_not_resumed(
+    fold, make_config, tmp_path, capsys
+):
+    Trainer(make_config("base", max_epochs=1), fold, 1, tmp_path).run(lambda entry: None)
+    with mock.patch.object(Team, "as_the_leader", lambda team, value: value):
+        trainer = Trainer(make_config("base", max_epochs=1), fold, 1, tmp_path, Team(0, 2))
+        trainer.resume()
+    assert trainer.progress.epoch == 0 and "--processes); starting anew" in capsys.readouterr().out
+
+
 def test_batches_too_small_to_be_shared_are_refused(fold, make_config, tmp_path):
     with pytest.raises(TrainingError, match="batches of 4 utterances for 3 processes"):
         Trainer(make_config("base"), fold, 1, tmp_path, Team(0, 3))
