@@ -217,7 +217,7 @@ def test_any_length_and_batch(exported, name):
         known = {} if speaker is None else onnx.speaker_inputs([speaker] * size)
         found = session.run(None, {"samples": sounds, **known})[0]
         assert found.dtype == np.float32 and found.shape == (size, len(CLASSES))
-        np.testing.assert_allclose(found, judged(recognizer, sounds, speaker), atol=1e-5)
+        np.testing.assert_allclose(found, judged(recognizer, sounds, speaker), atol=3e-5)
         answers.extend(found)
     assert np.std(answers, 0).max() > 0.05  # else any file would pass
 
