@@ -81,6 +81,6 @@ def _import_opensmile() -> ModuleType:
     except ImportError as error:
         raise FeatureError(
             f"openSMILE, which computes functionals, is not there ({error}); install it with "
-            "`. ./path.sh && python -m pip install -e '.[opensmile]'` in the root of the project"
+            "`. path.sh && python -m pip install -e '.[opensmile]'` in the root of the project"
         ) from error
     return opensmile

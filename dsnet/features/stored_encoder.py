@@ -157,7 +157,7 @@ def _import_transformers() -> ModuleType:
     except ImportError as error:
         raise FeatureError(
             f"transformers, which runs pretrained encoders, is not there ({error}); install it "
-            "with `. ./path.sh && python -m pip install -e '.[pretrained]'` in the root of the "
+            "with `. path.sh && python -m pip install -e '.[pretrained]'` in the root of the "
             "project"
         ) from error
     return transformers

@@ -208,7 +208,7 @@ def _import_peft() -> ModuleType:
     except ImportError as error:
         raise FeatureError(
             f"peft, which adds adapters (encoder.finetuned.lora_rank), is not there ({error}); "
-            "install it with `. ./path.sh && python -m pip install -e '.[pretrained]'` in the root "
+            "install it with `. path.sh && python -m pip install -e '.[pretrained]'` in the root "
             "of the project, or set lora_rank to 0"
         ) from error
     return peft

@@ -326,7 +326,7 @@ def _import_exporter() -> None:
     except ImportError as error:
         raise FeatureError(
             f"a package that writes ONNX is not there ({error}); install it with "
-            "`. ./path.sh && python -m pip install -e '.[onnx]'` in the root of the project"
+            "`. path.sh && python -m pip install -e '.[onnx]'` in the root of the project"
         ) from error
 
 
