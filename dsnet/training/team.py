@@ -3,8 +3,7 @@
 Every process draws the same batch and encodes its share of it; the embeddings of all shares are
 put together, and what comes behind an encoder - heads, and losses that look at a batch as a whole -
 is computed by every process on all of them. So the losses are those of one process on the whole
-batch, however many there are; only dropout inside the encoder draws other numbers. What is shared
-is nearly all of the work: of the published network, the encoder takes 99 % of a step.
+batch, however many there are; only dropout inside the encoder draws other numbers.
 Axes: B utterances of a batch, D embedding.
 """
 
@@ -45,9 +44,8 @@ class Team:
     def share(self, system: nn.Module) -> None:
         """Let every encoder of a system encode this process's share, and return all embeddings."""
         if self.size > 1:
-            for module in system.modules():
-                if isinstance(module, tuple(ENCODERS.values())):
-                    module.forward = Shared(module, self)
+            for encoder in encoders(system):
+                encoder.forward = Shared(encoder, self)
 
     def add_gradients(self, system: nn.Module, parameters: Iterable[nn.Parameter]) -> None:
         """Make gradients of this process's share those of the whole batch.
@@ -57,8 +55,7 @@ class Team:
         """
         if self.size == 1:
             return
-        encoders = [m for m in system.modules() if isinstance(m, tuple(ENCODERS.values()))]
-        shared = {p for encoder in encoders for p in encoder.parameters()}
+        shared = {p for encoder in encoders(system) for p in encoder.parameters()}
         found = [p for p in parameters if p.grad is not None]
         flat = torch.cat([p.grad.flatten() / (1 if p in shared else self.size) for p in found])
         distributed.all_reduce(flat)
@@ -78,6 +75,11 @@ class Team:
         if self.size > 1:
             distributed.barrier()
             distributed.destroy_process_group()
+
+
+def encoders(system: nn.Module) -> list[nn.Module]:
+    """Return the parts of a system that see frames, whose work is shared."""
+    return [part for part in system.modules() if isinstance(part, tuple(ENCODERS.values()))]
 
 
 class Shared:
