@@ -103,7 +103,7 @@ def encode(folder: Path) -> tuple[Turn, Turn]:
     os.chdir(ROOT / "egs" / "emodb")
     extractor = build_extractor("whisper_base")
     samples = torch.from_numpy(noise(3.0))
-    model, front = extractor._model, extractor._front
+    model, front = extractor._model, extractor._stored.front
     padded = front(samples.numpy(), sampling_rate=RATE, return_tensors="pt").input_features
 
     @torch.inference_mode()
