@@ -1,19 +1,23 @@
 """CREMA-D's prepare.py on small trees in the layout of the release."""
 
 import runpy
+import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from lhotse import SupervisionSegment
 
 from dsnet.config import load
 from dsnet.corpus.gate import label
 from dsnet.corpus.manifests import read_manifests
 from dsnet.corpus.prepare import prepare
 from dsnet.errors import CorpusError
+from dsnet.folds.build import build_task
 from dsnet.task import TaskConfig
 
 RECIPE = Path(__file__).parents[2] / "egs" / "crema_d"
@@ -109,6 +113,33 @@ def test_tasks(manifests):
 def test_gate_adds_up():
     gate = load(RECIPE / "conf" / "6class.yaml", TaskConfig).gate
     assert gate.utterances == sum(gate.by_class.values()) == 7442 - 1
+
+
+def test_one_x_is_the_level_xx_and_its_vote_is_found(corpus, manifests):
+    """As 1040_ITH_SAD_X.wav of the release, which the table calls 1040_ITH_SAD_XX."""
+    (corpus / "AudioWAV" / "1001_ITH_FEA_XX.wav").rename(corpus / "AudioWAV" / "1001_ITH_FEA_X.wav")
+    found = {s.id: s.custom for s in manifests()}["1001_ITH_FEA_X"]
+    assert (found["level"], found["voice_vote_raw"]) == ("XX", "A:D:N")
+    shutil.copy(corpus / "AudioWAV" / "1001_ITH_FEA_X.wav", corpus / "AudioWAV" / f"{NAMES[2]}.wav")
+    with pytest.raises(CorpusError, match=r"FEA_XX\.wav: 1001_ITH_FEA_X\.wav beside it is the"):
+        manifests()
+
+
+def test_one_recording_under_two_labels_is_told_and_kept(corpus, manifests, capsys, tmp_path):
+    audio = corpus / "AudioWAV"
+    shutil.copy(audio / "1001_DFA_ANG_XX.wav", audio / "1001_ITH_FEA_XX.wav")
+    supervisions = manifests()
+    assert [s.id for s in supervisions] == NAMES
+    said = "have the same audio as another and another label: 1001_DFA_ANG_XX ANG, 1001_ITH_FEA_XX"
+    assert f"note: 2 utterances {said} FEA" in capsys.readouterr().out
+    task = load(RECIPE / "conf" / "6class.yaml", TaskConfig)
+    task.folds.num_groups, task.references.if_missing = 3, "no_reference"
+    others = [
+        SupervisionSegment(f"{spk}-{emotion}", "", 0, 1, speaker=spk, custom={"emotion": emotion})
+        for spk, emotion in product("abcdef", task.label_map)
+    ]
+    report = build_task(task, [*supervisions, *others], tmp_path / "task")
+    assert report["same_audio"] == [["1001_DFA_ANG_XX", "1001_ITH_FEA_XX"]]
 
 
 def test_the_silent_file_stays_where_it_is_not_silent(corpus):

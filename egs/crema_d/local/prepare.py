@@ -13,7 +13,7 @@ from dsnet.errors import CorpusError
 
 NAME = re.compile(
     r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)"
-    r"_(?P<level>XX|LO|MD|HI)"
+    r"_(?P<level>XX?|LO|MD|HI)"  # one X: 1040_ITH_SAD_X, as released
 )
 TEXTS = {
     "DFA": "Don't forget a jacket.",
@@ -40,9 +40,9 @@ POINTER = b"version https://git-lfs"
 def utterances(corpus_dir: Path) -> Iterator[Utterance]:
     """Yield the utterances of AudioWAV/*.wav; say which file is left out, and what is missing."""
     paths = find_wavs(corpus_dir)
-    names = {path: parse_name(path) for path in paths}
+    names = parse_names(paths)
     actors = read_actors(corpus_dir / ACTORS)
-    votes = read_votes(corpus_dir / SUMMARY, {path.stem for path in paths})
+    votes = read_votes(corpus_dir / SUMMARY, {clip(name) for name in names.values()})
     for path, name in names.items():
         if name["actor"] not in actors:
             raise CorpusError(
@@ -61,19 +61,38 @@ def utterances(corpus_dir: Path) -> Iterator[Utterance]:
             path=path,
             sex=sex,
             text=TEXTS[name["sentence"]],
-            custom={**facts, **votes.get(path.stem, {})},
+            custom={**facts, **votes.get(clip(name), {})},
         )
 
 
-def parse_name(path: Path) -> re.Match:
-    """Return what the name of a file says."""
+def parse_names(paths: list[Path]) -> dict[Path, dict[str, str]]:
+    """Return what the name of each file says; no two may be of one clip."""
+    names = {path: parse_name(path) for path in paths}
+    by_clip: dict[str, Path] = {}
+    for path, name in names.items():
+        other = by_clip.setdefault(clip(name), path)
+        if other != path:
+            raise CorpusError(
+                f"{path}: {other.name} beside it is the same clip, as X stands for XX; the release "
+                "has one file a clip: keep one of them"
+            )
+    return names
+
+
+def parse_name(path: Path) -> dict[str, str]:
+    """Return what the name of a file says: actor, sentence, emotion, level."""
     name = NAME.fullmatch(path.stem)
     if not name or name["sentence"] not in TEXTS:
         raise CorpusError(
             f"{path}: expected a name such as 1001_DFA_ANG_XX.wav: actor 1001, one of the "
             f"sentences {' '.join(TEXTS)}, one of ANG DIS FEA HAP NEU SAD, one of XX LO MD HI"
         )
-    return name
+    return {**name.groupdict(), "level": "XX" if name["level"] == "X" else name["level"]}
+
+
+def clip(name: dict[str, str]) -> str:
+    """Return how the owners' tables call the file of a name."""
+    return "_".join(name.values())
 
 
 def find_wavs(corpus_dir: Path) -> list[Path]:
