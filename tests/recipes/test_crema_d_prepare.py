@@ -4,6 +4,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -18,11 +19,15 @@ from dsnet.corpus.manifests import read_manifests
 from dsnet.corpus.prepare import prepare
 from dsnet.errors import CorpusError
 from dsnet.folds.build import build_task
+from dsnet.folds.predefined import partitions, predefined_fold
 from dsnet.task import TaskConfig
 
 RECIPE = Path(__file__).parents[2] / "egs" / "crema_d"
 PREPARE = RECIPE / "local" / "prepare.py"
-utterances = runpy.run_path(str(PREPARE))["utterances"]
+CODE = runpy.run_path(str(PREPARE))
+utterances, parse_name, tfds_split = (
+    CODE[name] for name in ("utterances", "parse_name", "tfds_split")
+)
 NAMES = ["1001_DFA_ANG_XX", "1001_IEO_NEU_XX", "1001_ITH_FEA_XX", "1076_IEO_SAD_HI"]
 SILENT = "1076_MTI_SAD_XX"
 ACTORS = """\
@@ -90,6 +95,7 @@ def test_manifests(corpus, tmp_path):
         "sentence": "ITH",
         "level": "XX",
         "age": 51,
+        "tfds_split": "train",
         "voice_vote": "tie",
         "voice_vote_raw": "A:D:N",
     }
@@ -140,6 +146,57 @@ def test_one_recording_under_two_labels_is_told_and_kept(corpus, manifests, caps
     ]
     report = build_task(task, [*supervisions, *others], tmp_path / "task")
     assert report["same_audio"] == [["1001_DFA_ANG_XX", "1001_ITH_FEA_XX"]]
+
+
+@pytest.fixture(scope="module")
+def grid():
+    """Return the 82 clips of every actor, without audio; the release lacks 20 of them."""
+    emotions, levels = ["ANG", "DIS", "FEA", "HAP", "NEU", "SAD"], ["XX", "LO", "MD", "HI"]
+    segments = []
+    for actor, text, emotion, level in product(range(1001, 1092), CODE["TEXTS"], emotions, levels):
+        has_levels = text == "IEO" and emotion != "NEU"
+        if has_levels == (level == "XX"):
+            continue
+        utt = f"{actor}_{text}_{emotion}_{level}".replace("1040_ITH_SAD_XX", "1040_ITH_SAD_X")
+        custom = {"emotion": emotion, "tfds_split": tfds_split(parse_name(Path(f"{utt}.wav")))}
+        segments.append(SupervisionSegment(utt, utt, 0, 1, speaker=str(actor), custom=custom))
+    assert len(segments) == 91 * 82 == 7442 + 20
+    return segments
+
+
+def test_actors_of_tfds_are_dealt_as_there(grid):
+    actors = [str(actor) for actor in range(1001, 1092)]
+    np.random.RandomState(0).shuffle(actors)
+    dealt = {"train": actors[:63], "validation": actors[63:72], "test": actors[72:]}
+    for side, names in dealt.items():
+        assert {s.speaker for s in grid if s.custom["tfds_split"] == side} == set(names)
+
+
+def test_counts_of_tfds(grid):
+    """Published: 5,144, 738 and 1,556; the 20 clips that the release lacks are of actors who train.
+
+    Validation and test have 82 clips an actor, but for the two left out of test.
+    """
+    task = load(RECIPE / "conf" / "6class_tfds.yaml", TaskConfig)
+    labels = label(grid, task)
+    assert labels.others == {"tfds_split left_out": 4}
+    kept = [s for s in labels.candidates if s.id in labels.utt2emo]
+    fold = predefined_fold(task.folds, partitions(task.folds, grid, kept))["predefined"]
+    assert {part: len(utts) for part, utts in fold.parts().items()} == {
+        "train": 5144 + 20, "dev": 738, "test": 1556,
+    }  # fmt: skip
+
+
+def test_gate_of_tfds_is_that_of_all_without_what_it_leaves_out(grid):
+    all_of_it, tfds = (
+        load(RECIPE / "conf" / f"{name}.yaml", TaskConfig) for name in ("6class", "6class_tfds")
+    )
+    left_out = Counter(
+        tfds.label_map[s.custom["emotion"]] for s in grid if s.custom["tfds_split"] == "left_out"
+    )
+    assert left_out == {"disgust": 1, "fear": 1, "neutral": 1, "sadness": 1}
+    assert Counter(all_of_it.gate.by_class) - left_out == tfds.gate.by_class
+    assert tfds.gate.utterances == sum(tfds.gate.by_class.values()) == 5144 + 738 + 1556 - 1
 
 
 def test_the_silent_file_stays_where_it_is_not_silent(corpus):

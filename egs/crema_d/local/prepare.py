@@ -34,6 +34,13 @@ ACTORS = "VideoDemographics.csv"
 SUMMARY = "processedResults/summaryTable.csv"
 SILENT = "1076_MTI_SAD_XX"  # the owners' README lists it as without audio
 SILENCE = 1e-3  # range of the samples, full scale being 2
+# actors by side in crema_d 1.0.0 of TensorFlow Datasets; the other 63 train
+TFDS_VALIDATION = ("1015", "1020", "1021", "1030", "1050", "1070", "1079", "1089", "1090")
+TFDS_TEST = (
+    "1010", "1013", "1022", "1026", "1037", "1038", "1040", "1045", "1047", "1048",
+    "1059", "1065", "1066", "1068", "1071", "1073", "1084", "1086", "1088",
+)  # fmt: skip
+TFDS_LEFT_OUT = {"1006_TIE_NEU_XX", "1013_WSI_DIS_XX", "1017_IWW_FEA_XX", "1040_ITH_SAD_XX"}
 POINTER = b"version https://git-lfs"
 
 
@@ -53,7 +60,12 @@ def utterances(corpus_dir: Path) -> Iterator[Utterance]:
             print(f"1 of {len(paths)} files left out: {SILENT} has no signal, as released")
             continue
         sex, age = actors[name["actor"]]
-        facts = {"sentence": name["sentence"], "level": name["level"], "age": age}
+        facts = {
+            "sentence": name["sentence"],
+            "level": name["level"],
+            "age": age,
+            "tfds_split": tfds_split(name),
+        }
         yield Utterance(
             id=path.stem,
             speaker=name["actor"],
@@ -93,6 +105,15 @@ def parse_name(path: Path) -> dict[str, str]:
 def clip(name: dict[str, str]) -> str:
     """Return how the owners' tables call the file of a name."""
     return "_".join(name.values())
+
+
+def tfds_split(name: dict[str, str]) -> str:
+    """Return train, validation or test as TensorFlow Datasets has it; left_out: it does not."""
+    if clip(name) in TFDS_LEFT_OUT:
+        return "left_out"
+    if name["actor"] in TFDS_VALIDATION:
+        return "validation"
+    return "test" if name["actor"] in TFDS_TEST else "train"
 
 
 def find_wavs(corpus_dir: Path) -> list[Path]:
