@@ -115,7 +115,7 @@ def test_rows_that_do_not_fit(corpus, change, message):
 
 def test_trees_that_are_not_whole(corpus):
     (corpus / "Audios" / "MSP-PODCAST_0000_0003.wav").unlink()
-    refused(corpus, "1 of 58 rows of .* without a file in Audios: MSP-PODCAST_0000_0003.wav")
+    refused(corpus, "1 of 58 rows of .* without an audio file: MSP-PODCAST_0000_0003.wav")
     (corpus / "Audios" / "song.wav").write_bytes(b"")
     refused(corpus, "1 files with other names than .*: song.wav")
     shutil.rmtree(corpus / "Audios")
@@ -124,6 +124,84 @@ def test_trees_that_are_not_whole(corpus):
     refused(corpus, "no column EmoAct, EmoVal, .*; found FileName, EmoClass")
     shutil.rmtree(corpus / "Labels")
     refused(corpus, "no Labels/labels_consensus.csv in it")
+
+
+def test_layouts_and_spellings_of_other_releases(corpus, tmp_path):
+    """Release 1.8 has another table and side; archives are unpacked in folders of their name."""
+    new = {u.id: u for u in utterances(corpus)}
+    old = make_corpus(tmp_path / "1.8")
+    found = table()
+    for row in found:
+        if row["Split_Set"] == "Development":
+            row["Split_Set"] = "Validation"
+    write_labels(old, found).rename(old / "Labels" / "labels_concensus.csv")
+    (old / "Labels").rename(old / "label")
+    (old / "Audios").rename(old / "Audio")
+    for i, path in enumerate(sorted((old / "Audio").glob("M*"))):
+        part = path.parent / f"part{i % 2}"
+        part.mkdir(exist_ok=True)
+        path.rename(part / path.name)
+    nested = make_corpus(tmp_path / "2.0")
+    for name in ("Labels", "Audios"):
+        (nested / name).rename(nested / "moved")
+        (nested / name).mkdir()
+        (nested / "moved").rename(nested / name / name)
+    for other in (old, nested):
+        read = {u.id: u for u in utterances(other)}
+        assert read.keys() == new.keys()
+        for utt in read:
+            for field in ("speaker", "emotion", "custom", "dialogue", "sex"):
+                assert getattr(read[utt], field) == getattr(new[utt], field)
+            assert read[utt].path.name == new[utt].path.name
+
+
+def test_which_of_two(corpus):
+    names = sorted(path.name for path in (corpus / "Audios").glob("M*"))[:2]
+    (corpus / "Audios" / "more").mkdir()
+    for name in names:
+        shutil.copy(corpus / "Audios" / name, corpus / "Audios" / "more")
+    refused(corpus, f"2 files have another of their name in another folder: .*{names[0]}, ")
+    (corpus / "Audio").mkdir()
+    refused(corpus, "both Audios and Audio are in it")
+    shutil.copy(
+        corpus / "Labels" / "labels_consensus.csv", corpus / "Labels" / "labels_concensus.csv"
+    )
+    refused(corpus, "two tables, ")
+
+
+def test_wrong_level(corpus):
+    for name in ("Labels", "Audios"):
+        refused(corpus / name, rf"no Labels/labels_consensus.csv in it; did you mean {corpus}\?")
+    refused(corpus.parent, rf"did you mean {corpus}\?")
+    refused(corpus.parent.parent, "give the folder that holds Audios and Labels")
+    (corpus / "Labels" / "labels_consensus.csv").rename(corpus / "Labels" / "labels.txt")
+    refused(corpus, "labels.txt and no labels_consensus.csv; releases before 1.6")
+
+
+def test_a_row_that_release_2_has_no_file_of(corpus, capsys):
+    absent = table()[0] | {"FileName": "MSP-PODCAST_1909_1017.wav"}
+    write_labels(corpus, [*table(), absent])
+    assert len(list(utterances(corpus))) == 60
+    printed = capsys.readouterr().out.splitlines()
+    assert "1 rows of labels_consensus.csv without a file, as released: " in printed[0]
+    assert printed[1].startswith("2 files without a row")
+    write_labels(corpus, [*table(), absent | {"FileName": "MSP-PODCAST_1909_1018.wav"}])
+    refused(corpus, "1 of 59 rows .*: MSP-PODCAST_1909_1018.wav. Is the copy .* NOT_RELEASED")
+
+
+def test_speakers_on_two_sides_stay_with_the_test(corpus, capsys):
+    """Speaker 0 of Train is in Test2, too, speaker 4 of Development in Test1."""
+    rows = table()
+    rows[-1]["SpkrID"] = "0"
+    rows[-3]["SpkrID"] = "4"
+    write_labels(corpus, rows)
+    found = {u.id: u for u in utterances(corpus)}
+    assert "16 turns left out (Development 8, Train 8): " in capsys.readouterr().out
+    assert len(found) == 60 - 16
+    sides = {(u.speaker, u.custom["partition"]) for u in found.values() if u.speaker_is_known}
+    assert {side for speaker, side in sides if speaker in "04"} == {"Test1", "Test2"}
+    nobody = [u for u in found.values() if not u.speaker_is_known]
+    assert len(nobody) == 3  # one of Train, two of Test3: nobody is no speaker on two sides
 
 
 def copy_project(top: Path) -> Path:

@@ -5,10 +5,14 @@ MSP-PODCAST_0001   podcast; what follows is the turn. MSP-PODCAST_test3 is none:
 EmoClass           A H S N F D U C, O other, X no agreement: the label of most listeners
 SpkrID             speaker; Unknown or nothing where nobody knows
 Split_Set          Train, Development, Test1, Test2; audio without a row is the hidden Test3
+
+Releases differ: to 1.9 the table is labels_concensus.csv and has Validation for Development; some
+have label, labels and Audio for the folders; an archive unpacked in its own folder repeats it.
 """
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,33 +21,46 @@ from dsnet.corpus.prepare import find_audio, run_prepare
 from dsnet.corpus.utterance import Utterance
 from dsnet.errors import CorpusError
 
-TABLE = Path("Labels", "labels_consensus.csv")
+TABLE = "Labels/labels_consensus.csv"
+LABELS = "[Ll]abel*"  # Labels, labels, label
+AUDIO_FOLDERS = ("Audios", "Audio")
 COLUMNS = (
     "FileName", "EmoClass", "EmoAct", "EmoVal", "EmoDom", "SpkrID", "Gender", "Split_Set",
 )  # fmt: skip
 NAME = re.compile(r"(MSP-PODCAST_\d+|MSP-PODCAST_test3)(_\d+)+\.wav")
 HIDDEN_NAME = "MSP-PODCAST_test3"  # no podcast: nobody is to know which
+NOT_RELEASED = {"MSP-PODCAST_1909_1017.wav"}  # release 2.0 has its row, but no file
 EMOTIONS = "AHSNFDUCOX"
 RATINGS = {"EmoAct": "activation", "EmoVal": "valence", "EmoDom": "dominance"}  # 1 to 7
 SEXES = {"female": "female", "male": "male", "unknown": None, "": None}
+OLD_NAMES = {"Validation": "Development"}  # of sides
+NEAR_TEST = {"Train": 0, "Development": 1, "Test1": 2, "Test2": 2}
 HIDDEN = {"EmoClass": "hidden", "Split_Set": "Test3"}  # of audio without a row
 
 
 def utterances(corpus_dir: Path) -> Iterator[Utterance]:
-    """Yield every utterance of Audios/, whatever its label."""
-    rows = read_labels(corpus_dir / TABLE)
-    wavs = find_wavs(corpus_dir / "Audios")
+    """Yield every utterance of Audios/, whatever its label, but those of `on_two_sides`."""
+    table = find_table(corpus_dir)
+    rows = read_labels(table)
+    wavs = find_wavs(corpus_dir)
     missing = sorted(set(rows) - set(wavs))
-    if missing:
+    lost = [name for name in missing if name not in NOT_RELEASED]
+    if lost:
         raise CorpusError(
-            f"{corpus_dir}: {len(missing)} of {len(rows)} rows of {TABLE} without a file in "
-            f"Audios: {first_ten(missing)}. Is the copy complete?"
+            f"{corpus_dir}: {len(lost)} of {len(rows)} rows of {table.name} without an audio file: "
+            f"{first_ten(lost)}. Is the copy complete? If the owners' release lacks them, add them "
+            "to NOT_RELEASED of local/prepare.py"
         )
+    if missing:
+        print(f"{len(missing)} rows of {table.name} without a file, as released: {missing[0]}")
+    rows = {name: row for name, row in rows.items() if name in wavs}
     hidden = len(wavs) - len(rows)
     if hidden:
-        print(f"{hidden} files without a row in {TABLE}: partition Test3, label hidden")
+        print(f"{hidden} files without a row in {table.name}: partition Test3, label hidden")
+    left_out = on_two_sides(rows)
     for name, path in sorted(wavs.items()):
-        yield utterance(name, rows.get(name, {}), path)
+        if name not in left_out:
+            yield utterance(name, rows.get(name, {}), path)
 
 
 def utterance(name: str, row: dict[str, str], path: Path) -> Utterance:
@@ -53,7 +70,7 @@ def utterance(name: str, row: dict[str, str], path: Path) -> Utterance:
     ratings = {ours: float(row[theirs]) for theirs, ours in RATINGS.items() if row[theirs]}
     return Utterance(
         id=Path(name).stem,
-        speaker=row["SpkrID"] if row["SpkrID"].lower() not in ("", "unknown") else None,
+        speaker=speaker_of(row),
         emotion=row["EmoClass"],
         path=path,
         sex=SEXES[row["Gender"].lower()],
@@ -62,16 +79,70 @@ def utterance(name: str, row: dict[str, str], path: Path) -> Utterance:
     )
 
 
+def speaker_of(row: dict[str, str]) -> str | None:
+    """Return who speaks; None: nobody knows."""
+    return row["SpkrID"] if row["SpkrID"].lower() not in ("", "unknown") else None
+
+
+def on_two_sides(rows: dict[str, dict[str, str]]) -> set[str]:
+    """Return the files of speakers who are on a side nearer to the test, too; say how many.
+
+    Release 2.0 tests some speakers of Train and Development, which no split by speaker may.
+    """
+    side = {name: NEAR_TEST.get(row["Split_Set"], 0) for name, row in rows.items()}
+    nearest: Counter[str | None] = Counter()
+    for name, row in rows.items():
+        nearest[speaker_of(row)] = max(nearest[speaker_of(row)], side[name])
+    found = {
+        name
+        for name, row in rows.items()
+        if speaker_of(row) is not None and side[name] < nearest[speaker_of(row)]
+    }
+    if found:
+        counts = sorted(Counter(rows[name]["Split_Set"] for name in found).items())
+        speakers = sorted({rows[name]["SpkrID"] for name in found})
+        print(
+            f"{len(found)} turns left out ({', '.join(f'{s} {n}' for s, n in counts)}): "
+            f"their speakers are on a side nearer to the test, too: {first_ten(speakers)}"
+        )
+    return found
+
+
+def find_table(corpus_dir: Path) -> Path:
+    """Return the table under whichever of its names.
+
+    Raises:
+        CorpusError: none, or several.
+    """
+    file_name = "labels_con[cs]ensus.csv"
+    found = [*corpus_dir.glob(f"{LABELS}/{file_name}")]
+    found = found or [*corpus_dir.glob(f"{LABELS}/*/{file_name}")]
+    if len(found) > 1:
+        raise CorpusError(
+            f"{corpus_dir}: two tables, {found[0]} and {found[1]}; keep the release's own"
+        )
+    if found:
+        return found[0]
+    if any(corpus_dir.glob(f"{LABELS}/labels.txt")):
+        raise CorpusError(
+            f"{corpus_dir}: labels.txt and no {Path(TABLE).name}; releases before 1.6 have no such "
+            "table and are not read: request a later one"
+        )
+    inside = corpus_dir.name in AUDIO_FOLDERS or corpus_dir.match(LABELS)
+    near = [
+        *([corpus_dir.absolute().parent] if inside else []),
+        *sorted(p.parent for name in AUDIO_FOLDERS for p in corpus_dir.glob(f"*/{name}")),
+    ]
+    hint = f"did you mean {near[0]}?" if near else "give the folder that holds Audios and Labels"
+    raise CorpusError(f"{corpus_dir}: no {TABLE} in it; {hint}")
+
+
 def read_labels(path: Path) -> dict[str, dict[str, str]]:
     """Return the row of each file, by column.
 
     Raises:
-        CorpusError: no such table, columns missing, or a row that does not fit, with its line.
+        CorpusError: columns missing, or a row that does not fit, with its line.
     """
-    if not path.is_file():
-        raise CorpusError(
-            f"{path.parents[1]}: no {TABLE} in it; give the folder that holds Audios and Labels"
-        )
     rows: dict[str, dict[str, str]] = {}
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream, restval="")
@@ -89,6 +160,7 @@ def read_labels(path: Path) -> dict[str, dict[str, str]]:
                     f"{path}:{reader.line_num}: a second row of {row['FileName']}; keep the "
                     "owners' file"
                 )
+            row["Split_Set"] = OLD_NAMES.get(row["Split_Set"], row["Split_Set"])
             rows[row["FileName"]] = row
     return rows
 
@@ -107,18 +179,32 @@ def _wrong(row: dict[str, str]) -> str:
     return f"{strange[0]}: expected a number or nothing" if strange else ""
 
 
-def find_wavs(folder: Path) -> dict[str, Path]:
-    """Return the audio files by name."""
-    if not folder.is_dir():
+def find_wavs(corpus_dir: Path) -> dict[str, Path]:
+    """Return the audio files by name; they lie in the folder or one folder below.
+
+    Raises:
+        CorpusError: no folder of audio, two of them, files of other names, or two of one name.
+    """
+    folders = [corpus_dir / name for name in AUDIO_FOLDERS if (corpus_dir / name).is_dir()]
+    if not folders:
         raise CorpusError(
-            f"{folder.parent}: no folder Audios in it; unpack the owners' archive of audio there"
+            f"{corpus_dir}: no folder Audios in it; unpack the owners' archive of audio there"
         )
-    wavs = {f"{path.stem}.wav": path for path in find_audio(folder)}
+    if len(folders) > 1:
+        raise CorpusError(f"{corpus_dir}: both Audios and Audio are in it; keep the release's")
+    paths = [*find_audio(folders[0]), *find_audio(folders[0], depth=2)]
+    wavs = {f"{path.stem}.wav": path for path in paths}
     strange = sorted(name for name in wavs if not NAME.fullmatch(name))
     if strange:
         raise CorpusError(
-            f"{folder}: {len(strange)} files with other names than MSP-PODCAST_0001_0008.wav: "
+            f"{folders[0]}: {len(strange)} files with other names than MSP-PODCAST_0001_0008.wav: "
             f"{first_ten(strange)}; remove them"
+        )
+    twice = sorted(str(path) for path in paths if wavs[f"{path.stem}.wav"] != path)
+    if twice:
+        raise CorpusError(
+            f"{folders[0]}: {len(twice)} files have another of their name in another folder: "
+            f"{first_ten(twice)}; keep one of each"
         )
     return wavs
 
