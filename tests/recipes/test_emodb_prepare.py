@@ -57,6 +57,20 @@ def test_utterances(corpus, tmp_path):
     assert "recognised" not in second.custom
 
 
+def test_without_folder_and_ratings(corpus, capsys):
+    """Copies with the files in one folder: read alike, and the lack of ratings is said."""
+    before = [(u.id, u.speaker, u.emotion, u.text, u.custom) for u in utterances(corpus)]
+    assert capsys.readouterr().out == f"note: no erkennung.txt in {corpus}: no listeners' ratings\n"
+    flat = (corpus / "wav").rename(corpus.parent / "flat")
+    (flat / "erkennung.txt").write_text("Nr. Satz erkannt natuerlich\n1 03a01Fa.wav 90 75\n")
+    found = {u.id: u for u in utterances(flat)}
+    assert capsys.readouterr().out == ""
+    assert found["03a01Fa"].custom.pop("recognised") == 90
+    assert found["03a01Fa"].custom.pop("natural") == 75
+    after = [(u.id, u.speaker, u.emotion, u.text, u.custom) for u in found.values()]
+    assert after == before
+
+
 def test_wrong_level(corpus, tmp_path):
     with pytest.raises(CorpusError, match=f"this is the wav folder; give {corpus}"):
         list(utterances(corpus / "wav"))

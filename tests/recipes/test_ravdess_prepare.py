@@ -1,6 +1,7 @@
 """RAVDESS's prepare.py on small trees in the layout of the release."""
 
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,8 +63,15 @@ def test_wrong_level(corpus):
         list(utterances(corpus / "Actor_03"))
     with pytest.raises(CorpusError, match=rf"no folder Actor_01 in it; did you mean {corpus}\?"):
         list(utterances(corpus.parent))
+    (corpus.parent.parent / "audio_speech_actors_01-24").mkdir()
+    corpus.parent.rename(corpus.parent.parent / "audio_speech_actors_01-24" / "again")
+    top = corpus.parent.parent
+    there = top / "audio_speech_actors_01-24" / "again" / corpus.name
+    with pytest.raises(CorpusError, match=rf"no folder Actor_01 in it; did you mean {there}\?"):
+        list(utterances(top))
+    (top / "nothing").mkdir()
     with pytest.raises(CorpusError, match="give the folder that holds Actor_01"):
-        list(utterances(corpus.parent.parent))
+        list(utterances(top / "nothing"))
 
 
 def test_missing_actors_are_named(corpus):
@@ -73,14 +81,28 @@ def test_missing_actors_are_named(corpus):
         list(utterances(corpus))
     (corpus / "Actor_07").mkdir()
     (corpus / "Actor_19").mkdir()
-    with pytest.raises(CorpusError, match="Actor_07: no wav or flac file"):
+    with pytest.raises(CorpusError, match="Actor_07: no wav or flac file of speech"):
+        list(utterances(corpus))
+
+
+def test_copies_that_hold_more(corpus, capsys):
+    """Song unpacked among the speech, and the speech once more in a folder below."""
+    before = [u.id for u in utterances(corpus)]
+    shutil.copytree(corpus, corpus / "audio_speech_actors_01-24")
+    for actor in (1, 2, 24):
+        path = next((corpus / f"Actor_{actor:02}").glob("03-01*"))
+        shutil.copy(path, path.with_stem(f"03-02-02-01-02-01-{actor:02}"))
+    assert capsys.readouterr().out == ""
+    assert [u.id for u in utterances(corpus)] == before
+    assert capsys.readouterr().out == "3 files of song (03-02-...) left out\n"
+    next((corpus / "Actor_24").glob("03-01*")).unlink()
+    with pytest.raises(CorpusError, match="Actor_24: no wav or flac file of speech"):
         list(utterances(corpus))
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "03-02-02-01-02-01-01",  # song
         "01-01-02-01-02-01-01",  # with video
         "03-01-09-01-02-01-01",  # no such emotion
         "03-01-02-01-02-01-02",  # another actor

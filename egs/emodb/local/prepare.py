@@ -28,6 +28,7 @@ TEXTS = {
 def ratings(path: Path) -> dict[str, dict[str, float]]:
     """Return per utterance what listeners thought, in percent; nothing without the file."""
     if not path.is_file():
+        print(f"note: no {path.name} in {path.parent}: no listeners' ratings")
         return {}
     found = {}
     for number, line in enumerate(path.read_text(encoding="latin-1").splitlines()[1:], 2):
@@ -45,11 +46,13 @@ def ratings(path: Path) -> dict[str, dict[str, float]]:
 
 
 def utterances(corpus_dir: Path) -> Iterator[Utterance]:
-    """Yield the utterances of wav/*.wav."""
+    """Yield the utterances of wav/*.wav, or of *.wav where there is no folder wav."""
     wav_dir = corpus_dir / "wav"
-    if not wav_dir.is_dir():
-        if find_audio(corpus_dir):
+    if not wav_dir.is_dir() and find_audio(corpus_dir):
+        if corpus_dir.name == "wav":
             raise CorpusError(f"{corpus_dir}: this is the wav folder; give {corpus_dir.parent}")
+        wav_dir = corpus_dir
+    if not wav_dir.is_dir():
         below = [str(p.parent) for p in sorted(corpus_dir.glob("*/wav"))]
         hint = f"did you mean {below[0]}?" if below else "give the folder that holds wav/*.wav"
         raise CorpusError(f"{corpus_dir}: no folder wav in it; {hint}")

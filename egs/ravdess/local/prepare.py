@@ -22,6 +22,7 @@ NAME = re.compile(
     r"03-01-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<statement>0[12])-(?P<repetition>0[12])"
     r"-(?P<actor>0[1-9]|1\d|2[0-4])"
 )
+SONG = "03-02-"  # a part of its own, which unpacks into the same folders
 ACTORS = [f"Actor_{number:02}" for number in range(1, 25)]
 INTENSITIES = {"01": "normal", "02": "strong"}
 TEXTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
@@ -30,12 +31,18 @@ TEXTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the d
 def utterances(corpus_dir: Path) -> Iterator[Utterance]:
     """Yield the utterances of Actor_*/*.wav, or .flac."""
     check_level(corpus_dir)
+    songs = 0
     for actor in ACTORS:
         paths = find_audio(corpus_dir / actor, suffixes=(".wav", ".flac"))
-        if not paths:
-            raise CorpusError(f"{corpus_dir / actor}: no wav or flac file; is the copy complete?")
-        for path in paths:
-            yield utterance(path)
+        speech = [path for path in paths if not path.name.startswith(SONG)]
+        if not speech:
+            raise CorpusError(
+                f"{corpus_dir / actor}: no wav or flac file of speech; is the copy complete?"
+            )
+        songs += len(paths) - len(speech)
+        yield from map(utterance, speech)
+    if songs:
+        print(f"{songs} files of song ({SONG}...) left out")
 
 
 def check_level(corpus_dir: Path) -> None:
@@ -50,7 +57,7 @@ def check_level(corpus_dir: Path) -> None:
             f"{corpus_dir}: {len(ACTORS) - len(missing)} of 24 actors are there; missing: "
             f"{', '.join(missing)}. Is the copy complete?"
         )
-    below = [str(p.parent) for p in sorted(corpus_dir.glob(f"*/{ACTORS[0]}"))]
+    below = [p.parent for d in ("*", "*/*", "*/*/*") for p in corpus_dir.glob(f"{d}/{ACTORS[0]}")]
     hint = f"did you mean {below[0]}?" if below else "give the folder that holds Actor_01 ... 24"
     raise CorpusError(f"{corpus_dir}: no folder Actor_01 in it; {hint}")
 
