@@ -166,6 +166,11 @@ def test_wrong_level(corpus, tmp_path):
     refused(corpus.parent, rf"did you mean {corpus}\?")
     refused(corpus.parent.parent, rf"did you mean {corpus}\?")
     refused(tmp_path / "nothing", "give the folder that holds them")
+    top = tmp_path / "withoutVideos.tar"
+    top.mkdir()
+    corpus.parent.rename(top / "withoutVideos")
+    there = top / "withoutVideos" / corpus.name
+    refused(tmp_path, rf"did you mean {there}\?")
 
 
 def test_missing_parts(corpus):

@@ -76,7 +76,7 @@ def check_level(corpus_dir: Path) -> None:
     if len(missing) == len(SESSIONS):
         absolute = corpus_dir.absolute()
         near = [
-            *(p.parent for pattern in ("*", "*/*") for p in corpus_dir.glob(f"{pattern}/Session1")),
+            *(p.parent for d in ("*", "*/*", "*/*/*") for p in corpus_dir.glob(f"{d}/Session1")),
             *(p.parent for p in (absolute, *absolute.parents) if p.name in SESSIONS),
         ]
         hint = f"did you mean {near[0]}?" if near else "give the folder that holds them"
