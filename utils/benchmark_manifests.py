@@ -125,7 +125,9 @@ def cuts(folder: Path, corpus: Corpus) -> None:
         make_cut(
             segment,
             by_id[segment.recording_id],
-            fbank.num_frames(target_samples(segment.duration, fbank)),
+            fbank.num_frames(
+                target_samples(segment, by_id[segment.recording_id].sampling_rate, fbank)
+            ),
             fbank,
             "feats.scp",
         )

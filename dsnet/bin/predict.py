@@ -229,8 +229,7 @@ def find_speaker(args: argparse.Namespace, recognizer: Recognizer) -> Profile | 
     """Return what is known of the speaker."""
     if args.speaker is not None:
         path = profile_path(args.speaker, recognizer.bundle.id)
-        dims = recognizer.bundle.features.dim
-        return read_profile(path, recognizer.name, recognizer.bundle.id, dims)
+        return read_profile(path, recognizer.name, recognizer.bundle.id, recognizer.num_measured)
     files = args.neutral or args.any
     if not files:
         return None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from lhotse import CutSet, Features, MonoCut, MultiCut, Recording, SupervisionSegment, validate
@@ -11,9 +12,10 @@ from dsnet.config import config_digest, differences
 from dsnet.corpus.manifests import manifests_digest, read_manifests, relative_path, write_jsonl
 from dsnet.errors import FeatureError
 from dsnet.features.archive import Entry, Shard
-from dsnet.features.extract import shard_stamp, share, target_samples
-from dsnet.features.extractor import Extractor
+from dsnet.features.extract import ids, shard_stamp, share, target_samples
+from dsnet.features.extractor import Extractor, at_speed
 from dsnet.features.feats import FeatsInfo, load_matrix
+from dsnet.features.resample import rate_at
 from dsnet.features.store import write_frames
 from dsnet.files import digest, write_text
 
@@ -32,22 +34,24 @@ def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsI
     first = {"num_jobs": 1, "device": "cpu"} | (Shard(feats_dir, 1).stamp() or {})
     num_jobs = first["num_jobs"]
     stamp = shard_stamp(extractor, of_manifests, num_jobs, first["device"])
-    places, frames = {}, {}
+    places: dict[str, str] = {}
+    frames: dict[str, int] = {}
+    by_id = {recording.id: recording for recording in recordings}
     for job in range(1, num_jobs + 1):
         shard = Shard(feats_dir, job)
         mine = [segments[i] for i in share(len(segments), job, num_jobs)]
-        entries = _checked_entries(shard, stamp, mine, extractor)
+        entries = _checked_entries(shard, stamp, mine, by_id, extractor)
         shard.require_whole()
         ark = relative_path(shard.ark)
-        for segment in mine:
-            entry = entries[segment.id]
-            places[segment.id] = f"{ark}:{entry.start}"
-            frames[segment.id] = entry.num_frames
-    by_id = {recording.id: recording for recording in recordings}
+        # the store has the copies of an utterance behind it, in the order of the speeds
+        for utt in (utt for segment in mine for utt in ids(segment, extractor)):
+            places[utt] = f"{ark}:{entries[utt].start}"
+            frames[utt] = entries[utt].num_frames
     scp_path = relative_path(feats_dir / "feats.scp")
     cuts = CutSet.from_cuts(
-        make_cut(segment, by_id[segment.recording_id], frames[segment.id], extractor, scp_path)
+        make_cut(segment, by_id[segment.recording_id], frames[utt], extractor, scp_path, speed)
         for segment in segments
+        for utt, speed in zip(ids(segment, extractor), extractor.all_speeds, strict=True)
     )
     try:
         validate(cuts)
@@ -62,10 +66,11 @@ def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsI
         identity=extractor.identity(),
         digest=_feature_digest(segments, frames, extractor),
         manifests_digest=of_manifests,
-        num_utterances=len(frames),
+        num_utterances=len(segments),
         num_frames=sum(frames.values()),
         num_layers=extractor.num_layers,
         storage=extractor.storage,
+        speeds=[*extractor.speeds],
     )
     write_text(
         feats_dir / "feats.scp", "".join(f"{utt} {place}\n" for utt, place in places.items())
@@ -82,7 +87,11 @@ def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsI
 
 
 def _checked_entries(
-    shard: Shard, stamp: dict, mine: list[SupervisionSegment], extractor: Extractor
+    shard: Shard,
+    stamp: dict,
+    mine: list[SupervisionSegment],
+    recordings: Mapping[str, Recording],
+    extractor: Extractor,
 ) -> dict[str, Entry]:
     there = shard.stamp()
     if there is None:
@@ -94,19 +103,22 @@ def _checked_entries(
             f"({why or 'the manifests, a library or the number of jobs changed'}); run --stage 1"
         )
     entries = shard.entries()
-    missing = [segment.id for segment in mine if segment.id not in entries]
+    wanted = [utt for segment in mine for utt in ids(segment, extractor)]
+    missing = [utt for utt in wanted if utt not in entries]
     if missing:
         raise FeatureError(
-            f"{shard.ark}: {len(entries)} utterances, expected {len(mine)}; missing: "
+            f"{shard.ark}: {len(entries)} utterances, expected {len(wanted)}; missing: "
             f"{', '.join(missing[:10])}. The job was stopped or failed (see its log); run --stage 1"
         )
     for segment in mine:
-        expected = extractor.num_frames(target_samples(segment.duration, extractor))
-        if entries[segment.id].num_frames != expected:
-            raise FeatureError(
-                f"{shard.ark}: '{segment.id}' has {entries[segment.id].num_frames} frames, "
-                f"{expected} expected for {segment.duration} s"
-            )
+        rate = recordings[segment.recording_id].sampling_rate
+        for utt, speed in zip(ids(segment, extractor), extractor.all_speeds, strict=True):
+            expected = extractor.num_frames(target_samples(segment, rate, extractor, speed))
+            if entries[utt].num_frames != expected:
+                raise FeatureError(
+                    f"{shard.ark}: '{utt}' has {entries[utt].num_frames} frames, {expected} "
+                    f"expected for {segment.duration} s at a speed of {speed}"
+                )
     return entries
 
 
@@ -116,17 +128,22 @@ def make_cut(
     count: int,
     extractor: Extractor,
     scp_path: str,
+    speed: float = 1,
 ) -> MonoCut | MultiCut:
-    """Return the Lhotse cut of one utterance with `count` frames.
+    """Return the Lhotse cut of one utterance, or of its copy at a speed, with `count` frames.
 
     Its recording is resampled as the features were, so that all of Lhotse's counts agree; where
     frames at the end were dropped (snip_edges, convolutions) it ends where the frames end. Lhotse
     has no features without a frame shift: one vector an utterance is in feats.scp alone. A MultiCut
     is one whose channels were averaged.
     """
-    rate = extractor.sampling_rate
-    duration = target_samples(segment.duration, extractor) / rate
-    if recording.sampling_rate != rate:
+    rate, source_rate = extractor.sampling_rate, recording.sampling_rate
+    duration = target_samples(segment, source_rate, extractor, speed) / rate
+    utt, start = at_speed(segment.id, speed), segment.start
+    if speed != 1:
+        recording = recording.perturb_speed(speed)
+        start *= source_rate / rate_at(source_rate, speed)
+    if source_rate != rate:
         recording = recording.resample(rate)
     features = None
     if extractor.frame_shift_ms is not None:
@@ -139,21 +156,25 @@ def make_cut(
             num_features=extractor.dim,
             frame_shift=shift,
             sampling_rate=rate,
-            start=segment.start,
+            start=start,
             duration=duration,
             storage_type="kaldiio",
             storage_path=scp_path,
-            storage_key=segment.id,
+            storage_key=utt,
             recording_id=recording.id,
             channels=segment.channel,
         )
     cut_type = MultiCut if isinstance(segment.channel, list) else MonoCut
     return cut_type(
-        id=segment.id,
-        start=segment.start,
+        id=utt,
+        start=start,
         duration=duration,
         channel=segment.channel,
-        supervisions=[dataclasses.replace(segment, start=0.0, duration=duration)],
+        supervisions=[
+            dataclasses.replace(
+                segment, id=utt, recording_id=recording.id, start=0.0, duration=duration
+            )
+        ],
         features=features,
         recording=recording,
     )
@@ -164,7 +185,8 @@ def _feature_digest(
 ) -> str:
     parts = [config_digest(extractor.config), repr(sorted(extractor.identity().items()))]
     for segment in segments:
-        parts += [segment.id, (segment.custom or {}).get("audio_hash", ""), str(frames[segment.id])]
+        parts += [segment.id, (segment.custom or {}).get("audio_hash", "")]
+        parts += [str(frames[utt]) for utt in ids(segment, extractor)]
     return digest(parts)
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from dsnet.corpus.manifests import manifests_digest, read_manifests
 from dsnet.corpus.sound import audio_hash, read_samples
 from dsnet.errors import CorpusError, FeatureError
 from dsnet.features.archive import Shard
-from dsnet.features.extractor import Extractor
-from dsnet.features.resample import resample
+from dsnet.features.extractor import Extractor, at_speed
+from dsnet.features.resample import rate_at, resample
 from dsnet.files import locked
 
 INDEX_FILES = (
@@ -50,8 +50,20 @@ def share(num_items: int, job: int, num_jobs: int) -> range:
     return range((job - 1) * num_items // num_jobs, job * num_items // num_jobs)
 
 
-def target_samples(seconds: float, extractor: Extractor) -> int:
-    """Return how many samples an utterance has at the extractor's sampling rate."""
+def target_samples(
+    segment: SupervisionSegment, sampling_rate: int, extractor: Extractor, speed: float = 1
+) -> int:
+    """Return how many samples an utterance has at the extractor's sampling rate.
+
+    Args:
+        segment: the utterance.
+        sampling_rate: of its recording, in Hz.
+        extractor: of the features.
+        speed: at which it is played.
+    """
+    seconds = segment.duration
+    if speed != 1:
+        seconds *= sampling_rate / rate_at(sampling_rate, speed)
     return compute_num_samples(seconds, extractor.sampling_rate)
 
 
@@ -79,17 +91,23 @@ def compute_shard(
         manifests = manifests_digest(manifest_dir)
         stamp = shard_stamp(extractor, manifests, num_jobs, extractor.device)
         there = shard.entries() if shard.stamp() == stamp else {}
-        if not all(segment.id in there for segment in mine):
+        if not all(utt in there for segment in mine for utt in ids(segment, extractor)):
             # the lists over all jobs go before the archive that they point into
             for name in INDEX_FILES:
                 (feats_dir / name).unlink(missing_ok=True)
         done = shard.start(stamp)
-        todo = [segment for segment in mine if segment.id not in done]
+        todo = [s for s in mine if not all(utt in done for utt in ids(s, extractor))]
         by_id = {recording.id: recording for recording in recordings}
         pairs = [(segment, by_id[segment.recording_id]) for segment in todo]
         _note(pairs, extractor)
-        shard.append(_matrices(pairs, extractor), extractor.config.compression_method)
+        matrices = _matrices(pairs, extractor, done)
+        shard.append(matrices, extractor.config.compression_method)
     return len(todo), len(mine)
+
+
+def ids(segment: SupervisionSegment, extractor: Extractor) -> list[str]:
+    """Return the ids of an utterance and of its copies at other speeds."""
+    return [at_speed(segment.id, speed) for speed in extractor.all_speeds]
 
 
 def _note(pairs: list[tuple[SupervisionSegment, Recording]], extractor: Extractor) -> None:
@@ -110,20 +128,20 @@ def _note(pairs: list[tuple[SupervisionSegment, Recording]], extractor: Extracto
 
 
 def _matrices(
-    pairs: Iterable[tuple[SupervisionSegment, Recording]], extractor: Extractor
+    pairs: list[tuple[SupervisionSegment, Recording]], extractor: Extractor, done: Collection[str]
 ) -> Iterator[tuple[str, np.ndarray]]:
     for segment, recording in _told(pairs, extractor.name):
         samples = torch.from_numpy(decode(segment, recording))
-        samples = resample(
-            samples,
-            recording.sampling_rate,
-            extractor.sampling_rate,
-            target_samples(segment.duration, extractor),
-        )
-        try:
-            yield segment.id, extractor(samples).numpy()
-        except FeatureError as error:
-            raise FeatureError(f"utterance '{segment.id}': {error}") from error
+        rate = recording.sampling_rate
+        for utt, speed in zip(ids(segment, extractor), extractor.all_speeds, strict=True):
+            if utt in done:
+                continue
+            size = target_samples(segment, rate, extractor, speed)
+            heard = resample(samples, rate_at(rate, speed), extractor.sampling_rate, size)
+            try:
+                yield utt, extractor(heard).numpy()
+            except FeatureError as error:
+                raise FeatureError(f"utterance '{utt}': {error}") from error
 
 
 def _told(

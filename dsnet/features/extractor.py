@@ -4,10 +4,16 @@ Axes: T frames, F dimensions.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+
+def at_speed(utt_id: str, speed: float) -> str:
+    """Return the id of an utterance played faster by a factor, as Lhotse forms it."""
+    return utt_id if speed == 1 else f"{utt_id}_sp{speed}"
 
 
 class Extractor(ABC):
@@ -22,6 +28,8 @@ class Extractor(ABC):
         frame_shift_ms: None: T is 1, one vector an utterance.
         num_layers: so many blocks of equal size, of one layer of an encoder each, make up F.
         storage: of the feature store: float32 or float16.
+        speeds: factors of speed, at which every utterance is computed once more; such a copy is
+            the utterance `at_speed`.
     """
 
     name: str
@@ -32,6 +40,7 @@ class Extractor(ABC):
     frame_shift_ms: float | None
     num_layers: int = 1
     storage: str = "float32"
+    speeds: Sequence[float] = ()
 
     @abstractmethod
     def num_frames(self, num_samples: int) -> int:
@@ -50,6 +59,11 @@ class Extractor(ABC):
         Raises:
             FeatureError: nothing can be computed, such as for too short an utterance.
         """
+
+    @property
+    def all_speeds(self) -> list[float]:
+        """Return the speeds at which an utterance is computed, 1 first."""
+        return [1, *self.speeds]
 
     def to(self, device: torch.device) -> "Extractor":
         """Compute there, if it makes a difference; returns itself."""

@@ -40,6 +40,7 @@ class FeatsInfo:
         num_frames: over the whole corpus.
         num_layers: so many blocks of equal size, of one layer of an encoder each, make up F.
         storage: of the feature store: float32 or float16.
+        speeds: factors of speed at which every utterance is there once more.
     """
 
     name: str
@@ -54,6 +55,7 @@ class FeatsInfo:
     num_layers: int = 1
     storage: str = "float32"
     identity: dict[str, str] = field(default_factory=dict)
+    speeds: list[float] = field(default_factory=list)
 
     @classmethod
     def load(cls, feats_dir: Path | str) -> "FeatsInfo":

@@ -38,6 +38,9 @@ class PretrainedConfig:
         over time (F = 2D for each).
     precision: float32, or bfloat16 for speed on a GPU.
     storage: of the feature store: float16 or float32.
+    speeds: factors of speed, such as 0.9 and 1.1, at which every utterance is encoded once more,
+        higher and faster or lower and slower, like other voices. Training draws among them and the
+        utterance as it is, a decision is the mean over all of them (of log posteriors).
     """
 
     kind: str = "pretrained"
@@ -49,6 +52,7 @@ class PretrainedConfig:
     precision: str = "float32"
     storage: str = "float16"
     compression_method: int = 0
+    speeds: list[float] = field(default_factory=list)
 
     def check(self) -> None:
         allowed = {
@@ -63,6 +67,13 @@ class PretrainedConfig:
                 raise ValueError(f"{name} is '{found}'; allowed: {', '.join(values)}")
         if self.layers != sorted(set(self.layers)) or min(self.layers, default=0) < 0:
             raise ValueError(f"layers must be numbers from 0, rising, found {self.layers}")
+        if not all(0.5 <= speed <= 2 for speed in self.speeds) or len({1, *self.speeds}) <= len(
+            self.speeds
+        ):
+            raise ValueError(
+                f"speeds must be different factors from 0.5 to 2; 1 is always there beside them; "
+                f"found {self.speeds}"
+            )
         if self.pooling == "statistics" and self.combine == "mean":
             raise ValueError("pooling statistics keeps every layer: set combine to concat")
         if self.compression_method not in range(0, 8):
@@ -93,7 +104,7 @@ class Pretrained(Extractor):
         kept = 1 if config.combine == "mean" and config.pooling == "none" else len(self.layers)
         self.num_layers = kept
         self.dim = kept * self._stored.settings.hidden_size
-        self.storage = config.storage
+        self.storage, self.speeds = config.storage, config.speeds
         self.frame_shift_ms = 1000 * self._stride / SAMPLING_RATE
         if config.pooling == "statistics":
             self.frame_shift_ms = None

@@ -56,3 +56,8 @@ def resample(
         found = resample_poly(samples.double().numpy(), up, down, window=_low_pass(up, down))
         return torch.from_numpy(found).float()[:num_samples]
     return _resampler(source_rate, target_rate)(samples)[:num_samples]
+
+
+def rate_at(sampling_rate: int, speed: float) -> int:
+    """Return the rate, in Hz, at which samples must be played to be faster by a factor."""
+    return round(sampling_rate * speed)

@@ -1,6 +1,7 @@
 """Feature store: the frames of all utterances end to end in one file, mapped into memory.
 
-    data/<features>/frames.bin      (N, F) float32 or float16, in the order of utt2num_frames
+    data/<features>/frames.bin      (N, F) float32 or float16, in the order of utt2num_frames:
+                                    every utterance, and behind it its copies at other speeds
     data/<features>/utt2crc32       of each utterance's bytes there
 
 An utterance is checked when a program asks for it first. All jobs share the pages that they read,
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from dsnet.corpus.kaldi_data import read_list
 from dsnet.errors import DsnetError, FeatureError
+from dsnet.features.extractor import at_speed
 from dsnet.features.feats import FeatsInfo
 from dsnet.files import replacing, write_text
 
@@ -93,18 +95,19 @@ class FeatureStore:
         )
 
     def require(self, utt_ids: Collection[str]) -> None:
-        """Make sure that utterances are in the store, as they were written.
+        """Make sure that utterances and their copies are in the store, as they were written.
 
         Raises:
             FeatureError: some are not, or are damaged.
         """
-        missing = sorted(utt for utt in utt_ids if utt not in self.index)
+        wanted = {at_speed(utt, speed) for utt in utt_ids for speed in (1, *self.info.speeds)}
+        missing = sorted(utt for utt in wanted if utt not in self.index)
         if missing:
             raise FeatureError(
-                f"data/{self.info.name}: no features of {len(missing)} of {len(utt_ids)} "
+                f"data/{self.info.name}: no features of {len(missing)} of {len(wanted)} "
                 f"utterances, first: {', '.join(missing[:10])}; run --stage 1"
             )
-        for utt in sorted(set(utt_ids) - self.checked, key=self.index.__getitem__):
+        for utt in sorted(wanted - self.checked, key=self.index.__getitem__):
             place = self.index[utt]
             start, length = int(self.offsets[place]), int(self.lengths[place])
             if zlib.crc32(self.frames[start : start + length].numpy()) != self.checksums[utt]:

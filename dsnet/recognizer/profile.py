@@ -2,7 +2,7 @@
 
 A profile belongs to one model, since it holds the statistics of that model's features; it holds no
 audio. Clips count alike; a clip that is judged itself is left out of what is known of its speaker.
-Axes: F dimensions.
+Axes: F dimensions, V versions of a recording (at other speeds).
 """
 
 import dataclasses
@@ -31,7 +31,8 @@ class Clip:
         file: where it was.
         audio: 16 hex digits of its samples.
         seconds: its length.
-        measured: (2F,) mean and log deviation of each dimension; see `dsnet.models.voice.measure`.
+        measured: (2FV,) mean and log deviation of each dimension, of each version of the recording
+            that the model hears; see `Recognizer.measure`.
     """
 
     file: str
@@ -65,7 +66,7 @@ class Profile:
         return dataclasses.replace(self, clips=kept)
 
     def measured(self, without: str = "") -> np.ndarray:
-        """Return (clips, 2F) statistics of the clips, without that of some audio.
+        """Return (clips, 2FV) statistics of the clips, without that of some audio.
 
         Raises:
             BundleError: nothing is left.
@@ -110,13 +111,13 @@ def write_profile(path: Path, profile: Profile) -> None:
     write_text(path, f'{head[:-2]},\n "clips": [\n{lines}\n ]\n}}\n')
 
 
-def read_profile(path: Path, model: str, model_id: str, dims: int) -> Profile:
+def read_profile(path: Path, model: str, model_id: str, size: int) -> Profile:
     """Read a speaker's profile.
 
     Args:
         path: of the file.
         model, model_id: of the bundle that wants it.
-        dims: F.
+        size: how many numbers are measured of a clip.
 
     Raises:
         BundleError: none there, damaged, or of another model.
@@ -145,7 +146,7 @@ def read_profile(path: Path, model: str, model_id: str, dims: int) -> Profile:
             f"{path}: of the model {profile.model} ({profile.model_id}), not of {model} "
             f"({model_id}); enrol the speaker with this model, too"
         )
-    if sizes != {(2 * dims,)}:
+    if sizes != {(size,)}:
         raise BundleError(f"{path}: damaged; enrol the speaker again")
     return profile
 
@@ -154,7 +155,7 @@ def farthest(measured: Sequence[np.ndarray], scale: np.ndarray) -> np.ndarray:
     """Return how far each clip is from the mean of the others, in deviations between utterances.
 
     Args:
-        measured: two or more (2F,), of clips.
+        measured: two or more (2FV,), of clips.
         scale: (F,) deviation of a dimension's mean between utterances of one speaker.
 
     Returns:

@@ -3,7 +3,8 @@
     samples -- features -- (normalised by what is known of the speaker) -- network -- probabilities
 
 A recording is judged as the recipe judges an utterance: whole, and by itself.
-Axes: N samples, T frames, F dimensions, B utterances of equal length, K classes.
+Axes: N samples, T frames, F dimensions, B utterances of equal length, K classes, V versions of a
+recording: as it is, and at the other speeds at which the model hears it.
 """
 
 import dataclasses
@@ -22,7 +23,7 @@ from dsnet.errors import BundleError, FeatureError
 from dsnet.features import FEATURES
 from dsnet.features.encoder_files import SETTINGS
 from dsnet.features.extractor import Extractor
-from dsnet.features.resample import resample
+from dsnet.features.resample import rate_at, resample
 from dsnet.models.encoder import MIN_FRAMES
 from dsnet.models.front_end import FRONT_ENDS, FrontEnd
 from dsnet.models.voice import Voice, measure
@@ -150,30 +151,38 @@ class Recognizer:
             check_sound(sound)
         given = self._given(speaker)
         limit = 0.0 if reject is None else self.threshold(reject, given)
-        feats = [self.features(sound, sampling_rate) for sound in sounds]
         part = self.parts[given]
+        feats = [self._versions(sound, sampling_rate) for sound in sounds]
         if part.voice is not None:
-            heard = [self._heard(part.voice, speaker, sound) for sound in sounds]
             feats = [
-                self._normalise(part, one, voice) for one, voice in zip(feats, heard, strict=True)
+                self._normalise(part, own, self._heard(part.voice, speaker, sound))
+                for own, sound in zip(feats, sounds, strict=True)
             ]
-        results: list[Result | None] = [None] * len(feats)
-        for places in _alike(feats):
-            output = self._run(part, torch.stack([feats[place] for place in places]))
-            for row, place in enumerate(places):
-                results[place] = self._result(output, row, part.member.temperature, limit)
-        return results
+        versions = [self._outputs(part, own) for own in zip(*feats, strict=True)]
+        temperature = part.member.temperature
+        return [
+            self._result(outputs, temperature, limit) for outputs in zip(*versions, strict=True)
+        ]
 
-    def features(self, samples: np.ndarray, sampling_rate: int) -> Tensor:
-        """Return the (T, F) features of (N,) samples, as stage 1 would store them."""
-        extractor = self._extractor
-        wanted = (2 * len(samples) * extractor.sampling_rate + sampling_rate) // (2 * sampling_rate)
-        sound = resample(torch.from_numpy(samples), sampling_rate, extractor.sampling_rate, wanted)
+    def features(self, samples: np.ndarray, sampling_rate: int, speed: float = 1) -> Tensor:
+        """Return the (T, F) features of (N,) samples at a speed, as stage 1 would store them."""
+        extractor, rate = self._extractor, rate_at(sampling_rate, speed)
+        wanted = (2 * len(samples) * extractor.sampling_rate + rate) // (2 * rate)
+        sound = resample(torch.from_numpy(samples), rate, extractor.sampling_rate, wanted)
         return extractor(sound).to(getattr(torch, extractor.storage)).float()
 
     def measure(self, samples: np.ndarray, sampling_rate: int) -> np.ndarray:
-        """Return (2F,) what is known of a voice by one recording; see `dsnet.models.voice`."""
-        return measure(self.features(samples, sampling_rate), self.front_end).numpy()
+        """Return what is known of a voice by one recording; see `dsnet.models.voice`.
+
+        (2FV,): 2F as it is, then 2F at each of the other speeds.
+        """
+        feats = self._versions(samples, sampling_rate)
+        return torch.cat([measure(own, self.front_end) for own in feats]).numpy()
+
+    @property
+    def num_measured(self) -> int:
+        """Return 2FV, how many numbers `measure` returns."""
+        return 2 * self.bundle.features.dim * len(self._extractor.all_speeds)
 
     def enrol(
         self,
@@ -235,6 +244,11 @@ class Recognizer:
             )
         return limit
 
+    def _versions(self, samples: np.ndarray, sampling_rate: int) -> list[Tensor]:
+        """Return the V features of a recording, (T, F) each."""
+        speeds = self._extractor.all_speeds
+        return [self.features(samples, sampling_rate, speed) for speed in speeds]
+
     def _given(self, speaker: Profile | None) -> str:
         if speaker is None:
             if "none" not in self.parts:
@@ -256,28 +270,48 @@ class Recognizer:
         return speaker.kind
 
     def _heard(self, voice: Voice, speaker: Profile, sound: np.ndarray) -> tuple[Tensor, Tensor]:
-        measured = torch.from_numpy(speaker.measured(without=audio_hash(sound)))
-        mean, log_deviation = measured.mean(0, keepdim=True).chunk(2, 1)
-        number = torch.full((1, 1), float(len(measured)), dtype=torch.double)
-        return voice.believe(mean, log_deviation, number)
+        """Return mean and log deviation, (V, F) each, of what is heard of a speaker."""
+        clips = torch.from_numpy(speaker.measured(without=audio_hash(sound)))
+        measured = clips.mean(0).reshape(len(self._extractor.all_speeds), -1)
+        number = torch.full((len(measured), 1), float(len(clips)), dtype=torch.double)
+        return voice.believe(*measured.chunk(2, 1), number)
 
-    def _normalise(self, part: Part, feats: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
+    def _normalise(
+        self, part: Part, feats: list[Tensor], heard: tuple[Tensor, Tensor]
+    ) -> list[Tensor]:
         scale = part.member.system.enrolment.normalise == "shift_and_scale"
-        return part.voice.normalise(feats[None], *heard, self.front_end.floor, scale)[0]
+        return [
+            part.voice.normalise(
+                own[None], mean[None], deviation[None], self.front_end.floor, scale
+            )[0]
+            for own, mean, deviation in zip(feats, *heard, strict=True)
+        ]
 
     @torch.inference_mode()
-    def _run(self, part: Part, feats: Tensor) -> Output:
-        return part.system(fitted(feats, part.member, self.bundle).to(self.device))
+    def _outputs(self, part: Part, feats: Sequence[Tensor]) -> list[Output]:
+        """Return what the network makes of features; those of equal length go together."""
+        outputs: list[Output | None] = [None] * len(feats)
+        for places in _alike(feats):
+            batch = torch.stack([feats[place] for place in places])
+            found = part.system(fitted(batch, part.member, self.bundle).to(self.device))
+            for row, place in enumerate(places):
+                own = {name: x[row].float().cpu() for name, x in found.embeddings.items()}
+                outputs[place] = Output(found.logits[row].double().cpu(), own)
+        return outputs
 
-    def _result(self, output: Output, row: int, temperature: float, limit: float) -> Result:
-        scores = (output.logits[row].double() / temperature).softmax(0).cpu().numpy()
+    def _result(self, versions: Sequence[Output], temperature: float, limit: float) -> Result:
+        """Return the decision of the versions of a recording, as `training.inference` makes it."""
+        logits = versions[0].logits
+        if len(versions) > 1:
+            logits = torch.stack([own.logits.log_softmax(0) for own in versions]).mean(0)
+        scores = (logits / temperature).softmax(0).numpy()
         best = int(scores.argmax())
         confidence = float(scores[best])
         return Result(
             label=self.classes[best] if confidence >= limit else UNSURE,
             scores=dict(zip(self.classes, scores.tolist(), strict=True)),
             confidence=confidence,
-            embeddings={n: x[row].float().cpu().numpy() for n, x in output.embeddings.items()},
+            embeddings={name: x.numpy() for name, x in versions[0].embeddings.items()},
         )
 
     def _build(self, member: Member) -> Part:

@@ -70,17 +70,19 @@ class TrainingSet:
     def epoch(self, generator: Generator, system: System | type[System]) -> Iterator[Batch]:
         """Yield every batch once, with what `system` needs.
 
-        `generator` draws order, references, unlabelled utterances and augmentation. An utterance
-        and its reference are changed to one voice, and normalised by the same utterances, else
-        they would not be of the same speaker; tempo, cut and masks are drawn for each of the two.
+        `generator` draws order, speeds, references, unlabelled utterances and augmentation. An
+        utterance and its reference are taken at one speed, changed to one voice, and normalised by
+        the same utterances, else they would not be of the same speaker; tempo, cut and masks are
+        drawn for each of the two.
         Mixup leaves the references as they are: those of the utterance that has the larger share.
         """
         for chosen in self._order(generator):
-            positions, references = self.positions[chosen], None
+            version = self._versions(len(chosen), generator)
+            positions, references = self.positions[chosen] + version, None
             if system.needs_neutral:
                 count = self.num_references[chosen]
                 draw = (torch.rand(len(chosen), generator=generator) * count).long()
-                references = self.references[chosen, draw]
+                references = self.references[chosen, draw] + version
             speakers = self._speakers(positions, generator, references)
             feats, lengths = self._feats(positions, speakers, generator)
             targets = self._targets(chosen.to(self.frames.device))
@@ -99,6 +101,12 @@ class TrainingSet:
                 )
             yield batch
 
+    def _versions(self, count: int, generator: Generator) -> Tensor | int:
+        """Draw (count,) copies of utterances, as how far behind the utterance they lie."""
+        if self.frames.num_versions == 1:
+            return 0
+        return torch.randint(self.frames.num_versions, (count,), generator=generator)
+
     def _targets(self, chosen: Tensor) -> Tensor:
         """Return (B, K + S) probabilities of class and speaker, of (B,) utterances."""
         classes = one_hot(self.labels[chosen], self.num_classes)
@@ -107,7 +115,7 @@ class TrainingSet:
     def _unlabelled(self, count: int, generator: Generator) -> tuple[Tensor, Tensor | None]:
         """Draw unlabelled utterances and change them as the labelled ones are, mixup included."""
         draw = torch.randint(len(self.unlabelled), (count,), generator=generator)
-        positions = self.unlabelled[draw]
+        positions = self.unlabelled[draw] + self._versions(count, generator)
         feats, lengths = self._feats(positions, self._speakers(positions, generator), generator)
         if self.config.augment.mixup:  # else mixed and unmixed audio would be told apart
             alpha = self.config.augment.mixup

@@ -1,6 +1,6 @@
 """Systems that are not networks: fitted to all training utterances of a fold at once.
 
-Axes: N utterances, F dimensions.
+Axes: N utterances, V versions of each (at other speeds), F dimensions.
 """
 
 import json
@@ -36,8 +36,9 @@ def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[s
     system = build_system(config, data.frames.info, len(data.classes), len(data.train_speakers))
     assert isinstance(system, Linear)
     values = vectors(data, data.train).numpy()
-    labels = np.array([data.labels[utt] for utt in data.train])
-    speakers = np.array([data.speakers[utt] for utt in data.train])
+    versions = data.frames.num_versions
+    labels = np.tile([data.labels[utt] for utt in data.train], versions)
+    speakers = np.tile([data.speakers[utt] for utt in data.train], versions)
     log = system.fit(values, labels, speakers, seed)
     checkpoint.save(folder / MODEL, {**about, "model": system.state_dict()})
     write_text(folder / LOG, "".join(json.dumps(entry) + "\n" for entry in log))
@@ -69,8 +70,12 @@ def fit(config: SystemConfig, data: FoldData, seed: int, folder: Path) -> dict[s
 
 
 def vectors(data: FoldData, utt_ids: list[str]) -> Tensor:
-    """Return the (N, F) float64 vectors of utterances, normalised if the system's input is."""
+    """Return the float64 vectors of N utterances, normalised if the system's input is.
+
+    (V * N, F): all of them as they are, then all at the first of the other speeds, and so on.
+    """
     positions = data.frames.positions(utt_ids)
+    positions = torch.cat([positions + v for v in range(data.frames.num_versions)])
     read = []
     for chosen in positions.split(64):
         feats = data.frames.fixed(chosen, 1)

@@ -1,6 +1,7 @@
 """Batches of features out of the feature store, without a loop.
 
-Axes: N frames of all utterances, U utterances, B of them in a batch, T frames, F dimensions.
+Axes: N frames of all utterances, U utterances, B of them in a batch, T frames, F dimensions, V
+versions of an utterance: as it is, and its copies at other speeds.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ class Frames:
         self.device = torch.device(device)
         self.info, self.index = store.info, store.index
         self.lengths, self.offsets, self.frames = store.lengths, store.offsets, store.frames
+        self.num_versions = 1 + len(store.info.speeds)  # V; they lie behind each other
         if self.device.type == "cuda":
             free = torch.cuda.mem_get_info(self.device)[0]
             there = self.device if 2 * self.frames.nbytes <= free else torch.device("cpu")
@@ -32,9 +34,9 @@ class Frames:
         """Return (len(utt_ids),) positions in the store, on the CPU."""
         return torch.tensor([self.index[u] for u in utt_ids], dtype=torch.long)
 
-    def whole(self, utt_id: str) -> Tensor:
-        """Return the (T, F) frames of one utterance."""
-        row = self.index[utt_id]
+    def whole(self, utt_id: str, version: int = 0) -> Tensor:
+        """Return the (T, F) frames of one utterance, or of its copy at another speed."""
+        row = self.index[utt_id] + version
         start, length = int(self.offsets[row]), int(self.lengths[row])
         return self.frames[start : start + length]
 

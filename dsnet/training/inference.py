@@ -42,6 +42,9 @@ def predict(
 ) -> Predictions:
     """Run `system` in evaluation mode over utterances of the store.
 
+    Of utterances that are there at several speeds the logits are the mean of the log posteriors
+    over all of them; embeddings are those of the utterance as it is.
+
     Args:
         system: on the device of the frames.
         frames: with the utterances and references.
@@ -56,6 +59,25 @@ def predict(
     inputs = [frames.positions(utt_ids)]
     if system.neutral_at_inference:
         inputs.append(frames.positions([references[utt] for utt in utt_ids]))
+    versions = [
+        _predict(system, frames, [x + v for x in inputs], config, normalisation, batch_size)
+        for v in range(frames.num_versions)
+    ]
+    if len(versions) == 1:
+        return versions[0]
+    mean = torch.stack([found.logits.log_softmax(1) for found in versions]).mean(0)
+    return Predictions(mean, versions[0].embeddings)
+
+
+def _predict(
+    system: System,
+    frames: Frames,
+    inputs: Sequence[Tensor],
+    config: SystemConfig,
+    normalisation: Normalisation | None,
+    batch_size: int,
+) -> Predictions:
+    """See `predict`; inputs: (U,) positions of utterances, and of their references if any."""
     order = torch.argsort(frames.lengths.cpu()[inputs[0]], stable=True)  # little padding
     outputs = []
     for chosen in order.split(batch_size):

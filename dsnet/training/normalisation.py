@@ -3,11 +3,13 @@
 What is known of an utterance is mean and log deviation of each dimension over its frames, and
 utterances of a pool count alike. Of one vector an utterance the deviation is that of the pool.
 Axes: B utterances of a batch, T frames, F dimensions, U utterances of the store, N of them in a
-pool, P pools of at most M utterances.
+pool, P pools of at most M utterances, V versions of each: a copy at another speed is another voice,
+of which the copies at that speed are heard.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Generator, Tensor
@@ -52,30 +54,31 @@ class Normalisation:
         """
         self.voice, self.front_end, self.scale = voice, front_end, scale
         self.vectors = frames.info.frame_shift_ms is None
+        versions = range(frames.num_versions)
         names = sorted({utt for part in parts for pool in part.pools.values() for utt in pool})
-        row = {utt: i for i, utt in enumerate(names)}
+        row = {(utt, v): i for i, (utt, v) in enumerate(product(names, versions))}
         self.known = torch.stack(
-            [measure(frames.whole(utt), front_end) for utt in names]
+            [measure(frames.whole(utt, v), front_end) for utt, v in row]
         )  # (N, 2F)
-        pools = [(part, name) for part in parts for name in part.pools]
-        place = {(id(part), name): i for i, (part, name) in enumerate(pools)}
-        self.sizes = torch.tensor([len(part.pools[name]) for part, name in pools])  # (P,)
+        pools = [(part, name, v) for part in parts for name in part.pools for v in versions]
+        place = {(id(part), name, v): i for i, (part, name, v) in enumerate(pools)}
+        self.sizes = torch.tensor([len(part.pools[name]) for part, name, _ in pools])  # (P,)
         width = int(self.sizes.max())
         self.members = torch.zeros(len(pools), width, dtype=torch.long)  # (P, M)
-        for i, (part, name) in enumerate(pools):
+        for i, (part, name, v) in enumerate(pools):
             self.members[i, : len(part.pools[name])] = torch.tensor(
-                [row[utt] for utt in part.pools[name]]
+                [row[utt, v] for utt in part.pools[name]]
             )
-        self.counts = torch.tensor([part.count or width for part, _ in pools])  # (P,)
-        self.others = torch.tensor([part.others for part, _ in pools])  # (P,)
-        self.draws = torch.tensor([part.draws for part, _ in pools])  # (P,)
+        self.counts = torch.tensor([part.count or width for part, _, _ in pools])  # (P,)
+        self.others = torch.tensor([part.others for part, _, _ in pools])  # (P,)
+        self.draws = torch.tensor([part.draws for part, _, _ in pools])  # (P,)
         self.pool_of = torch.zeros(len(frames.index), dtype=torch.long)  # (U,)
         self.row = torch.full((len(frames.index),), -1)  # (U,) of `known`; -1: in no pool
-        for part in parts:
+        for part, v in product(parts, versions):
             for utt, name in part.pool_of.items():
-                self.pool_of[frames.index[utt]] = place[id(part), name]
-        for utt, i in row.items():
-            self.row[frames.index[utt]] = i
+                self.pool_of[frames.index[utt] + v] = place[id(part), name, v]
+        for (utt, v), i in row.items():
+            self.row[frames.index[utt] + v] = i
 
     def hear(
         self,
