@@ -16,8 +16,10 @@ def main() -> None:
     args = parser.parse_args()
     extractor = build_extractor(args.features)
     info = combine(args.manifest_dir, args.feats_dir, extractor)
+    speeds = ", ".join(f"{speed:g}" for speed in info.all_speeds)
+    at = f" at speeds {speeds}" if len(info.all_speeds) > 1 else ""
     print(
-        f"{args.feats_dir}: {info.num_utterances} utterances, {info.num_frames} frames of "
+        f"{args.feats_dir}: {info.num_utterances} utterances{at}, {info.num_frames} frames of "
         f"{info.dim} dimensions, digest {info.digest}"
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from dsnet.bin import run
 from dsnet.corpus.kaldi_data import export_kaldi, read_list
 from dsnet.corpus.manifests import read_manifests
-from dsnet.features.feats import read_feats_scp
+from dsnet.features.feats import FeatsInfo, read_feats_scp
 
 
 def main() -> None:
@@ -17,14 +17,17 @@ def main() -> None:
     parser.add_argument("out_dir", type=Path)
     args = parser.parse_args()
     recordings, supervisions = read_manifests(args.manifests)
+    feats = read_feats_scp(args.feats / "feats.scp") if args.feats else None
     number = export_kaldi(
         recordings,
         supervisions,
         args.out_dir,
         utt2emo=read_list(args.task / "utt2emo") if args.task else None,
-        feats=read_feats_scp(args.feats / "feats.scp") if args.feats else None,
+        feats=feats,
     )
     print(f"{args.out_dir}: {number} utterances")
+    if feats and len(FeatsInfo.load(args.feats).all_speeds) > 1:
+        print(f"note: the copies at other speeds that {args.feats} has are left out")
 
 
 if __name__ == "__main__":

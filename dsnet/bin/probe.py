@@ -48,6 +48,9 @@ def main() -> None:
 def load_recombine(path: Path, about: dict[str, Any], task: TaskData) -> Recombine | None:
     """Return what puts parts together in a network, None if it has no decoder.
 
+    None, too, if it decides over several speeds: its embeddings are of one, so that the decision
+    of their recombination has nothing to be compared with.
+
     Raises:
         TrainingError: it is not the network that train.json tells of, or not of this task.
     """
@@ -61,6 +64,8 @@ def load_recombine(path: Path, about: dict[str, Any], task: TaskData) -> Recombi
         "seed": about["seed"],
     }
     check(path, content, expected)
+    if content["features"]["config"].get("speeds"):
+        return None
     return getattr(system, "recombine", None)
 
 

@@ -1,6 +1,7 @@
 """End of stage 1: the jobs' archives become one feature folder that Kaldi and Lhotse open."""
 
 import dataclasses
+import glob
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from dsnet.config import config_digest, differences
 from dsnet.corpus.manifests import manifests_digest, read_manifests, relative_path, write_jsonl
 from dsnet.errors import FeatureError
 from dsnet.features.archive import Entry, Shard
-from dsnet.features.extract import ids, shard_stamp, share, target_samples
+from dsnet.features.extract import ids, require_distinct, shard_stamp, share, target_samples
 from dsnet.features.extractor import Extractor, at_speed
 from dsnet.features.feats import FeatsInfo, load_matrix
 from dsnet.features.resample import rate_at
@@ -30,6 +31,7 @@ def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsI
     """
     recordings, supervisions = read_manifests(manifest_dir)
     segments = list(supervisions)
+    require_distinct(segments, extractor)
     of_manifests = manifests_digest(manifest_dir)
     first = {"num_jobs": 1, "device": "cpu"} | (Shard(feats_dir, 1).stamp() or {})
     num_jobs = first["num_jobs"]
@@ -70,11 +72,10 @@ def combine(manifest_dir: Path, feats_dir: Path, extractor: Extractor) -> FeatsI
         num_frames=sum(frames.values()),
         num_layers=extractor.num_layers,
         storage=extractor.storage,
-        speeds=[*extractor.speeds],
     )
-    write_text(
-        feats_dir / "feats.scp", "".join(f"{utt} {place}\n" for utt, place in places.items())
-    )
+    # sorted, as Kaldi wants a list that it is to search
+    scp = "".join(f"{utt} {place}\n" for utt, place in sorted(places.items()))
+    write_text(feats_dir / "feats.scp", scp)
     write_text(
         feats_dir / "utt2num_frames", "".join(f"{utt} {count}\n" for utt, count in frames.items())
     )
@@ -192,7 +193,10 @@ def _feature_digest(
 
 def _remove_other_jobs(feats_dir: Path, num_jobs: int) -> None:
     """Remove archives and indices of an earlier run with more jobs."""
-    for path in [*feats_dir.glob(f"{feats_dir.name}.*.ark"), *(feats_dir / "shards").iterdir()]:
+    for path in [
+        *feats_dir.glob(f"{glob.escape(feats_dir.name)}.*.ark"),
+        *(feats_dir / "shards").iterdir(),
+    ]:
         job = path.name.removesuffix(".ark").rpartition(".")[2]
         if job.isdecimal() and int(job) > num_jobs:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -3,7 +3,8 @@
 import dataclasses
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def compute_shard(
         raise FeatureError(f"job must be 1 to num_jobs ({num_jobs}), found {job}")
     recordings, supervisions = read_manifests(manifest_dir)
     segments = list(supervisions)
+    require_distinct(segments, extractor)
     mine = [segments[i] for i in share(len(segments), job, num_jobs)]
     shard = Shard(feats_dir, job)
     with locked(shard.folder):
@@ -108,6 +110,22 @@ def compute_shard(
 def ids(segment: SupervisionSegment, extractor: Extractor) -> list[str]:
     """Return the ids of an utterance and of its copies at other speeds."""
     return [at_speed(segment.id, speed) for speed in extractor.all_speeds]
+
+
+def require_distinct(segments: Sequence[SupervisionSegment], extractor: Extractor) -> None:
+    """Make sure that no copy of an utterance has the id of another utterance.
+
+    Raises:
+        FeatureError: some have, as where copies at other speeds are in the manifests already.
+    """
+    counts = Counter(utt for segment in segments for utt in ids(segment, extractor))
+    twice = [utt for utt, count in counts.items() if count > 1]
+    if twice:
+        raise FeatureError(
+            f"features {extractor.name}: {len(twice)} ids stand for an utterance and for the copy "
+            f"of another at speeds {extractor.all_speeds[1:]}: {', '.join(twice[:10])}. Leave "
+            "copies out of the corpus, or give these utterances other ids in stage 0"
+        )
 
 
 def _note(pairs: list[tuple[SupervisionSegment, Recording]], extractor: Extractor) -> None:

@@ -4,7 +4,6 @@ Axes: T frames, F dimensions.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,8 +27,6 @@ class Extractor(ABC):
         frame_shift_ms: None: T is 1, one vector an utterance.
         num_layers: so many blocks of equal size, of one layer of an encoder each, make up F.
         storage: of the feature store: float32 or float16.
-        speeds: factors of speed, at which every utterance is computed once more; such a copy is
-            the utterance `at_speed`.
     """
 
     name: str
@@ -40,7 +37,6 @@ class Extractor(ABC):
     frame_shift_ms: float | None
     num_layers: int = 1
     storage: str = "float32"
-    speeds: Sequence[float] = ()
 
     @abstractmethod
     def num_frames(self, num_samples: int) -> int:
@@ -62,8 +58,11 @@ class Extractor(ABC):
 
     @property
     def all_speeds(self) -> list[float]:
-        """Return the speeds at which an utterance is computed, 1 first."""
-        return [1, *self.speeds]
+        """Return the factors of speed at which an utterance is computed, 1 first.
+
+        `config.speeds` are the others, if such features have any; see `at_speed`.
+        """
+        return [1, *getattr(self.config, "speeds", [])]
 
     def to(self, device: torch.device) -> "Extractor":
         """Compute there, if it makes a difference; returns itself."""

@@ -37,10 +37,9 @@ class FeatsInfo:
         digest: identifies the features: config, identity, utterances and their audio.
         manifests_digest: identifies the manifests.
         num_utterances: over the whole corpus.
-        num_frames: over the whole corpus.
+        num_frames: over the whole corpus, at all speeds.
         num_layers: so many blocks of equal size, of one layer of an encoder each, make up F.
         storage: of the feature store: float32 or float16.
-        speeds: factors of speed at which every utterance is there once more.
     """
 
     name: str
@@ -55,7 +54,11 @@ class FeatsInfo:
     num_layers: int = 1
     storage: str = "float32"
     identity: dict[str, str] = field(default_factory=dict)
-    speeds: list[float] = field(default_factory=list)
+
+    @property
+    def all_speeds(self) -> list[float]:
+        """Return the factors of speed at which every utterance is there, 1 first."""
+        return [1, *self.config.get("speeds", [])]
 
     @classmethod
     def load(cls, feats_dir: Path | str) -> "FeatsInfo":

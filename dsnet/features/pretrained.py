@@ -67,12 +67,11 @@ class PretrainedConfig:
                 raise ValueError(f"{name} is '{found}'; allowed: {', '.join(values)}")
         if self.layers != sorted(set(self.layers)) or min(self.layers, default=0) < 0:
             raise ValueError(f"layers must be numbers from 0, rising, found {self.layers}")
-        if not all(0.5 <= speed <= 2 for speed in self.speeds) or len({1, *self.speeds}) <= len(
-            self.speeds
-        ):
+        fit = [isinstance(s, float) and 0.5 <= s <= 2 and s == round(s, 2) for s in self.speeds]
+        if not all(fit) or len({1, *self.speeds}) <= len(self.speeds):
             raise ValueError(
-                f"speeds must be different factors from 0.5 to 2; 1 is always there beside them; "
-                f"found {self.speeds}"
+                "speeds must be different factors from 0.5 to 2, of two decimals at most, and not "
+                f"1, which is always there; found {self.speeds}"
             )
         if self.pooling == "statistics" and self.combine == "mean":
             raise ValueError("pooling statistics keeps every layer: set combine to concat")
@@ -104,7 +103,7 @@ class Pretrained(Extractor):
         kept = 1 if config.combine == "mean" and config.pooling == "none" else len(self.layers)
         self.num_layers = kept
         self.dim = kept * self._stored.settings.hidden_size
-        self.storage, self.speeds = config.storage, config.speeds
+        self.storage = config.storage
         self.frame_shift_ms = 1000 * self._stride / SAMPLING_RATE
         if config.pooling == "statistics":
             self.frame_shift_ms = None

@@ -72,6 +72,14 @@ class FeatureStore:
                 f"({expected} bytes), found {'nothing' if found is None else f'{found} bytes'} and "
                 f"{sum(counts.values())} frames in utt2num_frames; run --stage 1"
             )
+        speeds, names = info.all_speeds, list(counts)
+        for place, utt in enumerate(names):
+            first, version = divmod(place, len(speeds))
+            if utt != at_speed(names[first * len(speeds)], speeds[version]):
+                raise FeatureError(
+                    f"{feats_dir / 'utt2num_frames'}: '{utt}' in line {place + 1}, expected every "
+                    f"utterance at speeds {speeds}, behind each other; run --stage 1"
+                )
         if checksums.keys() != counts.keys():
             raise FeatureError(
                 f"{feats_dir / CHECKSUMS}: {len(checksums)} utterances, expected the "
@@ -100,7 +108,7 @@ class FeatureStore:
         Raises:
             FeatureError: some are not, or are damaged.
         """
-        wanted = {at_speed(utt, speed) for utt in utt_ids for speed in (1, *self.info.speeds)}
+        wanted = {at_speed(utt, speed) for utt in utt_ids for speed in self.info.all_speeds}
         missing = sorted(utt for utt in wanted if utt not in self.index)
         if missing:
             raise FeatureError(

@@ -194,7 +194,7 @@ def _judge_watched(
         result = recognizer(samples, sampling_rate, speaker, reject)
     finally:
         hook.remove()
-    return result, caught[0]
+    return result, caught[0]  # of the recording as it is, which is judged first
 
 
 def _without(speaker: Profile, samples: np.ndarray) -> Profile:

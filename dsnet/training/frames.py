@@ -22,7 +22,7 @@ class Frames:
         self.device = torch.device(device)
         self.info, self.index = store.info, store.index
         self.lengths, self.offsets, self.frames = store.lengths, store.offsets, store.frames
-        self.num_versions = 1 + len(store.info.speeds)  # V; they lie behind each other
+        self.num_versions = len(store.info.all_speeds)  # V; they lie behind each other
         if self.device.type == "cuda":
             free = torch.cuda.mem_get_info(self.device)[0]
             there = self.device if 2 * self.frames.nbytes <= free else torch.device("cpu")

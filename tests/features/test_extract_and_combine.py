@@ -108,7 +108,6 @@ def test_what_is_said_of_the_features(recipe):
         "num_frames": 3 * 51 + 50 + 72 + 100,
         "num_layers": 1,
         "storage": "float32",
-        "speeds": [],
     }
 
 

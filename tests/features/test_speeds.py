@@ -1,13 +1,19 @@
 """Copies of utterances at other speeds: as Lhotse plays them, and like any to the rest."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
+from encoder_kinds import SETTINGS
 from lhotse import CutSet, validate
+from tiny_encoders import write_encoder
 
+from dsnet.corpus.manifests import read_manifests, write_manifests
 from dsnet.errors import FeatureError
+from dsnet.features import build_extractor
 from dsnet.features.combine import combine
 from dsnet.features.extract import compute_shard
 from dsnet.features.fbank import Fbank, FbankConfig, compute_fbank
@@ -15,13 +21,25 @@ from dsnet.features.feats import read_feats_scp
 from dsnet.features.pretrained import PretrainedConfig
 from dsnet.features.resample import rate_at, resample
 from dsnet.features.store import FeatureStore
+from dsnet.models.encoder import EncoderConfig
+from dsnet.recognizer.bundle import FeaturesFacts, Member, write_bundle
+from dsnet.recognizer.recognizer import Recognizer
+from dsnet.systems import build_system
+from dsnet.systems.config import InputConfig, SystemConfig
+from dsnet.training.frames import Frames
+from dsnet.training.inference import predict
 
 MANIFESTS, FEATS = Path("data/manifests"), Path("data/fbank")
 SPEEDS = [0.9, 1.1]
 
 
-class AtSpeeds(Fbank):
-    speeds = SPEEDS
+@dataclass
+class Config(FbankConfig):
+    speeds: list[float] = field(default_factory=lambda: [*SPEEDS])
+
+
+def log_mels(kind=Fbank):
+    return kind("fbank", Config())
 
 
 def stage1(extractor, nj=2):
@@ -43,8 +61,8 @@ def test_a_tone_is_higher_and_shorter_by_the_speed(rate, speed):
 
 def test_copies_are_those_of_lhotse(recipe):
     """Ids, lengths and sound of each copy are what Lhotse makes of the utterance."""
-    info = stage1(AtSpeeds("fbank", FbankConfig()))
-    assert (info.num_utterances, info.speeds) == (6, SPEEDS)
+    info = stage1(log_mels())
+    assert (info.num_utterances, info.all_speeds) == (6, [1, *SPEEDS])
     cuts = CutSet.from_file("data/fbank/cuts.jsonl.gz").to_eager()
     validate(cuts, read_data=True)
     store = FeatureStore.open(FEATS)
@@ -69,7 +87,7 @@ def test_copies_are_those_of_lhotse(recipe):
 
 
 def test_a_job_killed_between_the_copies_of_an_utterance_goes_on(recipe):
-    class Killed(AtSpeeds):
+    class Killed(Fbank):
         left = 4
 
         def __call__(self, samples):
@@ -78,19 +96,19 @@ def test_a_job_killed_between_the_copies_of_an_utterance_goes_on(recipe):
                 raise FeatureError("killed")
             return super().__call__(samples)
 
-    whole = stage1(AtSpeeds("fbank", FbankConfig()), nj=1)
+    whole = stage1(log_mels(), nj=1)
     expected = (FEATS / "frames.bin").read_bytes()
     for path in FEATS.glob("**/*"):
         if path.is_file():
             path.unlink()
     with pytest.raises(FeatureError, match=r"utterance 'part1_sp0\.9': killed"):
-        stage1(Killed("fbank", FbankConfig()), nj=1)
-    assert stage1(AtSpeeds("fbank", FbankConfig()), nj=1).digest == whole.digest
+        stage1(log_mels(Killed), nj=1)
+    assert stage1(log_mels(), nj=1).digest == whole.digest
     assert (FEATS / "frames.bin").read_bytes() == expected
 
 
 def test_a_damaged_copy_is_refused_with_its_utterance(recipe):
-    stage1(AtSpeeds("fbank", FbankConfig()))
+    stage1(log_mels())
     store = FeatureStore.open(FEATS)
     store.require(["u0", "u1"])
     row = store.index["u1_sp1.1"]
@@ -104,7 +122,65 @@ def test_a_damaged_copy_is_refused_with_its_utterance(recipe):
         damaged.require(["u0", "u1"])
 
 
-@pytest.mark.parametrize("speeds", [[1.0], [0.9, 0.9], [0.0], [-1.0], [2.5], [float("nan")]])
+@pytest.mark.parametrize(
+    "speeds", [[1.0], [0.9, 0.9], [0.0], [-1.0], [2.5], [float("nan")], [0.901], [[0.9]], ["x"]]
+)
 def test_speeds_that_are_none_are_refused(speeds):
     with pytest.raises(ValueError, match=r"different factors from 0\.5 to 2"):
         PretrainedConfig(speeds=speeds).check()
+
+
+def test_an_utterance_with_the_id_of_a_copy_is_refused(recipe):
+    """As in a corpus that holds copies already: another's audio would be taken for the copy."""
+    recordings, supervisions = read_manifests(MANIFESTS)
+    for segment in supervisions:
+        segment.id = {"u1": "u0_sp0.9"}.get(segment.id, segment.id)
+    write_manifests(MANIFESTS, recordings, supervisions)
+    compute_shard(MANIFESTS, FEATS, Fbank("fbank", FbankConfig()), 1, 1)
+    with pytest.raises(FeatureError, match=r"1 ids stand for .* speeds \[0\.9, 1\.1\]: u0_sp0\.9"):
+        stage1(log_mels(), nj=1)
+
+
+def test_a_store_whose_copies_lie_elsewhere_is_refused(recipe):
+    stage1(log_mels())
+    path = FEATS / "utt2num_frames"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([lines[0], *lines[2:], lines[1]]))
+    with pytest.raises(FeatureError, match=r"'part0_sp1\.1' in line 2, expected every utterance"):
+        FeatureStore.open(FEATS)
+
+
+def test_from_a_config_file_to_a_decision(recipe, tmp_path):
+    """What stage 1 computes and stage 4 decides is what a recognizer makes of the sound files."""
+    pytest.importorskip("transformers")
+    encoder = write_encoder(tmp_path / "encoder", SETTINGS["whisper"])
+    Path("conf/features").mkdir(parents=True)
+    Path("conf/features/toy_sp.yaml").write_text(
+        f"kind: pretrained\nmodel: '{encoder}'\nlayers: [2]\nspeeds: [0.9, 1.1]\n"
+    )
+    extractor = build_extractor("toy_sp")
+    compute_shard(MANIFESTS, Path("data/toy_sp"), extractor, 1, 1)
+    info = combine(MANIFESTS, Path("data/toy_sp"), extractor)
+    frames = Frames(FeatureStore.open(Path("data/toy_sp")), "cpu")
+    torch.manual_seed(0)
+    config = SystemConfig(
+        kind="base",
+        encoder=EncoderConfig(kind="frames", channels=[6, 6], embed_dim=8),
+        input=InputConfig(mode="crop"),
+    )
+    system = build_system(config, info, 3, 2)
+    for _ in range(20):  # statistics of its batch norms
+        system(frames.fixed(torch.arange(18), 60))
+    system.eval()
+    expected = predict(system, frames, ["u0", "u1", "u2"], {}, config).posteriors
+    facts = {name: getattr(info, name) for name in FeaturesFacts.__dataclass_fields__}
+    curve = {"confidence": [0.9, 0.5], "error": [0.1, 0.4]}
+    member = Member(config, 2, 1.0, curve, system.state_dict(), {})
+    ones = torch.ones(info.dim, dtype=torch.double)
+    made = ("toy", ["x", "y", "z"], FeaturesFacts(**facts), {"none": member}, ones, 1.0, {}, "")
+    write_bundle(tmp_path / "bundle", *made)
+    recognizer = Recognizer.load(tmp_path / "bundle", encoder=encoder)
+    for i, scores in enumerate(expected):
+        samples, rate = soundfile.read(f"corpus/u{i}.wav", dtype="float32")
+        found = recognizer(samples[:, i % 2], rate)
+        np.testing.assert_allclose(list(found.scores.values()), scores, atol=1e-5)

@@ -102,7 +102,8 @@ def test_utterances(corpus, capsys):
         ({"EmoClass": "Z"}, r"csv:2: EmoClass: expected one of A H S N F D U C O X; found"),
         ({"EmoAct": "high"}, r"csv:2: EmoAct: expected a number or nothing"),
         ({"Gender": "m"}, r"csv:2: Gender: expected Female, Male or Unknown"),
-        ({"Split_Set": " "}, r"csv:2: Split_Set: expected a name such as Train"),
+        ({"Split_Set": " "}, r"csv:2: Split_Set: expected one of Train Development Test1"),
+        ({"Split_Set": "test1"}, r"csv:2: Split_Set: expected one of Train Development Test1"),
         ({"FileName": "a.wav"}, r"csv:2: FileName: expected a name such as"),
         ({"FileName": "MSP-PODCAST_0000_0001.wav"}, r"csv:3: a second row of MSP-PODCAST_0000"),
     ],
@@ -183,7 +184,7 @@ def test_a_row_that_release_2_has_no_file_of(corpus, capsys):
     write_labels(corpus, [*table(), absent])
     assert len(list(utterances(corpus))) == 60
     printed = capsys.readouterr().out.splitlines()
-    assert "1 rows of labels_consensus.csv without a file, as released: " in printed[0]
+    assert printed[0] == "labels_consensus.csv: no file of MSP-PODCAST_1909_1017.wav, as released"
     assert printed[1].startswith("2 files without a row")
     write_labels(corpus, [*table(), absent | {"FileName": "MSP-PODCAST_1909_1018.wav"}])
     refused(corpus, "1 of 59 rows .*: MSP-PODCAST_1909_1018.wav. Is the copy .* NOT_RELEASED")

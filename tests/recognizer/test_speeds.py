@@ -14,7 +14,7 @@ SPEEDS = [0.9, 1.1]
 @pytest.fixture
 def at_speeds(tiny_folder):
     recognizer = Recognizer.load(tiny_folder)
-    recognizer._extractor.speeds = SPEEDS
+    recognizer._extractor.config.speeds = SPEEDS  # log-mels have no such key
     return recognizer
 
 

@@ -34,7 +34,7 @@ EMOTIONS = "AHSNFDUCOX"
 RATINGS = {"EmoAct": "activation", "EmoVal": "valence", "EmoDom": "dominance"}  # 1 to 7
 SEXES = {"female": "female", "male": "male", "unknown": None, "": None}
 OLD_NAMES = {"Validation": "Development"}  # of sides
-NEAR_TEST = {"Train": 0, "Development": 1, "Test1": 2, "Test2": 2}
+NEAR_TEST = ("Train", "Development", "Test1", "Test2", "Test3")
 HIDDEN = {"EmoClass": "hidden", "Split_Set": "Test3"}  # of audio without a row
 
 
@@ -52,7 +52,7 @@ def utterances(corpus_dir: Path) -> Iterator[Utterance]:
             "to NOT_RELEASED of local/prepare.py"
         )
     if missing:
-        print(f"{len(missing)} rows of {table.name} without a file, as released: {missing[0]}")
+        print(f"{table.name}: no file of {', '.join(missing)}, as released")
     rows = {name: row for name, row in rows.items() if name in wavs}
     hidden = len(wavs) - len(rows)
     if hidden:
@@ -87,20 +87,19 @@ def speaker_of(row: dict[str, str]) -> str | None:
 def on_two_sides(rows: dict[str, dict[str, str]]) -> set[str]:
     """Return the files of speakers who are on a side nearer to the test, too; say how many.
 
-    Release 2.0 tests some speakers of Train and Development, which no split by speaker may.
+    Release 2.0 tests some speakers of Train and Development, which no split by speaker may. Turns
+    without agreement (X), which no task can use, bind nobody to a side.
     """
-    side = {name: NEAR_TEST.get(row["Split_Set"], 0) for name, row in rows.items()}
-    nearest: Counter[str | None] = Counter()
-    for name, row in rows.items():
-        nearest[speaker_of(row)] = max(nearest[speaker_of(row)], side[name])
-    found = {
-        name
-        for name, row in rows.items()
-        if speaker_of(row) is not None and side[name] < nearest[speaker_of(row)]
-    }
+    nearest: dict[str, int] = {}
+    side = {name: NEAR_TEST.index(row["Split_Set"]) for name, row in rows.items()}
+    known = {name: speaker_of(row) for name, row in rows.items() if speaker_of(row)}
+    for name, speaker in known.items():
+        if rows[name]["EmoClass"] != "X":
+            nearest[speaker] = max(nearest.get(speaker, 0), side[name])
+    found = {name for name, speaker in known.items() if side[name] < nearest.get(speaker, 0)}
     if found:
         counts = sorted(Counter(rows[name]["Split_Set"] for name in found).items())
-        speakers = sorted({rows[name]["SpkrID"] for name in found})
+        speakers = sorted({known[name] for name in found})
         print(
             f"{len(found)} turns left out ({', '.join(f'{s} {n}' for s, n in counts)}): "
             f"their speakers are on a side nearer to the test, too: {first_ten(speakers)}"
@@ -173,8 +172,8 @@ def _wrong(row: dict[str, str]) -> str:
         return f"EmoClass: expected one of {' '.join(EMOTIONS)}"
     if row["Gender"].lower() not in SEXES:
         return "Gender: expected Female, Male or Unknown"
-    if not row["Split_Set"]:
-        return "Split_Set: expected a name such as Train"
+    if row["Split_Set"] not in (*NEAR_TEST, *OLD_NAMES):
+        return f"Split_Set: expected one of {' '.join((*NEAR_TEST, *OLD_NAMES))}"
     strange = [column for column in RATINGS if not re.fullmatch(r"(\d+(\.\d*)?)?", row[column])]
     return f"{strange[0]}: expected a number or nothing" if strange else ""
 
