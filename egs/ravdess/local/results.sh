@@ -16,8 +16,11 @@ run() {
 
 run "$@" --seeds "1 2 3" --stop-stage 4 \
   --systems "whisper_base_matched whisper_base_matched_neutral whisper_base_matched_any
-    whisper_dsnet whisper_dsnet_neutral whisper_dsnet_any
-    whisper_base whisper_dat whisper_menan whisper_isnet whisper_dsc"
+    whisper_dsnet whisper_dsnet_neutral whisper_dsnet_any whisper_dsnet_plus
+    whisper_base whisper_dat whisper_menan whisper_isnet whisper_dsc
+    whisper_dsnet@losses.similarity=0 whisper_dsnet@losses.difference=0
+    whisper_dsnet@losses.reconstruction=0
+    whisper_dsnet@losses.similarity=0,losses.difference=0,losses.reconstruction=0"
 run "$@" \
   --systems "whisper_probe whisper_probe_neutral whisper_probe_any
     whisper_base_matched+whisper_probe whisper_base_matched_neutral+whisper_probe_neutral
