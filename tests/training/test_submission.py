@@ -85,7 +85,7 @@ def make_task(recipe, hidden=True, **changes):
         RecordingSet.from_recordings(recordings),
         SupervisionSet.from_segments(segments),
     )
-    (recipe.conf[0] / "task.yaml").write_text(yaml.safe_dump(TASK | changes))
+    (recipe.conf[0] / "task.yaml").write_text(yaml.safe_dump(TASK | changes, sort_keys=False))
     build_task(load(recipe.conf[0] / "task.yaml", TaskConfig), segments, recipe.task("task"))
 
 
@@ -190,7 +190,7 @@ def test_a_model_of_another_task_is_refused(recipe, run, submit):
     train_fold(run, "svm")
     path = recipe.conf[0] / "task.yaml"
     swapped = TASK | {"label_map": {"N": "happy", "H": "neutral"}}
-    path.write_text(yaml.safe_dump(swapped))
+    path.write_text(yaml.safe_dump(swapped, sort_keys=False))
     with pytest.raises(FoldError, match="made of another config .*30 utterances.*--stage 2"):
         submit("svm")
     make_task(recipe, label_map=swapped["label_map"])
@@ -202,9 +202,9 @@ def test_several_native_labels_of_a_class_must_be_chosen_from(run, submit, recip
     both = {"N": "neutral", "H": "happy", "E": "happy"}
     make_task(recipe, label_map=both)
     train_fold(run, "svm")
-    with pytest.raises(ConfigError, match="happy is E and H. .* such as --native happy=E"):
+    with pytest.raises(ConfigError, match="happy is H and E. .* such as --native happy=H"):
         submit("svm")
-    with pytest.raises(ConfigError, match="--native happy=N: .* neutral=N; happy=E or H"):
+    with pytest.raises(ConfigError, match="--native happy=N: .* neutral=N; happy=H or E"):
         submit("svm", "--native", "happy=N")
     assert {label for _, label in submit("svm", "--native", "happy=E")[1:]} == {"N", "E"}
 
