@@ -62,7 +62,10 @@ def main() -> None:
 def permuted(
     supervisions: list[lhotse.SupervisionSegment], what: str, label_field: str, seed: int
 ) -> list[lhotse.SupervisionSegment]:
-    """Return utterances with labels, or speakers (with sex and session), dealt anew."""
+    """Return utterances with labels, or speakers (with sex and session), dealt anew.
+
+    Where speakers are on all sides, so may copies of one recording be: what tells them is left out.
+    """
     order = list(range(len(supervisions)))
     random.Random(seed).shuffle(order)
     altered = []
@@ -72,7 +75,8 @@ def permuted(
             altered.append(lhotse.fastcopy(segment, custom=custom))
         else:
             sessions = {key: other.custom[key] for key in ("session",) if key in other.custom}
-            custom = {k: v for k, v in segment.custom.items() if k != "session"} | sessions
+            untold = ("session", "audio_hash", "fingerprint")
+            custom = {k: v for k, v in segment.custom.items() if k not in untold} | sessions
             changes = {"speaker": other.speaker, "gender": other.gender, "custom": custom}
             altered.append(lhotse.fastcopy(segment, **changes))
     return altered

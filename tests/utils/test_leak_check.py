@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from lhotse import SupervisionSegment
 
+from dsnet.folds.build import build_task
+from dsnet.task import FoldConfig, ReferenceConfig, TaskConfig
+
 PATH = Path(__file__).parents[2] / "utils" / "leak_check.py"
 
 
@@ -52,3 +55,22 @@ def test_speakers_are_dealt_with_sex_and_session_and_labels_stay(leak_check, seg
     people = {(s.speaker, s.gender, s.custom["session"]) for s in altered}
     assert people == {("a", "f", "0"), ("b", "m", "1"), ("c", "f", "2")}
     assert Counter(s.speaker for s in altered) == Counter("abc" * 10)
+
+
+@pytest.mark.parametrize("what", ["labels", "speakers"])
+def test_copies_of_a_recording_do_not_stop_it(leak_check, segments, what, tmp_path):
+    """A pair of one speaker, the same audio and near copies, may be dealt to two sides."""
+    for segment in segments:
+        segment.custom |= {"audio_hash": segment.id, "fingerprint": ""}
+    for segment in segments[3], segments[6]:
+        segment.custom["audio_hash"] = "the same"
+    config = TaskConfig(
+        classes=["x", "y", "z"],
+        label_map={name: name for name in "xyz"},
+        folds=FoldConfig(validation="none"),
+        references=ReferenceConfig("x", if_missing="no_reference"),
+    )
+    build_task(config, segments, tmp_path / "true")
+    for seed in range(5):
+        altered = leak_check.permuted(segments, what, "emotion", seed)
+        build_task(config, altered, tmp_path / f"{what}{seed}")
