@@ -32,7 +32,7 @@ from dsnet.recognizer.profile import Clip, Profile
 from dsnet.recognizer.recording import as_samples, check_sound
 from dsnet.scoring.rejection import threshold
 from dsnet.systems import build_system
-from dsnet.systems.system import Output, System
+from dsnet.systems.system import Output, System, together
 
 UNSURE = "unsure"
 MAX_SECONDS = 600.0  # that are judged at once
@@ -300,10 +300,8 @@ class Recognizer:
         return outputs
 
     def _result(self, versions: Sequence[Output], temperature: float, limit: float) -> Result:
-        """Return the decision of the versions of a recording, as `training.inference` makes it."""
-        logits = versions[0].logits
-        if len(versions) > 1:
-            logits = torch.stack([own.logits.log_softmax(0) for own in versions]).mean(0)
+        """Return the decision of all versions of a recording."""
+        logits = together([own.logits for own in versions])
         scores = (logits / temperature).softmax(0).numpy()
         best = int(scores.argmax())
         confidence = float(scores[best])

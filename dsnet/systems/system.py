@@ -1,6 +1,6 @@
 """What every system is: a network, its losses and the order of its updates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -121,6 +121,16 @@ class System(nn.Module):
 def count(module: nn.Module) -> int:
     """Return the number of parameters that are trained; frozen ones are the features' cost."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def together(logits: Sequence[Tensor]) -> Tensor:
+    """Return one decision of several, (..., K) logits each: the mean of their log posteriors.
+
+    What is alone stays as it is.
+    """
+    if len(logits) == 1:
+        return logits[0]
+    return torch.stack([own.log_softmax(-1) for own in logits]).mean(0)
 
 
 def join(

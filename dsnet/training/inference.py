@@ -11,7 +11,7 @@ from torch import Tensor
 from dsnet.files import replacing
 from dsnet.models.encoder import MIN_FRAMES
 from dsnet.systems.config import SystemConfig
-from dsnet.systems.system import System
+from dsnet.systems.system import System, together
 from dsnet.training.data import max_frames
 from dsnet.training.frames import Frames
 from dsnet.training.normalisation import Normalisation
@@ -63,10 +63,7 @@ def predict(
         _predict(system, frames, [x + v for x in inputs], config, normalisation, batch_size)
         for v in range(frames.num_versions)
     ]
-    if len(versions) == 1:
-        return versions[0]
-    mean = torch.stack([found.logits.log_softmax(1) for found in versions]).mean(0)
-    return Predictions(mean, versions[0].embeddings)
+    return Predictions(together([own.logits for own in versions]), versions[0].embeddings)
 
 
 def _predict(
