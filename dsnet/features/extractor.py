@@ -15,13 +15,32 @@ def at_speed(utt_id: str, speed: float) -> str:
     return utt_id if speed == 1 else f"{utt_id}_sp{speed}"
 
 
+def check_speeds(speeds: list[float]) -> None:
+    """Make sure that these can be the `speeds` of a config.
+
+    They are the factors at which every utterance is computed once more, higher and faster or lower
+    and slower, like other voices. Training draws among these copies and the utterance as it is; a
+    decision is the mean over all of them (of log posteriors).
+
+    Raises:
+        ValueError: they cannot.
+    """
+    fit = [isinstance(s, float) and 0.5 <= s <= 2 and s == round(s, 2) for s in speeds]
+    if not all(fit) or len({1, *speeds}) <= len(speeds):
+        raise ValueError(
+            "speeds must be different factors from 0.5 to 2, of two decimals at most, and not 1, "
+            f"which is always there; found {speeds}"
+        )
+
+
 class Extractor(ABC):
     """Computes one type of features.
 
     Attributes:
         name: of the type, such as fbank_64: its config file and its folder in data/.
         kind: a key of FEATURES.
-        config: of the type; everything in it counts for the digest of the features.
+        config: of the type, with `speeds` (see `check_speeds`) and `compression_method`; everything
+            in it counts for the digest of the features.
         sampling_rate: Hz, of the samples that it takes.
         dim: F.
         frame_shift_ms: None: T is 1, one vector an utterance.
@@ -58,11 +77,8 @@ class Extractor(ABC):
 
     @property
     def all_speeds(self) -> list[float]:
-        """Return the factors of speed at which an utterance is computed, 1 first.
-
-        `config.speeds` are the others, if such features have any; see `at_speed`.
-        """
-        return [1, *getattr(self.config, "speeds", [])]
+        """Return the factors of speed at which an utterance is computed, 1 first."""
+        return [1, *self.config.speeds]
 
     def to(self, device: torch.device) -> "Extractor":
         """Compute there, if it makes a difference; returns itself."""

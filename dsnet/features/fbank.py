@@ -3,13 +3,13 @@
 Axes: T frames, F mel bins.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torchaudio.compliance import kaldi
 
 from dsnet.errors import FeatureError
-from dsnet.features.extractor import Extractor
+from dsnet.features.extractor import Extractor, check_speeds
 
 MAX_INT16 = 32768.0  # Kaldi takes samples in the range of 16-bit integers
 COMPRESSION_METHODS = range(0, 8)  # Kaldi's; 0: none
@@ -22,6 +22,7 @@ class FbankConfig:
     `high_freq_hz` 0 means half the sampling rate. With `snip_edges` only frames that fit whole into
     the utterance are kept; without, there is one for every shift and the edges are mirrored.
     `compression_method` is Kaldi's: 0 none (float32), 2 for features in 8 bits, 3 in 16 bits.
+    `speeds` are factors at which every utterance is computed once more (see `check_speeds`).
     """
 
     kind: str = "fbank"
@@ -38,6 +39,7 @@ class FbankConfig:
     use_log: bool = True
     snip_edges: bool = False
     compression_method: int = 0
+    speeds: list[float] = field(default_factory=list)
 
     @property
     def window_samples(self) -> int:
@@ -70,6 +72,7 @@ class FbankConfig:
             raise ValueError(f"preemphasis must be between 0 and 1, found {self.preemphasis:g}")
         if self.compression_method not in COMPRESSION_METHODS:
             raise ValueError(f"compression_method must be 0 to 7, found {self.compression_method}")
+        check_speeds(self.speeds)
         self._check_frames()
         if self.num_mel_bins < 4:
             raise ValueError(f"num_mel_bins must be 4 or more, found {self.num_mel_bins}")

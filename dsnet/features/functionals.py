@@ -4,7 +4,7 @@ Sources: eGeMAPSv02: Eyben et al. 2016, doi 10.1109/TAFFC.2015.2457417; ComParE_
 al. 2016, doi 10.21437/Interspeech.2016-129.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dsnet.errors import FeatureError
-from dsnet.features.extractor import Extractor
+from dsnet.features.extractor import Extractor, check_speeds
 
 DIMS = {"eGeMAPSv02": 88, "ComParE_2016": 6373}
 LOUDEST = 1 - 2**-15  # openSMILE turns samples into int16, where 1.0 would become -1.0
@@ -21,18 +21,24 @@ LOUDEST = 1 - 2**-15  # openSMILE turns samples into int16, where 1.0 would beco
 
 @dataclass
 class FunctionalsConfig:
-    """`feature_set` is openSMILE's name of a set; sampling_rate is what the networks hear too."""
+    """Which functionals.
+
+    `feature_set` is openSMILE's name of a set; sampling_rate is what the networks hear too.
+    `speeds` are factors at which every utterance is computed once more (see `check_speeds`).
+    """
 
     kind: str = "opensmile"
     feature_set: str = "ComParE_2016"
     sampling_rate: int = 16000
     compression_method: int = 0
+    speeds: list[float] = field(default_factory=list)
 
     def check(self) -> None:
         if self.feature_set not in DIMS:
             raise ValueError(f"feature_set is '{self.feature_set}'; allowed: {', '.join(DIMS)}")
         if self.compression_method not in range(0, 8):
             raise ValueError(f"compression_method must be 0 to 7, found {self.compression_method}")
+        check_speeds(self.speeds)
 
 
 class Functionals(Extractor):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from dsnet.errors import FeatureError
-from dsnet.features.extractor import Extractor
+from dsnet.features.extractor import Extractor, check_speeds
 from dsnet.features.stored_encoder import StoredEncoder
 
 WINDOW_SECONDS, OVERLAP_SECONDS = 30, 5
@@ -38,9 +38,7 @@ class PretrainedConfig:
         over time (F = 2D for each).
     precision: float32, or bfloat16 for speed on a GPU.
     storage: of the feature store: float16 or float32.
-    speeds: factors of speed, such as 0.9 and 1.1, at which every utterance is encoded once more,
-        higher and faster or lower and slower, like other voices. Training draws among them and the
-        utterance as it is, a decision is the mean over all of them (of log posteriors).
+    speeds: factors of speed at which every utterance is encoded once more (see `check_speeds`).
     """
 
     kind: str = "pretrained"
@@ -67,12 +65,7 @@ class PretrainedConfig:
                 raise ValueError(f"{name} is '{found}'; allowed: {', '.join(values)}")
         if self.layers != sorted(set(self.layers)) or min(self.layers, default=0) < 0:
             raise ValueError(f"layers must be numbers from 0, rising, found {self.layers}")
-        fit = [isinstance(s, float) and 0.5 <= s <= 2 and s == round(s, 2) for s in self.speeds]
-        if not all(fit) or len({1, *self.speeds}) <= len(self.speeds):
-            raise ValueError(
-                "speeds must be different factors from 0.5 to 2, of two decimals at most, and not "
-                f"1, which is always there; found {self.speeds}"
-            )
+        check_speeds(self.speeds)
         if self.pooling == "statistics" and self.combine == "mean":
             raise ValueError("pooling statistics keeps every layer: set combine to concat")
         if self.compression_method not in range(0, 8):

@@ -169,6 +169,11 @@ def check_exportable(bundle: Bundle, given: str) -> None:
             f"('{bundle.features.name}'); only models on log-mels (kind fbank) can be exported. "
             "Pretrained encoders are not part of a bundle, and openSMILE is no network"
         )
+    if speeds := fbank_config(bundle).speeds:
+        raise BundleError(
+            f"the model {bundle.name} decides over recordings at other speeds ({speeds}), too, and "
+            "nothing in a file of ONNX resamples; train one on features without speeds"
+        )
     if given not in bundle.members:
         raise BundleError(
             f"--given {given}: the model {bundle.name} has no such member; it has: "

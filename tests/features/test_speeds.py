@@ -1,6 +1,5 @@
 """Copies of utterances at other speeds: as Lhotse plays them, and like any to the rest."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,11 @@ from tiny_encoders import write_encoder
 
 from dsnet.corpus.manifests import read_manifests, write_manifests
 from dsnet.errors import FeatureError
-from dsnet.features import build_extractor
+from dsnet.features import FEATURES, build_extractor
 from dsnet.features.combine import combine
 from dsnet.features.extract import compute_shard
 from dsnet.features.fbank import Fbank, FbankConfig, compute_fbank
 from dsnet.features.feats import read_feats_scp
-from dsnet.features.pretrained import PretrainedConfig
 from dsnet.features.resample import rate_at, resample
 from dsnet.features.store import FeatureStore
 from dsnet.models.encoder import EncoderConfig
@@ -33,13 +31,8 @@ MANIFESTS, FEATS = Path("data/manifests"), Path("data/fbank")
 SPEEDS = [0.9, 1.1]
 
 
-@dataclass
-class Config(FbankConfig):
-    speeds: list[float] = field(default_factory=lambda: [*SPEEDS])
-
-
 def log_mels(kind=Fbank):
-    return kind("fbank", Config())
+    return kind("fbank", FbankConfig(speeds=SPEEDS))
 
 
 def stage1(extractor, nj=2):
@@ -125,9 +118,10 @@ def test_a_damaged_copy_is_refused_with_its_utterance(recipe):
 @pytest.mark.parametrize(
     "speeds", [[1.0], [0.9, 0.9], [0.0], [-1.0], [2.5], [float("nan")], [0.901], [[0.9]], ["x"]]
 )
-def test_speeds_that_are_none_are_refused(speeds):
+@pytest.mark.parametrize("config", [config for config, _ in FEATURES.values()])
+def test_speeds_that_are_none_are_refused(config, speeds):
     with pytest.raises(ValueError, match=r"different factors from 0\.5 to 2"):
-        PretrainedConfig(speeds=speeds).check()
+        config(speeds=speeds).check()
 
 
 def test_an_utterance_with_the_id_of_a_copy_is_refused(recipe):

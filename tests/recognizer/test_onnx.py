@@ -344,6 +344,14 @@ def test_features_of_encoders_are_refused(exported):
         onnx.check_exportable(replace(bundle, features=features), "none")
 
 
+def test_a_decision_over_several_speeds_is_refused(exported):
+    bundle = exported("base")[0].bundle
+    config = {**bundle.features.config, "speeds": [0.9, 1.1]}
+    several = replace(bundle, features=replace(bundle.features, config=config))
+    with pytest.raises(BundleError, match=r"at other speeds \(\[0\.9, 1\.1\]\).*without speeds"):
+        onnx.check_exportable(several, "none")
+
+
 def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
     folder = write_model(tmp_path / "m", *EXPORTED["base"])
     monkeypatch.setitem(sys.modules, "onnxscript", None)
