@@ -45,7 +45,7 @@ def find_system(config: SystemConfig) -> type[System]:
     if config.kind not in SYSTEMS:
         raise ConfigError(f"no kind of system '{config.kind}'; {nearest(config.kind, [*SYSTEMS])}")
     system = SYSTEMS[config.kind]
-    used = ("label_smoothing", *system.loss_keys) if system.is_network else ()
+    used = ("label_smoothing", "balance", *system.loss_keys) if system.is_network else ()
     for key in fields(LossConfig):
         value = getattr(config.losses, key.name)
         if value != key.default and key.name not in used:

@@ -72,6 +72,10 @@ class LossConfig:
     adversary: dat and dat_transductive, of the reversed gradient; menan, of the encoder's term.
     guard: isnet, of the cross entropy that keeps the reference encoder from collapsing.
     label_smoothing: of every network's cross entropy.
+    balance: of every network's cross entropy: while training, a class's logit is raised by so many
+        times the logarithm of the class's share of the training utterances. At 1 what is learned is
+        how much likelier a class is than by its share, so that decisions do for UAR what they
+        otherwise do for WAR (logit adjustment: Menon et al. 2021, arXiv 2007.07314).
     """
 
     similarity: float = 1.0
@@ -81,6 +85,11 @@ class LossConfig:
     adversary: float = 1.0
     guard: float = 1.0
     label_smoothing: float = 0.0
+    balance: float = 0.0
+
+    def check(self) -> None:
+        if not 0 <= self.balance <= 1:
+            raise ValueError(f"losses.balance must be between 0 and 1, found {self.balance:g}")
 
 
 @dataclass

@@ -56,7 +56,8 @@ class System(nn.Module):
     neutral_lengths as third and fourth argument.
     needs_unlabelled: audio of the validation and test speakers, in training.
     side_information: what a prediction rests on beyond the utterance itself, for result tables.
-    loss_keys: the keys of LossConfig that it uses beside `label_smoothing`.
+    loss_keys: the keys of LossConfig that it uses beside `label_smoothing` and `balance`.
+    class_offsets: (K,) what training adds to the logits (see LossConfig.balance); None: nothing.
     """
 
     is_network: ClassVar[bool] = True
@@ -65,6 +66,7 @@ class System(nn.Module):
     needs_unlabelled: ClassVar[bool] = False
     side_information: ClassVar[str] = "none"
     loss_keys: ClassVar[tuple[str, ...]] = ()
+    class_offsets: Tensor | None = None
 
     def __init__(self, label_smoothing: float = 0.0):
         super().__init__()
@@ -115,6 +117,8 @@ class System(nn.Module):
         return {name: value.detach() for name, value in losses.items()}
 
     def task_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        if self.class_offsets is not None:
+            logits = logits + self.class_offsets
         return cross_entropy(logits.float(), targets, label_smoothing=self.label_smoothing)
 
 

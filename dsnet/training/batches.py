@@ -67,6 +67,12 @@ class TrainingSet:
     def smallest_batch(self) -> int:
         return len(self.positions) // self.num_batches
 
+    @property
+    def class_shares(self) -> Tensor:
+        """Return the (K,) shares of the classes; a class without utterances counts as one."""
+        counts = self.labels.bincount(minlength=self.num_classes).clamp(min=1)
+        return counts / counts.sum()
+
     def epoch(self, generator: Generator, system: System | type[System]) -> Iterator[Batch]:
         """Yield every batch once, with what `system` needs.
 

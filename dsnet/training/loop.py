@@ -119,6 +119,8 @@ class Trainer:
         ).to(self.device)
         self.team.share(self.system)
         self.train_set = TrainingSet(data, config)
+        if config.losses.balance:
+            self.system.class_offsets = config.losses.balance * self.train_set.class_shares.log()
         if self.team.size > 1 and self.train_set.smallest_batch < 2 * self.team.size:
             raise TrainingError(
                 f"batches of {self.train_set.smallest_batch} utterances for {self.team.size} "

@@ -99,6 +99,22 @@ def test_steps_lower_the_task_loss_of_their_batch(make_system, make_batch, take_
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
+def test_balanced_classes_raise_the_logits_in_training_alone(
+    make_system, make_batch, take_steps, kind
+):
+    """Classifiers that say nothing have the cross entropy of the shares, and answer all alike."""
+    system, batch, shares = make_system(kind), make_batch(), torch.tensor([0.7, 0.2, 0.1])
+    torch.nn.init.zeros_(system.classifier[-1].weight)
+    torch.nn.init.zeros_(system.classifier[-1].bias)
+    system.class_offsets = shares.log()
+    (losses,) = take_steps(system, batch, 1, rate=0.0)
+    torch.testing.assert_close(losses["task"], -shares.log()[[0, 1, 2, 0]].mean())
+    system.eval()
+    given = [batch.neutral_feats, None] if system.neutral_at_inference else []
+    assert (system(batch.feats, None, *given).logits == 0).all()
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
 def test_every_parameter_belongs_to_one_optimiser(make_system, kind):
     system = make_system(kind)
     grouped = [id(p) for group in system.parameter_groups().values() for p in group]
@@ -133,7 +149,11 @@ def test_an_unknown_kind_is_answered_by_the_nearest_or_all():
     "kind, losses, message",
     [
         ("base", {"adversary": 0.5}, "losses.adversary is 0.5, which kind 'base' does not use"),
-        ("menan", {"similarity": 0.0}, "its keys are label_smoothing, adversary. Remove it"),
+        (
+            "menan",
+            {"similarity": 0.0},
+            "its keys are label_smoothing, balance, adversary",
+        ),
         ("svm", {"label_smoothing": 0.1}, "kind 'svm' does not use; its keys are none. Remove it"),
     ],
 )

@@ -7,6 +7,7 @@ import torch
 
 from dsnet.errors import TrainingError
 from dsnet.systems import SYSTEMS
+from dsnet.systems.config import LossConfig
 from dsnet.training import checkpoint
 from dsnet.training.inference import predict
 from dsnet.training.loop import MODEL, Trainer, epoch_seed
@@ -155,6 +156,24 @@ def test_the_number_of_speakers_is_that_of_the_training_part(fold, make_config, 
     loaded, _ = checkpoint.load_model(tmp_path / MODEL)
     # each of 21 utterances was seen once, 5 of the first speaker and 4 of the others
     assert (loaded.utterances_seen - 1).tolist() == [5, 4, 4, 4, 4]
+
+
+def test_balance_takes_the_shares_of_the_training_part(fold, make_config, tmp_path):
+    fold.labels = {utt: int(i < 3) for i, utt in enumerate([*fold.train, *fold.dev])}
+    config = make_config(kind="base")
+    assert Trainer(config, fold, 1, tmp_path).system.class_offsets is None
+    config.losses.balance = 0.5
+    num = len(fold.classes)
+    total = 21 + num - 2  # a class without utterances counts as one
+    shares = [18 / total, 3 / total, *[1 / total] * (num - 2)]
+    found = Trainer(config, fold, 1, tmp_path).system.class_offsets
+    torch.testing.assert_close(found, 0.5 * torch.tensor(shares).log())
+
+
+@pytest.mark.parametrize("balance", [-0.1, 1.1, float("nan")])
+def test_balance_is_a_share(balance):
+    with pytest.raises(ValueError, match=r"losses\.balance must be between 0 and 1"):
+        LossConfig(balance=balance).check()
 
 
 def test_the_loop_learns(fold, make_config, tmp_path):
