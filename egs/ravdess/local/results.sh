@@ -3,9 +3,9 @@
 #
 # Usage: bash egs/ravdess/local/results.sh --corpus-dir FOLDER --models-dir FOLDER [--<option> <value>] ...
 #
-# Options are those of run.sh, such as --fold-jobs 8. Networks have three seeds, those on log-mels
-# one; what is chosen by cross-validation has nothing to draw. What is done is skipped; from nothing
-# it takes two cores some hours.
+# Options are those of run.sh, such as --fold-jobs 8. Networks hear three speeds and have three seeds,
+# what is chosen by cross-validation has nothing to draw. What is done is skipped; from nothing it
+# takes two cores most of a day.
 
 set -Eeuo pipefail
 here=$(cd -- "$(dirname -- "$0")/.." > /dev/null && pwd)
@@ -13,17 +13,18 @@ run() {
   bash "$here"/run.sh --task 8class_6groups --enrolments "neutral:1 any:3 any:30" \
     --results-dir "$here" --page-sound none "$@"
 }
+at_three_speeds() { printf '%s@features=fbank_sp ' "$@"; }
 
 run "$@" --seeds "1 2 3" --stop-stage 4 \
-  --systems "whisper_base_matched whisper_base_matched_neutral whisper_base_matched_any
+  --systems "whisper_base whisper_base_neutral whisper_base_any
+    whisper_base_matched whisper_base_matched_neutral whisper_base_matched_any
     whisper_dsnet whisper_dsnet_neutral whisper_dsnet_any whisper_dsnet_plus
-    whisper_base whisper_dat whisper_menan whisper_isnet whisper_dsc
-    whisper_dsnet@losses.similarity=0 whisper_dsnet@losses.difference=0
-    whisper_dsnet@losses.reconstruction=0
-    whisper_dsnet@losses.similarity=0,losses.difference=0,losses.reconstruction=0"
+    whisper_dat whisper_menan whisper_isnet whisper_dsc
+    whisper_dsnet@losses.similarity=0,losses.difference=0,losses.reconstruction=0
+    $(at_three_speeds base_matched_small base_matched_neutral_small base_matched_any_small dsnet_small)"
 run "$@" \
   --systems "whisper_probe whisper_probe_neutral whisper_probe_any
-    whisper_base_matched+whisper_probe whisper_base_matched_neutral+whisper_probe_neutral
-    whisper_base_matched_any+whisper_probe_any
-    base_matched_small base_matched_neutral_small base_matched_any_small
-    compare_svm compare_svm_neutral egemaps_svm"
+    whisper_base+whisper_probe whisper_base_neutral+whisper_probe_neutral
+    whisper_base_any+whisper_probe_any
+    compare_svm compare_svm_neutral egemaps_svm
+    base_matched_small@features=fbank_sp+compare_svm"
