@@ -18,7 +18,8 @@ MOST_PHASES = 1000  # torchaudio keeps a whole filter for each phase, and applie
 
 
 @lru_cache(8)
-def _resampler(source_rate: int, target_rate: int) -> torchaudio.transforms.Resample:
+def resampler(source_rate: int, target_rate: int) -> torchaudio.transforms.Resample:
+    """Return the filter of `resample`, for rates whose ratio it takes."""
     return torchaudio.transforms.Resample(
         source_rate,
         target_rate,
@@ -55,7 +56,7 @@ def resample(
 
         found = resample_poly(samples.double().numpy(), up, down, window=_low_pass(up, down))
         return torch.from_numpy(found).float()[:num_samples]
-    return _resampler(source_rate, target_rate)(samples)[:num_samples]
+    return resampler(source_rate, target_rate)(samples)[:num_samples]
 
 
 def rate_at(sampling_rate: int, speed: float) -> int:

@@ -2,10 +2,11 @@
 
     samples -- log-mels -- (normalised by what is known of the speaker) -- network -- probabilities
 
+Where the model hears other speeds, there are as many such chains, and their mean at the end.
 Whatever the Recognizer does between a waveform and its scores is in the graph, so that whoever runs
 it needs no code of this package; resampling, and the choice of clips of a speaker, are theirs.
-Axes: B utterances, N samples of each, T frames of W samples, L lines of the spectrum, F mel bins,
-K classes.
+Axes: B utterances, N samples of each, V versions of them (at other speeds), T frames of W samples,
+L lines of the spectrum, F mel bins, K classes.
 """
 
 import importlib
@@ -27,11 +28,13 @@ from dsnet.config import from_values
 from dsnet.corpus.sound import MIN_SECONDS
 from dsnet.errors import BundleError, FeatureError
 from dsnet.features.fbank import MAX_INT16, FbankConfig, mel_banks, num_frames
+from dsnet.features.resample import MOST_PHASES, rate_at, resampler
 from dsnet.files import replacing
 from dsnet.models.voice import Voice
 from dsnet.recognizer.bundle import Bundle
 from dsnet.recognizer.profile import Profile
 from dsnet.recognizer.recognizer import Recognizer, fitted
+from dsnet.systems.system import together
 
 TOLERANCE = 1e-4  # of a probability, between the file and the Recognizer
 SAMPLES, PROBABILITIES = "samples", "probabilities"
@@ -45,6 +48,9 @@ speaker_log_deviation: (B, F), mean over the clips of the natural logarithms of 
 speaker_clips: (B, 1), how many clips there are; a clip that is judged itself is not among them.
 The profile that `dsnet enrol` writes has all this: `measured` of a clip is 2F numbers, the means
 and the logarithms of the deviations."""
+SPEEDS_DOC = """
+This model hears every clip at the speeds {speeds}, so that of each of these F there are as many,
+one behind the other, and `measured` is 2F numbers for each speed."""
 
 
 class GraphFbank(nn.Module):
@@ -108,6 +114,27 @@ class GraphFbank(nn.Module):
         return torch.cat([x[:, n : n + count] for n in range(blocks)], 2)[..., :width]
 
 
+class GraphSpeed(nn.Module):
+    """`resample` of (B, N) samples that are played faster, of operations that ONNX has."""
+
+    def __init__(self, sampling_rate: int, speed: float):
+        super().__init__()
+        source = rate_at(sampling_rate, speed)
+        divisor = math.gcd(source, sampling_rate)
+        self.up, self.down = sampling_rate // divisor, source // divisor
+        filters = resampler(source, sampling_rate)
+        self.width = filters.width
+        self.register_buffer("kernel", filters.kernel)  # (up, 1, taps)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Return (B, N * up / down) samples, rounded."""
+        wanted = (2 * samples.shape[1] * self.up + self.down) // (2 * self.down)
+        x = nn.functional.pad(samples, (self.width, self.width + self.down))
+        x = nn.functional.conv1d(x[:, None], self.kernel, stride=self.down)  # (B, up, blocks)
+        x = x.transpose(1, 2).flatten(1)
+        return x[:, torch.arange(wanted)]  # the exporter cannot tell that it has as many
+
+
 def window_function(config: FbankConfig) -> Tensor:
     """Return the (W,) window of Kaldi that the config names."""
     size, name = config.window_samples, config.window
@@ -126,7 +153,10 @@ class GraphRecognizer(nn.Module):
     def __init__(self, recognizer: Recognizer, given: str):
         super().__init__()
         bundle, part = recognizer.bundle, recognizer.parts[given]
-        self.fbank = GraphFbank(fbank_config(bundle))
+        config = fbank_config(bundle)
+        speeds = [GraphSpeed(config.sampling_rate, speed) for speed in config.speeds]
+        self.speeds = nn.ModuleList([nn.Identity(), *speeds])
+        self.fbank = GraphFbank(config)
         self.system = part.system
         self.temperature = part.member.temperature
         self.voice = part.voice and Voice(**{n: x.float() for n, x in vars(part.voice).items()})
@@ -147,18 +177,29 @@ class GraphRecognizer(nn.Module):
 
         Args:
             samples: (B, N) float in [-1, 1] at the bundle's sampling rate.
-            speaker_mean, speaker_log_deviation: (B, F), see `speaker_inputs`; None: no enrolment.
+            speaker_mean, speaker_log_deviation: (B, VF), see `speaker_inputs`; None: no enrolment.
             speaker_clips: (B, 1), number of clips that they are the mean of.
         """
-        feats = self.fbank(samples)  # (B, T, F)
-        if self.voice is not None:
-            heard = self.voice.believe(speaker_mean, speaker_log_deviation, speaker_clips)
-            feats = self.voice.normalise(feats, *heard, self.floor, self.scale)
+        versions = []
+        for number, at_speed in enumerate(self.speeds):
+            feats = self.fbank(at_speed(samples))  # (B, T, F)
+            if self.voice is not None:
+                means, deviations = (
+                    x.chunk(len(self.speeds), 1)[number]
+                    for x in (speaker_mean, speaker_log_deviation)
+                )
+                heard = self.voice.believe(means, deviations, speaker_clips)
+                feats = self.voice.normalise(feats, *heard, self.floor, self.scale)
+            versions.append(self._logits(feats))
+        return (together(versions) / self.temperature).softmax(1)
+
+    def _logits(self, feats: Tensor) -> Tensor:
+        """Return (B, K) of (B, T, F) features."""
         frames = feats.shape[1]
         wanted = self.least_frames if self.fixed else torch.sym_max(frames, self.least_frames)
         time = torch.arange(wanted)
         feats = feats[:, time % torch.full_like(time, frames)]  # no remainder of a number in ONNX
-        return (self.system(feats).logits / self.temperature).softmax(1)
+        return self.system(feats).logits
 
 
 def check_exportable(bundle: Bundle, given: str) -> None:
@@ -169,10 +210,12 @@ def check_exportable(bundle: Bundle, given: str) -> None:
             f"('{bundle.features.name}'); only models on log-mels (kind fbank) can be exported. "
             "Pretrained encoders are not part of a bundle, and openSMILE is no network"
         )
-    if speeds := fbank_config(bundle).speeds:
+    rate, speeds = fbank_config(bundle).sampling_rate, fbank_config(bundle).speeds
+    odd = [s for s in speeds if rate // math.gcd(rate, rate_at(rate, s)) > MOST_PHASES]
+    if odd:
         raise BundleError(
-            f"the model {bundle.name} decides over recordings at other speeds ({speeds}), too, and "
-            "nothing in a file of ONNX resamples; train one on features without speeds"
+            f"the model {bundle.name} hears speeds {odd} at {rate} Hz, which no filter of at most "
+            f"{MOST_PHASES} phases resamples; choose a rate or speeds with a simpler ratio"
         )
     if given not in bundle.members:
         raise BundleError(
@@ -203,10 +246,10 @@ def export_onnx(recognizer: Recognizer, given: str, path: Path) -> float | None:
     model = GraphRecognizer(recognizer, given).eval()
     inputs = {SAMPLES: synthetic(2, least_samples(bundle), bundle)}
     if given != "none":
-        inputs |= speaker_inputs([enrolled(recognizer, given)] * 2)
+        inputs |= speaker_inputs([enrolled(recognizer, given)] * 2, bundle)
     batch = Dim("batch")
     shapes = {name: {0: batch} for name in inputs}
-    shapes[SAMPLES][1] = Dim("num_samples", min=fbank_config(bundle).window_samples)
+    shapes[SAMPLES][1] = Dim("num_samples", min=_window_samples(fbank_config(bundle)))
     with _quiet():
         program = torch.onnx.export(
             model,
@@ -258,16 +301,20 @@ def document(recognizer: Recognizer, given: str) -> str:
     )
     if given == "none":
         return text
-    return text + SPEAKER_DOC.format(
+    text += SPEAKER_DOC.format(
         given=given, floor=front_end.floor, least_deviation=front_end.least_deviation
     )
+    if speeds := fbank_config(recognizer.bundle).speeds:
+        text += SPEEDS_DOC.format(speeds=", ".join(f"{speed:g}" for speed in [1, *speeds]))
+    return text
 
 
-def speaker_inputs(profiles: Sequence[Profile]) -> dict[str, np.ndarray]:
+def speaker_inputs(profiles: Sequence[Profile], bundle: Bundle) -> dict[str, np.ndarray]:
     """Return what the graph takes of speakers, float32, one profile an utterance."""
-    measured = np.stack([profile.measured().mean(0) for profile in profiles])
+    measured = np.stack([profile.measured().mean(0) for profile in profiles])  # (B, 2FV)
+    parts = measured.reshape(len(profiles), -1, 2, bundle.features.dim)  # (B, V, 2, F)
     clips = np.array([[len(profile.clips)] for profile in profiles])
-    values = (*np.split(measured, 2, 1), clips)
+    values = (*(parts[:, :, n].reshape(len(profiles), -1) for n in (0, 1)), clips)
     return {name: x.astype("float32") for name, x in zip(SPEAKER, values, strict=True)}
 
 
@@ -279,7 +326,12 @@ def fbank_config(bundle: Bundle) -> FbankConfig:
 def least_samples(bundle: Bundle) -> int:
     """Return how many samples an utterance must have."""
     config = fbank_config(bundle)
-    return max(config.window_samples, math.ceil(MIN_SECONDS * config.sampling_rate))
+    return max(_window_samples(config), math.ceil(MIN_SECONDS * config.sampling_rate))
+
+
+def _window_samples(config: FbankConfig) -> int:
+    """Return how many samples a frame takes at the fastest speed."""
+    return math.ceil(max([1, *config.speeds]) * config.window_samples)
 
 
 def largest_difference(recognizer: Recognizer, given: str, path: Path) -> float | None:
@@ -295,7 +347,7 @@ def largest_difference(recognizer: Recognizer, given: str, path: Path) -> float 
     bundle, speaker, known = recognizer.bundle, None, {}
     if given != "none":
         speaker = enrolled(recognizer, given)
-        known = speaker_inputs([speaker] * 2)
+        known = speaker_inputs([speaker] * 2, bundle)
     largest = 0.0
     for num_samples in (least_samples(bundle), 3 * recognizer.sampling_rate):
         sounds = synthetic(2, num_samples, bundle)

@@ -22,6 +22,7 @@ from dsnet.__main__ import main  # noqa: E402  # what is above may skip the file
 from dsnet.corpus.sound import read_samples  # noqa: E402
 from dsnet.errors import BundleError, FeatureError  # noqa: E402
 from dsnet.features.fbank import Fbank, FbankConfig, compute_fbank  # noqa: E402
+from dsnet.features.resample import rate_at, resample  # noqa: E402
 from dsnet.models.encoder import EncoderConfig  # noqa: E402
 from dsnet.recognizer import onnx  # noqa: E402
 from dsnet.recognizer.bundle import FeaturesFacts, Member, read_bundle, write_bundle  # noqa: E402
@@ -39,6 +40,7 @@ FBANKS = {
     "snip": FbankConfig(
         sampling_rate=8000, high_freq_hz=0, num_mel_bins=BINS, snip_edges=True, window="povey"
     ),
+    "speeds": FbankConfig(num_mel_bins=BINS, speeds=[0.9, 1.1]),
     "odd": FbankConfig(  # 551 samples a frame
         sampling_rate=22050, frame_length_ms=25, frame_shift_ms=20, num_mel_bins=BINS
     ),
@@ -48,6 +50,7 @@ EXPORTED = {  # kind, encoder, input, given, normalise, features
     "matched": ("base_matched", "conv", "fixed", "neutral", "shift", "odd"),
     "dsnet": ("dsnet", "conv", "variable", "none", "shift", "snip"),
     "plus": ("dsnet_plus", "compact", "crop", "any", "shift_and_scale", "default"),
+    "speeds": ("base_matched", "compact", "crop", "any", "shift_and_scale", "speeds"),
 }
 
 
@@ -214,7 +217,7 @@ def test_any_length_and_batch(exported, name):
     for number, seconds in enumerate([0.1, 0.13, 0.16, 0.171, 0.5, 1.0, 2.0, 2.005, 3.3, 12.0]):
         size = number % 3 + 1
         sounds = np.stack([sound(seconds, seed + 10 * number, rate) for seed in range(size)])
-        known = {} if speaker is None else onnx.speaker_inputs([speaker] * size)
+        known = {} if speaker is None else onnx.speaker_inputs([speaker] * size, recognizer.bundle)
         found = session.run(None, {"samples": sounds, **known})[0]
         assert found.dtype == np.float32 and found.shape == (size, len(CLASSES))
         np.testing.assert_allclose(found, judged(recognizer, sounds, speaker), atol=3e-5)
@@ -222,12 +225,14 @@ def test_any_length_and_batch(exported, name):
     assert np.std(answers, 0).max() > 0.05  # else any file would pass
 
 
-@pytest.mark.parametrize("name", ["matched", "plus"])
+@pytest.mark.parametrize("name", ["matched", "plus", "speeds"])
 def test_each_utterance_of_a_batch_has_a_speaker(exported, name):
     recognizer, session, _ = exported(name)
     speakers = [enrol(recognizer, EXPORTED[name][3], range(n, 3 * n)) for n in (1, 4)]
     sounds = np.stack([sound(1.5, 0, recognizer.sampling_rate)] * 2)
-    found = session.run(None, {"samples": sounds, **onnx.speaker_inputs(speakers)})[0]
+    found = session.run(
+        None, {"samples": sounds, **onnx.speaker_inputs(speakers, recognizer.bundle)}
+    )[0]
     expected = [judged(recognizer, sounds[:1], speaker)[0] for speaker in speakers]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert np.abs(found[0] - found[1]).max() > 1e-3
@@ -236,7 +241,7 @@ def test_each_utterance_of_a_batch_has_a_speaker(exported, name):
 def test_speaker_inputs_are_means_over_clips(exported):
     recognizer, _, _ = exported("plus")
     profile = enrol(recognizer, "any", (1, 2, 3))
-    values = onnx.speaker_inputs([profile])
+    values = onnx.speaker_inputs([profile], recognizer.bundle)
     measured = np.array([clip.measured for clip in profile.clips])
     np.testing.assert_allclose(values["speaker_mean"][0], measured[:, :BINS].mean(0), rtol=1e-6)
     np.testing.assert_allclose(
@@ -344,12 +349,25 @@ def test_features_of_encoders_are_refused(exported):
         onnx.check_exportable(replace(bundle, features=features), "none")
 
 
-def test_a_decision_over_several_speeds_is_refused(exported):
+def test_a_speed_that_no_short_filter_makes_is_refused(exported):
     bundle = exported("base")[0].bundle
-    config = {**bundle.features.config, "speeds": [0.9, 1.1]}
+    config = asdict(FbankConfig("fbank", 11025, BINS, high_freq_hz=0, frame_shift_ms=40.0))
+    config["speeds"] = [0.95]
     several = replace(bundle, features=replace(bundle.features, config=config))
-    with pytest.raises(BundleError, match=r"at other speeds \(\[0\.9, 1\.1\]\).*without speeds"):
+    with pytest.raises(BundleError, match=r"hears speeds \[0\.95\] at 11025 Hz.*simpler ratio"):
         onnx.check_exportable(several, "none")
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050])
+@pytest.mark.parametrize("speed", [0.9, 1.1, 0.8])
+def test_speeds_are_those_of_stage_1(rate, speed):
+    module = onnx.GraphSpeed(rate, speed)
+    for size in (*range(rate // 10, rate // 10 + 23), rate, 2 * rate + 7):
+        samples = torch.from_numpy(sound(size / rate, size, rate))[None]
+        source = rate_at(rate, speed)
+        wanted = (2 * samples.shape[1] * rate + source) // (2 * source)
+        expected = resample(samples[0], source, rate, wanted)
+        torch.testing.assert_close(module(samples)[0], expected)
 
 
 def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
