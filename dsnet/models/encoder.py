@@ -232,9 +232,10 @@ class FramesEncoder(nn.Module):
     """States of a pretrained encoder to one embedding.
 
     Frames are averaged in pairs, each dimension is standardised over the training frames. Of
-    several layers, a weighted mean is taken, the softmax of a learned weight each. A projection, a
-    convolution in time, attentive mean and deviation, and what CompactEncoder ends in. Dropout
-    takes a dimension away for a whole utterance, which is quicker, too.
+    several layers, a weighted mean is taken, the softmax of a learned weight each; a single one has
+    no weight to learn, so that no gradient is computed for frames. A projection, a convolution in
+    time, attentive mean and deviation, and what CompactEncoder ends in. Dropout takes a dimension
+    away for a whole utterance, which is quicker, too.
     """
 
     reads = "pretrained"
@@ -245,7 +246,9 @@ class FramesEncoder(nn.Module):
         super().__init__()
         a, b = config.channels
         self.norm = MaskedBatchNorm2d(features.dim, affine=False)
-        self.layer_weights = nn.Parameter(torch.zeros(features.num_layers))
+        self.layer_weights = nn.Parameter(
+            torch.zeros(features.num_layers), requires_grad=features.num_layers > 1
+        )
         self.dropout = nn.Dropout1d(config.dropout)
         self.projection = nn.Conv1d(features.dim // features.num_layers, a, 1)
         self.conv = nn.Conv1d(a, b, config.kernel_size, padding=config.kernel_size // 2, bias=False)

@@ -67,9 +67,21 @@ def test_lengths_without_padding_change_nothing_in_training(features_for, kind, 
         h = encoder(feats, lengths)
         encoder.zero_grad()
         (h * torch.linspace(-1, 1, h.numel()).reshape(h.shape)).sum().backward()
-        gradients.append([h, *(p.grad.clone() for p in encoder.parameters())])
+        learned = (p for p in encoder.parameters() if p.requires_grad)
+        gradients.append([h, *(p.grad.clone() for p in learned)])
     for without, behind in zip(*gradients, strict=True):
         torch.testing.assert_close(without, behind, rtol=1e-3, atol=1e-5)
+
+
+def test_a_single_layer_has_no_weight_to_learn(states):
+    """Its softmax is one; a gradient of it would cost one of all frames."""
+    torch.manual_seed(0)
+    encoder = build_encoder(small("frames"), states(12))
+    assert all(p.requires_grad == (n != "layer_weights") for n, p in encoder.named_parameters())
+    feats = torch.randn(8, 30, 12)
+    as_it_is = encoder.eval()(feats)
+    encoder.layer_weights.fill_(5.0)
+    assert torch.equal(encoder(feats), as_it_is)
 
 
 @pytest.mark.parametrize("kind", KINDS)
