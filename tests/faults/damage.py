@@ -31,8 +31,23 @@ PROGRAMS = {
 }
 
 Damage = Callable[[bytes, Random], bytes]
+
+
+def cut(data: bytes, rng: Random) -> bytes:
+    """Return the first half, or a little less: of a text, it ends within a line."""
+    end = len(data) // 2
+    while b"\n" in data[end - 1 : end + 1]:
+        end -= 1
+    return data[:end]
+
+
+def cut_at_line(data: bytes, rng: Random) -> bytes:
+    """Return the lines of a text but the last, each of them whole."""
+    return b"".join(data.splitlines(keepends=True)[:-1])
+
+
 DAMAGES: dict[str, Damage] = {
-    "cut in half": lambda data, rng: data[: len(data) // 2],
+    "cut in half": cut,
     "emptied": lambda data, rng: b"",
     "random bytes": lambda data, rng: rng.randbytes(len(data)),
 }
@@ -52,25 +67,27 @@ class Row:
     program: str
     mends: bool = False
     checked: bool = False  # by a checksum, so that a flipped bit is noticed
+    lines: bool = False  # a text of several lines, of which none may be lost unnoticed
 
     @property
     def damages(self) -> dict[str, Damage]:
-        return DAMAGES | ({"a bit flipped": flip} if self.checked else {})
+        more = {"a bit flipped": flip} if self.checked else {}
+        return DAMAGES | more | ({"last line lost": cut_at_line} if self.lines else {})
 
 
 ROWS = [
     Row("data/manifests/recordings.jsonl.gz", "extract"),
     Row("data/manifests/supervisions.jsonl.gz", "extract"),
     Row(f"{FBANK}/shards/1/stamp.json", "extract", mends=True),
-    Row(f"{FBANK}/shards/1/index", "extract", mends=True),
+    Row(f"{FBANK}/shards/1/index", "extract", mends=True, lines=True),
     Row(f"{FBANK}/fbank.1.ark", "combine_feats", checked=True),
     Row(f"{FBANK}/feats.json", "train"),
-    Row(f"{FBANK}/utt2num_frames", "train"),
-    Row(f"{FBANK}/utt2crc32", "train"),
+    Row(f"{FBANK}/utt2num_frames", "train", lines=True),
+    Row(f"{FBANK}/utt2crc32", "train", lines=True),
     Row(f"{FBANK}/frames.bin", "infer", checked=True),
     Row(f"{TASK}/task.json", "train"),
-    Row(f"{TASK}/utt2emo", "train"),
-    Row(f"{TASK}/utt2spk", "train"),
+    Row(f"{TASK}/utt2emo", "train", lines=True),
+    Row(f"{TASK}/utt2spk", "train", lines=True),
     Row(f"{FOLD}/model.pt", "train", mends=True, checked=True),
     Row(f"{FOLD}/train.json", "train", mends=True),
     Row(f"{FOLD}/model.pt", "infer", checked=True),
@@ -80,8 +97,8 @@ ROWS = [
     Row(f"{FOLD}/test/embeddings.npz", "probe", checked=True),
     Row(f"{FOLD}/probes.json", "score"),
     Row(f"{FOLD}/run.json", "score"),
-    Row(f"{FOLD}/test/posteriors.tsv", "score"),
-    Row(f"{FOLD}/log.jsonl", "score"),
+    Row(f"{FOLD}/test/posteriors.tsv", "score", lines=True),
+    Row(f"{FOLD}/log.jsonl", "score", lines=True),
     Row(f"{FOLD}/test/embeddings.npz", "score", checked=True),
     Row(f"{RESULTS}/ledger.jsonl", "score"),
     Row(f"{RESULTS}/metrics.json", "results"),

@@ -242,6 +242,9 @@ def test_curves_of_different_lengths_and_of_svms(results, tmp_path):
     system = results.systems[0]
     path = system.runs[0].folder / "log.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    with pytest.raises(ScoringError, match="5 epochs were trained, found 2 in it"):
+        draw_curves([system], 4, tmp_path)
+    system.runs[0].info["training"]["epochs"] = 2
     for run in system.runs:
         run.info["training"].update(selected_epoch=1, selection="best")
     assert draw_curves([system], 4, tmp_path).file_name == "learning.svg"

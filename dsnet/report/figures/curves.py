@@ -99,8 +99,12 @@ def _read_logs(system: SystemResults) -> list[tuple[Run, Log]]:
         path = run.folder / "log.jsonl" if run.folder else None
         if path is not None and path.is_file():
             log = [_parse(line, path, number) for number, line in enumerate(read_lines(path), 1)]
-            if not log:
-                raise ScoringError(f"{path}: no epoch in it; delete it, or rerun stage 3")
+            epochs = run.info["training"].get("epochs") or max(1, len(log))
+            if len(log) != epochs:
+                raise ScoringError(
+                    f"{path}: {epochs} epochs were trained, found {len(log)} in it; delete it, or "
+                    "rerun stage 3"
+                )
             pairs.append((run, log))
     return pairs
 
