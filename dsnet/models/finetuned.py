@@ -181,7 +181,7 @@ def _source(features: Features) -> tuple[PretrainedConfig, dict[str, str] | None
         found = f"layers {config.layers or 'all'}, pooling {config.pooling}"
         raise ConfigError(
             f"encoder.kind finetuned goes on from one state of an encoder; the features "
-            f"'{features.name}' have {found}. Name features such as whisper_base@layers=[2]"
+            f"'{features.name}' have {found}. Name features such as whisper_base_layer2"
         )
     return config, identity
 

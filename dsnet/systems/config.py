@@ -75,7 +75,8 @@ class LossConfig:
     balance: of every network's cross entropy: while training, a class's logit is raised by so many
         times the logarithm of the class's share of the training utterances. At 1 what is learned is
         how much likelier a class is than by its share, so that decisions do for UAR what they
-        otherwise do for WAR (logit adjustment: Menon et al. 2021, arXiv 2007.07314).
+        otherwise do for WAR, and posteriors are those of classes that are equally frequent (logit
+        adjustment: Menon et al. 2021, arXiv 2007.07314).
     """
 
     similarity: float = 1.0

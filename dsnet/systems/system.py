@@ -117,9 +117,19 @@ class System(nn.Module):
         return {name: value.detach() for name, value in losses.items()}
 
     def task_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        if self.class_offsets is not None:
-            logits = logits + self.class_offsets
-        return cross_entropy(logits.float(), targets, label_smoothing=self.label_smoothing)
+        """Return the cross entropy of (B, K) logits and (B, K) shares or (B,) class indices.
+
+        Labels are smoothed towards classes of equal odds for the logits that a prediction sees:
+        with offsets, that is towards the classes' shares. Uniformly, a seldom class would be raised
+        by one over its share wherever an utterance tells nothing.
+        """
+        logits = logits.float()
+        if self.class_offsets is None:
+            return cross_entropy(logits, targets, label_smoothing=self.label_smoothing)
+        logits = logits + self.class_offsets
+        smooth = self.class_offsets.softmax(0).expand_as(logits)
+        told, untold = cross_entropy(logits, targets), cross_entropy(logits, smooth)
+        return (1 - self.label_smoothing) * told + self.label_smoothing * untold
 
 
 def count(module: nn.Module) -> int:

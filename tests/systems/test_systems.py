@@ -53,6 +53,24 @@ def test_what_a_prediction_does_without(log_mels, kind, training_only):
     assert count(system) - system.inference_parameters() == training_only
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.05])
+def test_a_balanced_loss_is_lowest_where_posteriors_are_over_shares(make_system, smoothing):
+    """By hand: posterior over share, mixed with even odds by the smoothing, of each kind of sound.
+
+    The rows are sounds that tell nothing, and a bit, of which class they are. A class that is never
+    trained on (the last) wins nowhere.
+    """
+    shares = torch.tensor([0.5, 0.399, 0.1, 0.001])
+    told = torch.tensor([[0.5, 0.4, 0.1, 0.0], [0.3, 0.6, 0.1, 0.0], [0.4, 0.3, 0.3, 0.0]])
+    system = make_system("base")
+    system.label_smoothing, system.class_offsets = smoothing, shares.log()
+    balanced = (1 - smoothing) * told / shares + smoothing
+    logits = balanced.clamp(min=1e-9).log().requires_grad_()
+    system.task_loss(logits, told).backward()
+    torch.testing.assert_close(logits.grad, torch.zeros_like(logits), rtol=0, atol=1e-6)
+    assert logits.argmax(1).tolist() == [1, 1, 2]
+
+
 def test_total_loss_is_the_weighted_sum(make_system, make_batch):
     system = make_system("dsnet", similarity=2.0, difference=3.0, reconstruction=5.0)
     x = system.losses(make_batch())
