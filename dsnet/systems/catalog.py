@@ -58,8 +58,8 @@ class SystemSpec:
 def resolve(name: str, recipe: Path = Path()) -> SystemSpec:
     """Return the system that a name stands for.
 
-    A system whose features are changed is compared with its control on the same features; an
-    ensemble with its first member.
+    A changed system is compared with its control changed alike, but for what the two differ in:
+    kind, enrolment, and the losses beside the cross entropy. An ensemble is with its first member.
 
     Args:
         name: see above.
@@ -86,9 +86,18 @@ def resolve(name: str, recipe: Path = Path()) -> SystemSpec:
     base, changes = split_changes(Path(f"{name}.yaml"))
     pairs = dict(change.split("=", 1) for change in changes)
     control = config.control or None
-    if control and "features" in pairs:
-        control = f"{control}@features={pairs['features']}"
+    alike = [f"{key}={value}" for key, value in pairs.items() if _is_shared(key)]
+    if control and alike:
+        control = f"{control}@{','.join(alike)}"
     return SystemSpec(name, base.stem, pairs, (), config, control)
+
+
+def _is_shared(key: str) -> bool:
+    """Say whether a system and its control are changed alike in this key."""
+    section, _, name = key.partition(".")
+    if section == "losses":
+        return name in ("label_smoothing", "balance")
+    return section not in ("kind", "control", "enrolment")
 
 
 def check_matching(spec: SystemSpec) -> None:

@@ -44,14 +44,23 @@ def test_a_name_may_change_keys(recipe):
     assert (spec.name, spec.base) == ("own@losses.alpha=0.50,train.max_epochs=3", "own")
     assert spec.changes == {"losses.alpha": "0.50", "train.max_epochs": "3"}  # as typed
     assert (spec.config.losses.alpha, spec.config.train.max_epochs) == (0.5, 3)
-    assert (spec.control, spec.members) == ("both", ())
+    assert (spec.control, spec.members) == ("both@train.max_epochs=3", ())
 
 
-def test_changed_features_are_compared_with_the_control_on_the_same(recipe):
-    spec = resolve("one@features=fbank_64,train.max_epochs=3", recipe)
-    assert spec.config.features == "fbank_64"
-    assert spec.control == "both@features=fbank_64"
-    assert resolve(spec.control, recipe).config.features == "fbank_64"
+@pytest.mark.parametrize(
+    "changes, shared",
+    [
+        ("features=fbank_64,train.max_epochs=3", "@features=fbank_64,train.max_epochs=3"),
+        ("encoder.channels=[8,8,8,8],kind=dsc", "@encoder.channels=[8,8,8,8]"),
+        ("losses.balance=1,train.max_epochs=3", "@losses.balance=1,train.max_epochs=3"),
+        ("losses.label_smoothing=0.1,enrolment.count=5", "@losses.label_smoothing=0.1"),
+        ("kind=dsnet,losses.similarity=0,losses.alpha=1", ""),
+    ],
+)
+def test_a_changed_system_is_compared_with_its_control_changed_alike(recipe, changes, shared):
+    spec = resolve(f"one@{changes}", recipe)
+    assert spec.control == f"both{shared}"
+    assert resolve(spec.control, recipe).config.features == spec.config.features
     assert resolve("both@features=fbank_64", recipe).control is None
 
 
