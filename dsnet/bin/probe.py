@@ -18,7 +18,7 @@ from dsnet.folds.task_data import TaskData
 from dsnet.probes.labels import Labels
 from dsnet.probes.network import probe_network
 from dsnet.probes.summary import PROBES, read_identity
-from dsnet.probes.swap import Recombine
+from dsnet.probes.swap import Separable
 from dsnet.training.checkpoint import check
 from dsnet.training.loop import MODEL
 
@@ -38,18 +38,15 @@ def main() -> None:
         folder = args.seed_dir / f"fold_{fold}"
         with locked(folder):
             about = read_identity(folder)
-            recombine = load_recombine(folder / MODEL, about, task)
-            found = probe_network(folder, task, about["fold"], labels, recombine)
+            system = load_separable(folder / MODEL, about, task)
+            found = probe_network(folder, task, about["fold"], labels, system)
             text = json.dumps({**about, **found}, indent=1, ensure_ascii=False, allow_nan=False)
             write_text(folder / PROBES, text + "\n")
     print(f"{args.seed_dir}: {len(folds)} networks probed")
 
 
-def load_recombine(path: Path, about: dict[str, Any], task: TaskData) -> Recombine | None:
-    """Return what puts parts together in a network, None if it has no decoder.
-
-    None, too, if it decides over several speeds: its embeddings are of one, so that the decision
-    of their recombination has nothing to be compared with.
+def load_separable(path: Path, about: dict[str, Any], task: TaskData) -> Separable | None:
+    """Return a network that puts parts together, None if it cannot.
 
     Raises:
         TrainingError: it is not the network that train.json tells of, or not of this task.
@@ -64,9 +61,7 @@ def load_recombine(path: Path, about: dict[str, Any], task: TaskData) -> Recombi
         "seed": about["seed"],
     }
     check(path, content, expected)
-    if content["features"]["config"].get("speeds"):
-        return None
-    return getattr(system, "recombine", None)
+    return system if hasattr(system, "recombine") else None
 
 
 if __name__ == "__main__":

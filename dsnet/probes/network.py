@@ -16,10 +16,9 @@ from dsnet.folds.task_data import TaskData
 from dsnet.probes.classifiers import answer
 from dsnet.probes.labels import Labels, pose_all
 from dsnet.probes.similarity import MIN_UTTERANCES, compare
-from dsnet.probes.swap import Recombine, swap_test
+from dsnet.probes.swap import Separable, swap_test
 from dsnet.probes.verification import pair_up, verify
 from dsnet.results.embeddings import read_arrays
-from dsnet.results.posteriors import read_posteriors
 
 PARTS = ("h", "s", "e")
 MAX_IN_PAIRS = 1000  # held-out utterances whose pairs are looked at; of more, so many are drawn
@@ -61,7 +60,7 @@ def read_embeddings(path: Path, expected: list[str]) -> Embeddings:
 
 
 def probe_network(
-    fold_dir: Path, task: TaskData, fold_name: str, labels: Labels, recombine: Recombine | None
+    fold_dir: Path, task: TaskData, fold_name: str, labels: Labels, system: Separable | None
 ) -> dict[str, Any]:
     """Probe every part of one network.
 
@@ -70,7 +69,7 @@ def probe_network(
         task: that it was trained for.
         fold_name: the fold that it leaves out.
         labels: of the task's utterances.
-        recombine: of the network, in evaluation mode; None if it cannot put parts together.
+        system: the network, in evaluation mode; None if it cannot put parts together.
 
     Returns:
         `targets`: for each target what a guess would score, None if it cannot be asked here;
@@ -111,12 +110,8 @@ def probe_network(
     if {"s", "e"} <= set(held_out.arrays) and len(held_out.utt_ids) >= MIN_UTTERANCES:
         s, e = held_out.arrays["s"], held_out.arrays["e"]
         similarity = compare(s, e, rng)
-        if recombine is not None:
-            decisions = [
-                _decisions(fold_dir / name / "posteriors.tsv", side.utt_ids, task.classes)
-                for name, side in sides.items()
-            ]
-            swap = swap_test(recombine, s[rows], e[rows], np.concatenate(decisions)[rows], rng)
+        if system is not None:
+            swap = swap_test(system, held_out.arrays["h"][rows], s[rows], e[rows], rng)
     return {
         "num_train": len(train.utt_ids),
         "num_held_out": len(held_out.utt_ids),
@@ -132,12 +127,3 @@ def _in_pairs(count: int) -> np.ndarray:
     if count <= MAX_IN_PAIRS:
         return np.arange(count)
     return np.sort(np.random.default_rng(RANDOM_SEED).choice(count, MAX_IN_PAIRS, replace=False))
-
-
-def _decisions(path: Path, utt_ids: list[str], classes: list[str]) -> np.ndarray:
-    if not path.is_file():
-        raise ScoringError(f"{path}: no such file; run --stage 4")
-    there, posteriors = read_posteriors(path, classes)
-    if there != utt_ids:
-        raise ScoringError(f"{path}: not the utterances of embeddings.npz beside it; rerun stage 4")
-    return posteriors.argmax(1)

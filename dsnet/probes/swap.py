@@ -8,8 +8,7 @@ If the parts are disentangled as they are meant to be, the decision is that of i
 Axes: N utterances, P pairs, D embedding, K classes.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,24 +17,28 @@ from dsnet.systems.system import Output
 
 MAX_PAIRS = 10_000
 
-Recombine = Callable[[torch.Tensor, torch.Tensor], Output]  # s (P, D), e (P, D)
+
+class Separable(Protocol):
+    """A system in evaluation mode that decides by embeddings, and by two parts of them."""
+
+    def decide(self, h: torch.Tensor) -> Output:
+        """Classify (N, D) embeddings."""
+
+    def recombine(self, s: torch.Tensor, e: torch.Tensor) -> Output:
+        """Decode the parts, (P, D) each, and classify what comes of them."""
 
 
 @torch.inference_mode()
 def swap_test(
-    recombine: Recombine,
-    s: np.ndarray,
-    e: np.ndarray,
-    decisions: np.ndarray,
-    rng: np.random.Generator,
+    system: Separable, h: np.ndarray, s: np.ndarray, e: np.ndarray, rng: np.random.Generator
 ) -> dict[str, Any] | None:
     """Swap the parts of utterances on which the network decides differently; quadratic in N.
 
     Args:
-        recombine: of a system in evaluation mode: decodes the parts and decides anew.
+        system: whose parts they are.
+        h: (N, D) embeddings: at the speed of the recording, where it hears several.
         s: (N, D) emotion-irrelevant parts.
         e: (N, D) emotion parts.
-        decisions: (N,) class indices that the network gives the utterances themselves.
         rng: draws the pairs, if there are more than MAX_PAIRS.
 
     Returns:
@@ -44,6 +47,7 @@ def swap_test(
         which the other shares say more of the decoder than of the parts. None if all decisions are
         the same.
     """
+    decisions = system.decide(torch.from_numpy(h)).logits.argmax(1).numpy()
     pairs = np.argwhere(decisions[:, None] != decisions)
     if not len(pairs):
         return None
@@ -52,7 +56,8 @@ def swap_test(
     of_e, of_s = pairs.T
 
     def decide(s: np.ndarray, e: np.ndarray) -> np.ndarray:
-        return recombine(torch.from_numpy(s), torch.from_numpy(e)).logits.argmax(1).numpy()
+        logits = system.recombine(torch.from_numpy(s), torch.from_numpy(e)).logits
+        return logits.argmax(1).numpy()
 
     swapped = decide(s[of_s], e[of_e])
     follows_e = float(np.mean(swapped == decisions[of_e]))

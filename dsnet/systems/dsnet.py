@@ -41,15 +41,16 @@ class DSNet(System):
         )
 
     def forward(self, feats: Tensor, lengths: Tensor | None = None) -> Output:
-        return self._parts(self.encoder(feats, lengths))
+        return self.decide(self.encoder(feats, lengths))
 
-    def _parts(self, h: Tensor) -> Output:
+    def decide(self, h: Tensor) -> Output:
+        """Classify (B, D) embeddings of the encoder."""
         s, e = self.to_irrelevant(h), self.to_emotion(h)
         return Output(self.classifier(self.weights.alpha * s + e), {"h": h, "s": s, "e": e})
 
     def recombine(self, s: Tensor, e: Tensor) -> Output:
         """Classify what the decoder makes of two parts, (B, D) each, also of two utterances."""
-        return self._parts(self.decoder(torch.cat([s, e], 1)))
+        return self.decide(self.decoder(torch.cat([s, e], 1)))
 
     def training_parts(self) -> list[nn.Module]:
         return [self.decoder] + ([self.to_irrelevant] if self.weights.alpha == 0 else [])
@@ -57,7 +58,7 @@ class DSNet(System):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         pair = join(batch.feats, batch.lengths, batch.neutral_feats, batch.neutral_lengths)
         h, r = self.encoder(*pair).chunk(2)
-        output = self._parts(h)
+        output = self.decide(h)
         h, s, e, r = (x.float() for x in (h, output.embeddings["s"], output.embeddings["e"], r))
         paired = batch.has_neutral
         terms = {

@@ -72,7 +72,7 @@ class Networks:
     exp_dir: Path
 
     def write(self, system: str, seed: int, fold: str, arrays: dict[str, np.ndarray]) -> Path:
-        """Write what stages 3 and 4 leave of a network; its decisions are the true emotions.
+        """Write what stages 3 and 4 leave of a network.
 
         Args:
             arrays: named (N, D), rows as in the sorted utterances of the task.
@@ -83,11 +83,6 @@ class Networks:
             (folder / part).mkdir(parents=True)
             chosen = {name: array[[row[utt] for utt in utts]] for name, array in arrays.items()}
             np.savez(folder / part / "embeddings.npz", utt_ids=np.array(utts), **chosen)
-            lines = ["\t".join(["utt_id", *CLASSES])]
-            for utt in utts:
-                right = [str(float(self.task.utt2emo[utt] == name)) for name in CLASSES]
-                lines.append("\t".join([utt, *right]))
-            (folder / part / "posteriors.tsv").write_text("\n".join(lines) + "\n")
         digests = {"config": "c", "features": "f", "task": self.task.digest, "code": "k"}
         about = {"system": system, "seed": seed, "fold": fold, "digests": digests, "epochs": 3}
         (folder / "train.json").write_text(json.dumps(about))

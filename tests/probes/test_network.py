@@ -1,6 +1,7 @@
 """All probes of a network, on embeddings whose contents are known."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from dsnet.probes.network import probe_network
 from dsnet.systems.system import Output
 
 
-def probe(networks, folder, recombine=None, fold="A"):
-    return probe_network(folder, networks.task, fold, networks.labels, recombine)
+def probe(networks, folder, system=None, fold="A"):
+    return probe_network(folder, networks.task, fold, networks.labels, system)
 
 
 def test_disentangled_parts_are_found_to_be_so(networks):
@@ -53,11 +54,14 @@ def test_swap_takes_the_networks_own_decisions(networks):
             for u in sorted(networks.task.utt2emo)
         ]
     ]
+    arrays["h"] = arrays["e"]
     folder = networks.write("dsnet", 1, "A", arrays)
-    swap = probe(networks, folder, lambda s, e: Output(e, {}))["swap"]
+    system = SimpleNamespace(decide=lambda h: Output(h, {}), recombine=lambda s, e: Output(e, {}))
+    swap = probe(networks, folder, system)["swap"]
     assert (swap["follows_e"], swap["unswapped"]) == (1, 1)
     assert swap["num_pairs"] == 48 * 32
-    swap = probe(networks, folder, lambda s, e: Output(torch.roll(e, 1, 1), {}))["swap"]
+    system.recombine = lambda s, e: Output(torch.roll(e, 1, 1), {})
+    swap = probe(networks, folder, system)["swap"]
     assert swap["follows_e"] == swap["unswapped"] == 0
     assert swap["follows_s"] == swap["neither"] == pytest.approx(0.5)
 
@@ -84,12 +88,15 @@ def test_voices_of_two_sexes_leave_no_pairs_within_one(networks):
 def test_of_many_utterances_some_are_paired(networks, monkeypatch):
     monkeypatch.setattr(network, "MAX_IN_PAIRS", 20)
     folder = networks.write("x", 1, "A", networks.disentangled(0))
-    found = probe(networks, folder, lambda s, e: Output(e[:, :3], {}))
+    first = SimpleNamespace(
+        decide=lambda h: Output(h[:, :3], {}), recombine=lambda s, e: Output(e[:, :3], {})
+    )
+    found = probe(networks, folder, first)
     speaker = found["targets"]["speaker"]
     assert 100 < speaker["num_target"] + speaker["num_impostor"] < 20 * 19 / 2
     assert 0 < found["swap"]["num_pairs"] < 20 * 20
     assert found["parts"]["s"]["speaker"]["eer"] < 0.1
-    assert found == probe(networks, folder, lambda s, e: Output(e[:, :3], {}))
+    assert found == probe(networks, folder, first)
 
 
 def test_files_of_another_fold_are_refused(networks):

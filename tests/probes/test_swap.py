@@ -12,19 +12,27 @@ CLASSES = 3
 
 
 def parts(n=20):
-    """Return (N, K) one-hot parts s and e of utterances with these decisions, and the decisions."""
-    decisions = np.arange(n) % CLASSES
-    one_hot = np.eye(CLASSES, dtype=np.float32)[decisions]
-    return one_hot, one_hot.copy(), decisions
+    """Return (N, K) one-hot parts s and e of utterances with certain decisions, and embeddings."""
+    one_hot = np.eye(CLASSES, dtype=np.float32)[np.arange(n) % CLASSES]
+    return one_hot, one_hot.copy(), one_hot.copy()
 
 
-def decide_by(logits):
-    return lambda s, e: Output(logits(s, e), {})
+class Decides:
+    """By what the test says of s and e; by an embedding, the class of its highest number."""
+
+    def __init__(self, logits):
+        self.logits = logits
+
+    def decide(self, h):
+        return Output(h, {})
+
+    def recombine(self, s, e):
+        return Output(self.logits(s, e), {})
 
 
 def run(logits):
-    s, e, decisions = parts()
-    return swap_test(decide_by(logits), s, e, decisions, np.random.default_rng(0))
+    s, e, h = parts()
+    return swap_test(Decides(logits), h, s, e, np.random.default_rng(0))
 
 
 def test_follows_the_emotion_part():
@@ -65,6 +73,5 @@ def test_many_pairs_are_drawn(monkeypatch):
 
 
 def test_equal_decisions_leave_nothing_to_swap():
-    s, e, decisions = parts()
-    recombine = decide_by(lambda s, e: e)
-    assert swap_test(recombine, s, e, 0 * decisions, np.random.default_rng(0)) is None
+    s, e, h = parts()
+    assert swap_test(Decides(lambda s, e: e), 0 * h, s, e, np.random.default_rng(0)) is None
