@@ -17,9 +17,11 @@ RATE = 16000
 BINS = 20
 
 
-def write_tiny(folder: Path, seed: int = 0, kind: str = "dsnet", mode: str = "crop") -> None:
+def write_tiny(
+    folder: Path, seed: int = 0, kind: str = "dsnet", mode: str = "crop", speeds: tuple = ()
+) -> None:
     torch.manual_seed(seed)
-    features = Fbank("fbank_20", FbankConfig(num_mel_bins=BINS))
+    features = Fbank("fbank_20", FbankConfig(num_mel_bins=BINS, speeds=list(speeds)))
     members = {}
     for source in ("none", "neutral", "any"):
         config = SystemConfig(

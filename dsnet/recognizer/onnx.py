@@ -49,8 +49,9 @@ speaker_clips: (B, 1), how many clips there are; a clip that is judged itself is
 The profile that `dsnet enrol` writes has all this: `measured` of a clip is 2F numbers, the means
 and the logarithms of the deviations."""
 SPEEDS_DOC = """
-This model hears every clip at the speeds {speeds}, so that of each of these F there are as many,
-one behind the other, and `measured` is 2F numbers for each speed."""
+This model hears every clip at the V speeds {speeds}. So speaker_mean and speaker_log_deviation are
+(B, V * F), F numbers of the first speed, then F of the second, and so on; `measured` is V * 2F
+numbers, for each speed the F means, then the F logarithms."""
 
 
 class GraphFbank(nn.Module):
@@ -211,7 +212,8 @@ def check_exportable(bundle: Bundle, given: str) -> None:
             "Pretrained encoders are not part of a bundle, and openSMILE is no network"
         )
     rate, speeds = fbank_config(bundle).sampling_rate, fbank_config(bundle).speeds
-    odd = [s for s in speeds if rate // math.gcd(rate, rate_at(rate, s)) > MOST_PHASES]
+    played = {speed: rate_at(rate, speed) for speed in speeds}
+    odd = [s for s, at in played.items() if max(rate, at) // math.gcd(rate, at) > MOST_PHASES]
     if odd:
         raise BundleError(
             f"the model {bundle.name} hears speeds {odd} at {rate} Hz, which no filter of at most "

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny_bundles import BINS, RATE, sound
+from tiny_bundles import BINS, RATE, sound, write_tiny
 
 from dsnet.features.resample import rate_at, resample
 from dsnet.recognizer.recognizer import Recognizer
@@ -12,10 +12,9 @@ SPEEDS = [0.9, 1.1]
 
 
 @pytest.fixture
-def at_speeds(tiny_folder):
-    recognizer = Recognizer.load(tiny_folder)
-    recognizer._extractor.config.speeds = SPEEDS  # log-mels have no such key
-    return recognizer
+def at_speeds(tmp_path):
+    write_tiny(tmp_path / "tiny", speeds=SPEEDS)
+    return Recognizer.load(tmp_path / "tiny")
 
 
 def played(samples, speed):
