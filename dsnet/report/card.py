@@ -65,9 +65,10 @@ def card_md(name: str, classes: Sequence[str], facts: Mapping[str, Any]) -> str:
         "",
         "Its probabilities are made honest by a temperature fitted to these speakers, for all "
         "classes together: of emotions that are rarer in your recordings than in these, a model is "
-        "surer than it is right. What the temperature is worth, and what `--reject` gives, is measured on each fold with what was fitted to "
-        "the others: calibration error before and after, then for each wanted error rate the "
-        "error rate that it came to and the share of recordings that got an answer.",
+        "surer than it is right. What the temperature is worth, and what `--reject` gives, is "
+        "measured on each fold with what was fitted to the others: calibration error before and "
+        "after, then for each wanted error rate the error rate that it came to and the share of "
+        "recordings that got an answer.",
         "",
         _honesty(facts),
     ]
