@@ -165,7 +165,7 @@ def test_what_is_saved_is_what_is_trained(encoders, name, rank):
         if value.requires_grad:
             value.data += 0.1 * torch.randn_like(value)
     saved = trained.state_dict()
-    wanted = {n for n, p in trained.named_parameters() if p.requires_grad}
+    wanted = {n for n, p in trained.named_parameters() if p.requires_grad} | {"layer_weights"}
     assert saved.keys() == wanted | {n for n, _ in trained.named_buffers()}
     fresh = build_encoder(config(lora_rank=rank), features).eval()
     feats = torch.randn(2, 40, D)
