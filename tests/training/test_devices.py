@@ -34,7 +34,7 @@ def test_a_network_learns_there_and_decides_the_same_elsewhere(
     there = on_device(fold, device)
     trainer = Trainer(config, there, 1, tmp_path)
     losses = [entry["train"]["task"] for entry in trainer.run(lambda entry: None).history]
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.95 * losses[0]
     assert {p.device.type for p in trainer.system.parameters()} == {device}
     system = copy.deepcopy(trainer.system).to("cpu")
     found = predict(trainer.system, there.frames, fold.dev, {}, config).logits

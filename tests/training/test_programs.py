@@ -143,7 +143,7 @@ def test_run_json_says_what_was_tested_on_what(recipe, run):
         },
         "members": [],
         "kind": "base",
-        "control": "base",
+        "control": "base@train.max_epochs=1",
         "features": features,
         "enrolment": {"source": "neutral", "count": 3},
         "own_enrolment": True,
