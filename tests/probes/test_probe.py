@@ -14,7 +14,7 @@ from dsnet.probes.network import read_embeddings
 from dsnet.probes.summary import read_probes
 from dsnet.systems import build_system
 from dsnet.systems.config import SystemConfig
-from dsnet.training.checkpoint import config_values, save
+from dsnet.training.checkpoint import config_values, load, save
 
 DIM = 8
 
@@ -108,6 +108,19 @@ def test_parts_are_swapped_through_the_networks_own_decoder(networks, monkeypatc
     assert swap["follows_e"] == pytest.approx(counts["follows_e"] / pairs)
     assert swap["follows_s"] == pytest.approx(counts["follows_s"] / pairs)
     assert swap["unswapped"] == pytest.approx(counts["unswapped"] / 48)
+
+
+def test_parts_of_a_network_that_hears_several_speeds_are_swapped_too(networks, monkeypatch):
+    """By the embedding at the speed of the recording, so as if it heard that alone."""
+    folder, _ = write_network(networks, "dsnet", "A")
+    found = []
+    for speeds in ([], [0.9, 1.1]):
+        content = load(folder / "model.pt")
+        content["features"]["config"] = {"speeds": speeds}
+        save(folder / "model.pt", content)
+        run(networks, folder.parent, "A", monkeypatch)
+        found.append(json.loads((folder / "probes.json").read_text())["swap"])
+    assert found[0] is not None and found[0] == found[1]
 
 
 @pytest.mark.parametrize(
