@@ -69,7 +69,7 @@ class Recipe:
         process = subprocess.Popen(
             self.command(*options), env=self.env, cwd="/", stdout=subprocess.DEVNULL
         )
-        limit = time.monotonic() + 120
+        limit = time.monotonic() + 600
         while not any(any(self.folder.glob(sign)) for sign in signs):
             assert process.poll() is None, "the run ended before it could be killed"
             assert time.monotonic() < limit, f"none of {signs} appeared"
