@@ -51,7 +51,13 @@ def protocol(summary: dict[str, Any]) -> str:
 
 def _selection(summary: dict[str, Any]) -> str:
     """Say what was chosen on whom, of all systems together; each row says it of itself."""
-    chosen = sorted({selected(facts) for facts in summary["systems"].values()} - {""})
+    alike: dict[str, dict[str, Any]] = {}
+    for facts in summary["systems"].values():
+        kind = facts["selection"] or ""
+        every = alike.setdefault(kind, {"selection": kind, "epochs": [], "selected_epochs": []})
+        for key in ("epochs", "selected_epochs"):
+            every[key] += facts[key]
+    chosen = sorted({selected(every) for every in alike.values()} - {""})
     words = f"What is tested: {'; '.join(chosen)}. " if chosen else ""
     return (
         f"{words}No model's epoch, C or layers were chosen by the speakers that it is tested on; "

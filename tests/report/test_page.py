@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,15 @@ def test_says_protocol_selection_and_origin(summary, read):
     assert "linear systems with what cross-validation over their training speakers chose" in text
     assert "bash egs/x/run.sh" in text and "abc-dirty" in text and "torch 2.11.0" in text
     assert "Not complete" not in text and "Trained on: CPU of 2 cores." in text
+
+
+def test_what_is_tested_of_networks_that_train_longer_is_said_once(summary, read):
+    changed = deepcopy(summary)
+    facts = next(f for f in changed["systems"].values() if f["selection"] == "best")
+    facts |= {"selection": "last", "epochs": [9]}
+    text = read(changed).text
+    assert "networks after their last epoch (5 to 9). " in text
+    assert text.count("What is tested: ") == 1
 
 
 def test_a_variant_stands_below_its_system(summary, read):
