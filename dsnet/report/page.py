@@ -170,7 +170,15 @@ def _added(summary: dict[str, Any]) -> list[dict[str, str]]:
 def _groups(
     summary: dict[str, Any], pairs: Mapping[str, dict[str, Any]], extras: Extras
 ) -> list[list[dict[str, Any]]]:
-    """Return the rows of the table: a system as its config says, then what was tried of it."""
+    """Return the rows of the table: a system as its config says, then what was tried of it.
+
+    Of a system that is there only with a changed key, that with its own enrolment comes first.
+    """
+
+    def own_first(name: str) -> tuple[bool, bool]:
+        facts = summary["systems"][name]
+        return not facts["primary"], not facts["own_enrolment"]
+
     groups: dict[tuple, list[str]] = {}
     for name in tables.in_order(summary, list(summary["systems"])):
         facts = summary["systems"][name]
@@ -178,8 +186,7 @@ def _groups(
         groups.setdefault(key, []).append(name)
     ordered = []
     for names in groups.values():
-        names.sort(key=lambda name: not summary["systems"][name]["primary"])
-        ordered.append(names)
+        ordered.append(sorted(names, key=own_first))
     first = tables.in_order(summary, [names[0] for names in ordered])
     ordered.sort(key=lambda names: first.index(names[0]))
     return [[_row(summary, name, pairs, extras) for name in names] for names in ordered]

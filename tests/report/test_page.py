@@ -119,6 +119,18 @@ def test_a_variant_stands_below_its_system(summary, read):
     assert "3 neutral utterances of the speaker" in names[-1]
 
 
+def test_its_own_enrolment_stands_above_others_if_all_rows_are_of_a_changed_system(summary, read):
+    changed = deepcopy(summary)
+    pair = [name for name in changed["systems"] if name.split("@")[0] == "dsnet"]
+    assert len(pair) == 2
+    for own in pair:
+        for name in pair:
+            changed["systems"][name] |= {"primary": False, "own_enrolment": name == own}
+        names = [row[0] for row in system_table(read(changed)) if len(row) == 7][1:]
+        shown = [cell.split()[0] for cell in names]
+        assert next(name for name in shown if name in pair) == own
+
+
 def system_table(page):
     return next(table for table in page.tables if table[0][1].startswith("UAR [95 %], from"))
 
