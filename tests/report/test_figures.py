@@ -298,6 +298,9 @@ def test_layout_keeps_clusters_apart_and_is_repeatable():
 
 def test_collapsed_embeddings_are_one_point():
     assert not layout(np.ones((20, 4), dtype=np.float32)).any()
+    nearly = np.ones((20, 4), dtype=np.float32)
+    nearly[:, 0] += np.linspace(0, 1e-4, 20, dtype=np.float32)
+    assert not layout(nearly).any() and layout(nearly**100).any()  # up to 1 % apart
 
 
 @pytest.mark.parametrize("count", [1000, 2000])
