@@ -40,7 +40,7 @@ FBANKS = {
     "snip": FbankConfig(
         sampling_rate=8000, high_freq_hz=0, num_mel_bins=BINS, snip_edges=True, window="povey"
     ),
-    "speeds": FbankConfig(num_mel_bins=BINS, speeds=[0.9]),
+    "speeds": FbankConfig(num_mel_bins=BINS, speeds=[1.1]),
     "odd": FbankConfig(  # 551 samples a frame
         sampling_rate=22050, frame_length_ms=25, frame_shift_ms=20, num_mel_bins=BINS
     ),
