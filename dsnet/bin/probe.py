@@ -7,6 +7,7 @@ chosen by it.
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from dsnet.probes.labels import Labels
 from dsnet.probes.network import probe_network
 from dsnet.probes.summary import PROBES, read_identity
 from dsnet.probes.swap import Separable
+from dsnet.results.embeddings import CONSTANT
 from dsnet.training.checkpoint import check
 from dsnet.training.loop import MODEL
 
@@ -34,6 +36,7 @@ def main() -> None:
     labels = Labels.read(task)
     limit_threads(1)
     folds = args.folds.split()
+    constant: Counter[str] = Counter()
     for fold in folds:
         folder = args.seed_dir / f"fold_{fold}"
         with locked(folder):
@@ -42,7 +45,13 @@ def main() -> None:
             found = probe_network(folder, task, about["fold"], labels, system)
             text = json.dumps({**about, **found}, indent=1, ensure_ascii=False, allow_nan=False)
             write_text(folder / PROBES, text + "\n")
+        constant.update(part for part, value in found["spread"].items() if value <= CONSTANT)
     print(f"{args.seed_dir}: {len(folds)} networks probed")
+    for part, count in constant.items():
+        print(
+            f"{args.seed_dir}: {part} is the same for every utterance in {count} of {len(folds)} "
+            "networks: it holds nothing, whatever the losses say"
+        )
 
 
 def load_separable(path: Path, about: dict[str, Any], task: TaskData) -> Separable | None:

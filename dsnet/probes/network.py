@@ -18,7 +18,7 @@ from dsnet.probes.labels import Labels, pose_all
 from dsnet.probes.similarity import MIN_UTTERANCES, compare
 from dsnet.probes.swap import Separable, swap_test
 from dsnet.probes.verification import pair_up, verify
-from dsnet.results.embeddings import read_arrays
+from dsnet.results.embeddings import CONSTANT, read_arrays, spread
 
 PARTS = ("h", "s", "e")
 MAX_IN_PAIRS = 1000  # held-out utterances whose pairs are looked at; of more, so many are drawn
@@ -73,8 +73,10 @@ def probe_network(
 
     Returns:
         `targets`: for each target what a guess would score, None if it cannot be asked here;
-        `parts`: for each part and target the EER, or the scores of each probe; `similarity` of s
-        and e and `swap`: None for systems without these parts, or where they cannot be computed.
+        `spread` of each part over the held-out utterances;
+        `parts`: for each part and target the EER, or the scores of each probe, None if the part is
+        constant; `similarity` of s and e and `swap`: None for systems without these parts, or
+        where they cannot be computed.
         All values are plain, for JSON.
 
     Raises:
@@ -98,7 +100,12 @@ def probe_network(
     pairs = pair_up([held_out.utt_ids[row] for row in rows], labels)
     questions = pose_all(train.utt_ids, held_out.utt_ids, labels)
 
+    spreads = {part: spread(array) for part, array in held_out.arrays.items()}
+    varying = {part for part, value in spreads.items() if value > CONSTANT}
+
     def probe(part: str) -> dict[str, Any]:
+        if part not in varying:
+            return dict.fromkeys((*pairs, *questions))
         known, unknown = train.arrays[part], held_out.arrays[part]
         return {
             **{name: verify(p, known, unknown[rows]) if p else None for name, p in pairs.items()},
@@ -109,13 +116,14 @@ def probe_network(
     similarity = swap = None
     if {"s", "e"} <= set(held_out.arrays) and len(held_out.utt_ids) >= MIN_UTTERANCES:
         s, e = held_out.arrays["s"], held_out.arrays["e"]
-        similarity = compare(s, e, rng)
+        similarity = compare(s, e, rng) if {"s", "e"} <= varying else None
         if system is not None:
             swap = swap_test(system, held_out.arrays["h"][rows], s[rows], e[rows], rng)
     return {
         "num_train": len(train.utt_ids),
         "num_held_out": len(held_out.utt_ids),
         "targets": {name: q.describe() if q else None for name, q in (pairs | questions).items()},
+        "spread": spreads,
         "parts": {part: probe(part) for part in held_out.arrays},
         "similarity": similarity,
         "swap": swap,

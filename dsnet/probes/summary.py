@@ -17,17 +17,19 @@ from dsnet.files import read_json
 from dsnet.probes.classifiers import CLASSIFIERS
 from dsnet.probes.labels import TARGETS
 from dsnet.probes.verification import VERIFICATIONS
+from dsnet.results.embeddings import CONSTANT
 from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES
 
 PROBES = "probes.json"
 IDENTITY = ("system", "seed", "fold", "digests")  # what probes.json repeats of train.json
-FOUND = ("targets", "parts", "similarity", "swap")
+FOUND = ("targets", "spread", "parts", "similarity", "swap")
 MIN_FOLDS = 5  # for an interval
 BOOTSTRAP_SEED = 0
 DASH = "–"
 HEADER = [
     "system",
     "part",
+    "spread",
     "speaker (EER)",
     "speaker, same sex (EER)",
     "speaker, same emotion (EER)",
@@ -37,7 +39,10 @@ HEADER = [
 ]
 EXPLANATION = (
     "What embeddings of speakers that the network was not trained on tell, in percent [95 % over "
-    "folds]. Speaker: equal error rate of saying by the cosine of two embeddings whether one "
+    "folds]. Spread: the standard deviation over utterances as a share of the embedding's size; "
+    f"what has no more than {100 * CONSTANT:g} is the same for every utterance, so that it holds "
+    "nothing, and is not probed. "
+    "Speaker: equal error rate of saying by the cosine of two embeddings whether one "
     "person speaks both utterances; the lower, the more the embedding tells of the speaker. A pair "
     "never says the same text. Of all pairs; of pairs of the same sex, which are harder; and of "
     "pairs of the same emotion, where differences of emotion do not hide the voice. Sex, text, "
@@ -69,9 +74,10 @@ def read_probes(folders: Mapping[str, Iterable[Path]]) -> dict[str, Any]:
 
     Returns:
         For each system `seeds`, `folds`, `num_networks`; `targets`: mean `chance` and `majority`,
-        `num_asked` and `num_absent` networks; `parts`: for each target the mean `eer`, or balanced
-        accuracy of each probe, with its interval over folds; `similarity` and `swap` in the same
-        way, None for systems without. JSON can hold it.
+        `num_asked` and `num_absent` networks; `spread` of each part with its interval over folds
+        and `num_constant` networks; `parts`: for each target the mean `eer`, or balanced accuracy
+        of each probe, in the same way, over networks whose part is not constant; `similarity` and
+        `swap` likewise, None for systems without. JSON can hold it.
 
     Raises:
         ScoringError: probes of another network than the one that is there, or damaged ones.
@@ -149,11 +155,16 @@ def _summarise(networks: list[dict[str, Any]]) -> dict[str, Any]:
             for name in TARGETS
         }
 
+    def spread(part: str) -> dict[str, Any]:
+        constant = sum(network["spread"][part] <= CONSTANT for network in networks)
+        return over_folds("spread", part) | {"num_constant": constant}
+
     return {
         "seeds": sorted({network["seed"] for network in networks}),
         "folds": folds,
         "num_networks": len(networks),
         "targets": {name: target(name) for name in (*VERIFICATIONS, *TARGETS)},
+        "spread": {part: spread(part) for part in networks[0]["parts"]},
         "parts": {part: scores(part) for part in networks[0]["parts"]},
         "similarity": all_of("similarity"),
         "swap": all_of("swap"),
@@ -183,13 +194,21 @@ def probe_rows(summary: dict[str, Any]) -> list[list[str]]:
     for name, system in summary.items():
         chances = [_percent(target["chance"]) for target in system["targets"].values()]
         if chances != shown:
-            rows.append(["a guess", DASH, *chances, DASH, DASH])
+            rows.append(["a guess", DASH, DASH, *chances, DASH, DASH])
             shown = chances
         for number, (part, scores) in enumerate(system["parts"].items()):
             cells = [_cell(found) for found in scores.values()]
             both = [_similarity(system), _swap(system)] if number == 0 else [DASH, DASH]
-            rows.append([name, part, *cells, *both])
+            rows.append([name, part, _spread(system, part), *cells, *both])
     return rows
+
+
+def _spread(system: dict[str, Any], part: str) -> str:
+    """Return the spread with its interval, and of how many networks the part is constant."""
+    found = system["spread"][part]
+    constant, total = found["num_constant"], system["num_networks"]
+    words = f"constant in {constant} of {total}" if constant else ""
+    return words if constant == total else ", ".join(filter(None, [_interval(found), words]))
 
 
 def _cell(scores: dict[str, dict[str, float | None]]) -> str:
@@ -197,11 +216,14 @@ def _cell(scores: dict[str, dict[str, float | None]]) -> str:
     first, *others = scores.values()
     if first["estimate"] is None:
         return DASH
-    ends = (
-        f"{_percent(first['low'])}, {_percent(first['high'])}" if first["low"] is not None else DASH
-    )
-    estimates = "".join(f"; {_percent(other['estimate'])}" for other in others)
-    return f"{_percent(first['estimate'])} [{ends}]{estimates}"
+    return _interval(first) + "".join(f"; {_percent(other['estimate'])}" for other in others)
+
+
+def _interval(found: dict[str, float | None]) -> str:
+    ends = DASH
+    if found["low"] is not None:
+        ends = f"{_percent(found['low'])}, {_percent(found['high'])}"
+    return f"{_percent(found['estimate'])} [{ends}]"
 
 
 def _similarity(system: dict[str, Any]) -> str:

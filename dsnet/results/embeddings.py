@@ -10,6 +10,8 @@ import numpy as np
 from dsnet.errors import ScoringError
 from dsnet.files import damage_of_zip
 
+CONSTANT = 1e-3  # a spread of no more: the embedding is the same for every utterance
+
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Return `utt_ids` (N,) and the embeddings (N, D) by name.
@@ -29,3 +31,14 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     if "utt_ids" not in arrays:
         raise ScoringError(f"{path}: no 'utt_ids' in it; rerun stage 4")
     return arrays
+
+
+def spread(embeddings: np.ndarray) -> float:
+    """Return how far (N, D) embeddings are from their mean, as a share of their size.
+
+    Both are root mean squares of norms: 0 if all embeddings are equal, 1 if their mean is 0. What
+    is constant must not be standardised, which would show its rounding as if it were voices.
+    """
+    x = embeddings.astype(np.float64)
+    size = np.square(x).sum()
+    return float(np.sqrt(np.square(x - x.mean(0)).sum() / size)) if size else 0.0

@@ -73,6 +73,17 @@ def test_each_network_is_probed_and_can_be_summarised(networks, monkeypatch, cap
     assert summary["targets"]["sex"]["num_absent"] == 1
 
 
+def test_a_constant_part_is_said(networks, monkeypatch, capsys):
+    folder, _ = write_network(networks, "dsnet", "A")
+    for part in ("train", "dev", "test"):
+        path = folder / part / "embeddings.npz"
+        stored = dict(np.load(path))
+        np.savez(path, **{**stored, "s": np.full_like(stored["s"], 0.5)})
+    run(networks, folder.parent, "A", monkeypatch)
+    words = f"{folder.parent}: s is the same for every utterance in 1 of 1 networks"
+    assert words in capsys.readouterr().out
+
+
 def test_a_folders_name_says_nothing(networks, monkeypatch):
     folder, _ = write_network(networks, "base_matched", "C")
     moved = networks.exp_dir.parent / "moved" / "fold_B"

@@ -20,10 +20,9 @@ from dsnet.report.figures.plotting import (
     new_canvas,
     save,
 )
-from dsnet.results.embeddings import read_arrays
+from dsnet.results.embeddings import CONSTANT, read_arrays, spread
 from dsnet.results.runs import Run, SystemResults
 
-COLLAPSED = 1e-3  # of the largest value: what differs by less is the same for every utterance
 MIN_UTTERANCES = 10  # with fewer there are no neighbourhoods to show
 TITLES = {"e": "e, the emotion part", "s": "s, the rest of the voice"}
 SIDES = {"dev": "validation", "test": "test"}
@@ -94,10 +93,9 @@ def embedding_map(fold_dir: Path, task: TaskData) -> EmbeddingMap | None:
 def layout(embeddings: np.ndarray) -> np.ndarray:
     """Place neighbours near each other, (N, D) -> (N, 2); the same input gives the same map.
 
-    Embeddings that differ by no more than COLLAPSED of their largest value stay in one point: a map
-    of them would show rounding as if it were voices.
+    A constant embedding stays in one point: a map would show its rounding as if it were voices.
     """
-    if np.ptp(embeddings, axis=0).max() <= COLLAPSED * np.abs(embeddings).max():
+    if spread(embeddings) <= CONSTANT:
         return np.zeros((len(embeddings), 2))
     perplexity = min(30.0, (len(embeddings) - 1) / 3)
     return TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(embeddings)
