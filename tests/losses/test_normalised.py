@@ -22,6 +22,19 @@ def draw(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize(
+    "loss", [alignment, lambda s, e: contrastive(s, e, torch.arange(B) % 8)], ids=["cka", "nce"]
+)
+def test_no_loss_asks_for_less_of_a_part(loss):
+    """Euler: of what scale does not change, the inner product of gradient and part is 0."""
+    s, e = (draw(B, D, seed=seed).double().requires_grad_() for seed in range(2))
+    loss(s, e).backward()
+    assert s.grad.norm() > 1e-3
+    for x in (s, e):
+        if x.grad is not None:
+            assert (x.grad * (x - x.mean(0))).sum().item() == pytest.approx(0, abs=1e-9)
+
+
 def test_contrastive_by_hand():
     """Two speakers whose centred embeddings point to opposite sides: cosines 1 and -1."""
     s, r = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[3.0, 1.0], [1.0, 3.0]])

@@ -59,6 +59,17 @@ def test_no_gradient_goes_through_the_norm_of_a_row():
     torch.testing.assert_close(s.grad, fixed.grad)
 
 
+def test_difference_asks_to_shrink_what_its_value_does_not_depend_on():
+    """Euler: the inner product of x and the gradient of f is n f(x), f homogeneous of degree n."""
+    s, e = torch.randn(2, 24, 16, dtype=torch.double).requires_grad_().unbind()
+    s.retain_grad(), e.retain_grad()
+    loss = difference(s, e)
+    loss.backward()
+    assert difference(0.1 * s, 3 * e).item() == pytest.approx(loss.item(), rel=1e-4)
+    for x in (s, e):
+        assert (x.grad * (x - x.mean(0))).sum().item() == pytest.approx(2 * loss.item(), rel=1e-6)
+
+
 def test_reconstruction_by_hand():
     decoded, embedding = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 4.0]])
     assert reconstruction(decoded, embedding).item() == pytest.approx((1 + 4) / 2)

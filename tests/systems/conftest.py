@@ -1,5 +1,8 @@
 """Small systems and batches of random features: 4 utterances of 2 speakers, 3 classes."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import pytest
 import torch
 
@@ -39,9 +42,14 @@ def make_batch():
 
 @pytest.fixture
 def take_steps():
-    """A function that trains a system on one batch and returns the losses of each step."""
+    """A function that trains a system and returns the losses of each step.
 
-    def run(system: System, batch: Batch, num_steps: int, rate: float = 0.01) -> list[dict]:
+    On one batch, or on those that a function draws.
+    """
+
+    def run(
+        system: System, batch: Batch | Callable[[], Batch], num_steps: int, rate: float = 0.01
+    ) -> list[dict]:
         groups = system.parameter_groups()
         optimizers = {name: torch.optim.Adam(group, rate) for name, group in groups.items()}
 
@@ -50,6 +58,53 @@ def take_steps():
             loss.backward()
             optimizers[group].step()
 
-        return [system.step(batch, update) for _ in range(num_steps)]
+        draw = batch if callable(batch) else lambda: batch
+        return [system.step(draw(), update) for _ in range(num_steps)]
+
+    return run
+
+
+@dataclass
+class Voices:
+    """Utterances of four voices in three emotions, 12 at a time, each with a neutral one."""
+
+    means: torch.Tensor  # (4, 1, 20)
+    emotions: torch.Tensor  # (3, 1, 20)
+
+    def neutral(self) -> torch.Tensor:
+        """Draw (12, 16, 20) neutral utterances, of one speaker after the other."""
+        return self.means[self.speakers] + torch.randn(12, 16, 20)
+
+    speakers = torch.arange(12) % 4
+
+    def draw(self) -> Batch:
+        label = torch.randint(3, (12,))
+        return Batch(
+            self.neutral() + self.emotions[label],
+            None,
+            torch.eye(3)[label],
+            self.neutral(),
+            has_neutral=torch.ones(12, dtype=torch.bool),
+            speaker_targets=torch.eye(4)[self.speakers],
+        )
+
+
+@pytest.fixture
+def train_on_voices(log_mels, take_steps):
+    """A function that trains a system on voices and returns it with them, in evaluation mode.
+
+    Of a given seed weights, voices and batches are the same; 0 steps leave the system as built.
+    """
+
+    def run(
+        kind: str, num_steps: int, embed_dim: int = 8, rate: float = 0.02, **losses: float
+    ) -> tuple[System, Voices]:
+        torch.manual_seed(0)
+        encoder = EncoderConfig(channels=[4, 4, 6, 8], embed_dim=embed_dim, dropout=0.0)
+        config = SystemConfig(kind=kind, encoder=encoder, losses=LossConfig(**losses))
+        system = build_system(config, log_mels(20), 3, 4)
+        voices = Voices(2 * torch.randn(4, 1, 20), torch.randn(3, 1, 20))
+        take_steps(system, voices.draw, num_steps, rate)
+        return system.eval(), voices
 
     return run
