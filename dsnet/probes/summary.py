@@ -90,7 +90,8 @@ def _read(folder: Path) -> dict[str, Any] | None:
     path = folder / PROBES
     if not path.is_file():
         return None
-    network = read_json(path, ScoringError, "rerun stage 4", (*IDENTITY, *FOUND))
+    remedy = "delete it, then rerun stage 4"
+    network = read_json(path, ScoringError, remedy, (*IDENTITY, *FOUND))
     there = read_identity(folder)
     differing = [key for key in IDENTITY if network[key] != there[key]]
     if differing:
