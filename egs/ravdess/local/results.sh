@@ -19,6 +19,7 @@ run "$@" --seeds "1 2 3" --stop-stage 4 \
   --systems "whisper_base whisper_base_neutral whisper_base_any
     whisper_base_matched whisper_base_matched_neutral whisper_base_matched_any
     whisper_dsnet whisper_dsnet_neutral whisper_dsnet_any whisper_dsnet_plus
+    whisper_dsnet_plus_neutral whisper_dsnet@losses.difference=0
     whisper_dat whisper_menan whisper_isnet whisper_dsc
     whisper_dsnet@losses.similarity=0,losses.difference=0,losses.reconstruction=0
     $(at_three_speeds base_matched_small base_matched_neutral_small base_matched_any_small dsnet_small)"
