@@ -9,7 +9,7 @@ from dsnet.report.tables import HEADLINE, interval, p_value, percent
 MOST = 4  # answers of one kind; the table has the rest
 MAX_MAIN = 6
 MIN_SEEDS = 3  # of networks that test all speakers, for a difference to be more than theirs
-SUBJECT = "dsnet"  # the kind of system that the project is about
+SUBJECTS = ("dsnet", "dsnet_plus")  # the kinds of systems that the project is about
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def subject_pairs(summary: dict[str, Any]) -> list[dict[str, Any]]:
         pair
         for pair in summary["differences"]["pairs"]
         if pair["primary"]
-        and systems[pair["system"]]["kind"] == SUBJECT
+        and systems[pair["system"]]["kind"] in SUBJECTS
         and systems[pair["system"]]["across"] == summary["across"]
     ]
 
@@ -119,7 +119,7 @@ def main_systems(summary: dict[str, Any]) -> list[str]:
 
     def order(name: str) -> tuple:
         facts = systems[name]
-        return (not facts["is_control"], facts["kind"] != SUBJECT, len(name), name)
+        return (not facts["is_control"], facts["kind"] not in SUBJECTS, len(name), name)
 
     return sorted(chosen, key=order)
 
@@ -153,6 +153,20 @@ def verdict(pair: dict[str, Any], found: dict[str, Any]) -> str:
     return f"{words}: not shown by these {units}"
 
 
+def constant_parts(summary: dict[str, Any], row: str) -> str:
+    """Say, to go on with, which parts of a row's networks are the same for every utterance.
+
+    A difference of a system whose losses keep nothing apart says nothing of keeping things apart.
+    """
+    probes = summary["probes"].get(row)
+    counts = {p: found["num_constant"] for p, found in probes["spread"].items()} if probes else {}
+    return "".join(
+        f"; {part} is the same for every utterance in {count} of {probes['num_networks']} networks"
+        for part, count in counts.items()
+        if count
+    )
+
+
 def is_shown(pair: dict[str, Any]) -> bool:
     """Say whether a difference is more than chance, of speakers and, where it matters, of seeds."""
     enough = len(pair["by_seed"]) >= MIN_SEEDS and _seeds_agree(pair)
@@ -173,7 +187,7 @@ def answer_lines(summary: dict[str, Any]) -> list[str]:
     for pair in pairs[:MOST]:
         lines.append(
             f"{pair['system']} minus its control {pair['control']}: {interval(pair, '+')} "
-            f"({verdict(pair, summary['differences'])})"
+            f"({verdict(pair, summary['differences'])}{constant_parts(summary, pair['system'])})"
         )
     left = max(0, len(found) - MOST) + max(0, len(pairs) - MOST)
     if left:
@@ -193,7 +207,8 @@ def short_answer(summary: dict[str, Any]) -> str:
         parts.append(f"{words} {uar} ({best.row}{best.rivals}, {folds_there(summary, best.row)})")
     for pair in subject_pairs(summary)[:1]:
         words = f"{pair['system']} minus {pair['control']} {interval(pair, '+')}"
-        parts.append(f"{words} ({verdict(pair, summary['differences'])})")
+        said = verdict(pair, summary["differences"]) + constant_parts(summary, pair["system"])
+        parts.append(f"{words} ({said})")
     return f"UAR in percent: {'; '.join(parts)}"
 
 

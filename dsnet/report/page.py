@@ -21,6 +21,7 @@ from dsnet.report import system_tables as tables
 from dsnet.report import words
 from dsnet.report.answer import (
     best_rows,
+    constant_parts,
     folds_there,
     is_shown,
     missing_lines,
@@ -160,7 +161,8 @@ def _added(summary: dict[str, Any]) -> list[dict[str, str]]:
             "system": pair["system"],
             "control": pair["control"],
             "difference": interval(pair, "+"),
-            "verdict": verdict(pair, summary["differences"]),
+            "verdict": verdict(pair, summary["differences"])
+            + constant_parts(summary, pair["system"]),
             "shown": is_shown(pair),
         }
         for pair in subject_pairs(summary)

@@ -40,7 +40,7 @@ def summarise_rows(test_set, row, monkeypatch):
     def make(*rows):
         test = test_set("x", "ABCDEF")
         made = [row(test, name, right, **info) for name, right, info in rows]
-        return summarise(Results(test.classes, [test], made), 0)
+        return summarise(Results(test.classes, [test], made), 0) | {"probes": {}}
 
     return make
 
@@ -96,6 +96,15 @@ def test_what_is_added_is_said_with_what_it_shows(summarise_rows):
     assert answer_lines(summary)[-1] == (
         "dsnet minus its control c: +25.0 [+25.0, +25.0] (p 0.031: better by more than chance)"
     )
+
+
+def test_a_constant_part_is_said_beside_what_is_added(summarise_rows):
+    summary = summarise_rows(("c", 2, {}), ("plus", 4, {"kind": "dsnet_plus", "control": "c"}))
+    spread = {"s": {"num_constant": 5}, "e": {"num_constant": 0}}
+    summary["probes"] = {"plus": {"num_networks": 6, "spread": spread}}
+    words = "s is the same for every utterance in 5 of 6 networks)"
+    assert answer_lines(summary)[-1].endswith(f"chance; {words}")
+    assert short_answer(summary).endswith(words)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def text(small_task, make_exp, fake_system, score_runs):
         systems = {"base": fake_system(), "dsnet": fake_system("dsnet", 3.0, "base")}
         make_exp(small_task, systems | changed, seeds=1)
         summary = summarise(score_runs(small_task)[0], 0)
-        summary |= {"title": "x, 4class", "num_stale": num_stale}
+        summary |= {"title": "x, 4class", "probes": {}, "num_stale": num_stale}
         return results_md(summary, PROVENANCE, FIGURES)
 
     return make
