@@ -20,7 +20,7 @@ from dsnet.probes.labels import Labels
 from dsnet.probes.network import probe_network
 from dsnet.probes.summary import PROBES, read_identity
 from dsnet.probes.swap import Separable
-from dsnet.results.embeddings import CONSTANT
+from dsnet.results.embeddings import is_constant
 from dsnet.training.checkpoint import check
 from dsnet.training.loop import MODEL
 
@@ -45,7 +45,7 @@ def main() -> None:
             found = probe_network(folder, task, about["fold"], labels, system)
             text = json.dumps({**about, **found}, indent=1, ensure_ascii=False, allow_nan=False)
             write_text(folder / PROBES, text + "\n")
-        constant.update(part for part, value in found["spread"].items() if value <= CONSTANT)
+        constant.update(part for part, value in found["variation"].items() if is_constant(value))
     print(f"{args.seed_dir}: {len(folds)} networks probed")
     for part, count in constant.items():
         print(

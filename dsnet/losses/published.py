@@ -32,10 +32,11 @@ def difference(irrelevant: Tensor, emotion: Tensor) -> Tensor:
     Each row is divided by its norm, through which no gradient goes. 0 if every unit of one part
     is uncorrelated with every unit of the other.
 
-    A collapse wins it: scaling a part changes nothing, but as the norm counts as a constant, the
-    gradient says that less of both parts would be less of the loss (their inner product with it is
-    twice the loss, where it should be 0), the more so the less is left. What no other loss holds up
-    ends as a constant, and in DSNet nothing holds s up; dsnet_plus has another loss.
+    Its gradient shrinks both parts, though their scale changes nothing (but for the 1e-6): as the
+    norm counts as a constant, the inner product of a part with the gradient is twice the loss,
+    where it should be 0, and the step is the larger, the less of the part is left. Similarity and
+    reconstruction pull too weakly against that, so DSNet's s ends as a constant; e is held up by
+    the cross entropy. dsnet_plus has another loss.
 
     Args:
         irrelevant: (B, D).

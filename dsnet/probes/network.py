@@ -18,7 +18,7 @@ from dsnet.probes.labels import Labels, pose_all
 from dsnet.probes.similarity import MIN_UTTERANCES, compare
 from dsnet.probes.swap import Separable, swap_test
 from dsnet.probes.verification import pair_up, verify
-from dsnet.results.embeddings import CONSTANT, read_arrays, spread
+from dsnet.results.embeddings import is_constant, read_arrays, variation
 
 PARTS = ("h", "s", "e")
 MAX_IN_PAIRS = 1000  # held-out utterances whose pairs are looked at; of more, so many are drawn
@@ -73,10 +73,10 @@ def probe_network(
 
     Returns:
         `targets`: for each target what a guess would score, None if it cannot be asked here;
-        `spread` of each part over the held-out utterances;
+        `variation` of each part over the held-out utterances, None of a single one;
         `parts`: for each part and target the EER, or the scores of each probe, None if the part is
-        constant; `similarity` of s and e and `swap`: None for systems without these parts, or
-        where they cannot be computed.
+        constant; `similarity` of s and e and `swap`: None for systems without these parts, if one
+        of them is constant, or where they cannot be computed.
         All values are plain, for JSON.
 
     Raises:
@@ -100,8 +100,8 @@ def probe_network(
     pairs = pair_up([held_out.utt_ids[row] for row in rows], labels)
     questions = pose_all(train.utt_ids, held_out.utt_ids, labels)
 
-    spreads = {part: spread(array) for part, array in held_out.arrays.items()}
-    varying = {part for part, value in spreads.items() if value > CONSTANT}
+    variations = {part: variation(array) for part, array in held_out.arrays.items()}
+    varying = {part for part, found in variations.items() if not is_constant(found)}
 
     def probe(part: str) -> dict[str, Any]:
         if part not in varying:
@@ -114,16 +114,16 @@ def probe_network(
 
     rng = np.random.default_rng(RANDOM_SEED)
     similarity = swap = None
-    if {"s", "e"} <= set(held_out.arrays) and len(held_out.utt_ids) >= MIN_UTTERANCES:
+    if {"s", "e"} <= varying and len(held_out.utt_ids) >= MIN_UTTERANCES:
         s, e = held_out.arrays["s"], held_out.arrays["e"]
-        similarity = compare(s, e, rng) if {"s", "e"} <= varying else None
+        similarity = compare(s, e, rng)
         if system is not None:
             swap = swap_test(system, held_out.arrays["h"][rows], s[rows], e[rows], rng)
     return {
         "num_train": len(train.utt_ids),
         "num_held_out": len(held_out.utt_ids),
         "targets": {name: q.describe() if q else None for name, q in (pairs | questions).items()},
-        "spread": spreads,
+        "variation": variations,
         "parts": {part: probe(part) for part in held_out.arrays},
         "similarity": similarity,
         "swap": swap,

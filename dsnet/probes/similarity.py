@@ -57,7 +57,10 @@ def compare(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> dict[str,
 
 
 def _centred(x: np.ndarray) -> np.ndarray:
-    """Return (N, D) about its mean; zeros if it is constant but for rounding."""
+    """Return (N, D) about its mean; zeros if it is constant but for rounding.
+
+    A guard of the arithmetic alone: results.embeddings says what varies too little to be looked at.
+    """
     x = x.astype(np.float64)
     if np.ptp(x, axis=0).max() <= 1e-6 * np.abs(x).max():
         return np.zeros_like(x)

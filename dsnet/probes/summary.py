@@ -17,19 +17,19 @@ from dsnet.files import read_json
 from dsnet.probes.classifiers import CLASSIFIERS
 from dsnet.probes.labels import TARGETS
 from dsnet.probes.verification import VERIFICATIONS
-from dsnet.results.embeddings import CONSTANT
+from dsnet.results.embeddings import CONSTANT, is_constant
 from dsnet.scoring.statistics import LEVEL, NUM_RESAMPLES
 
 PROBES = "probes.json"
 IDENTITY = ("system", "seed", "fold", "digests")  # what probes.json repeats of train.json
-FOUND = ("targets", "spread", "parts", "similarity", "swap")
+FOUND = ("targets", "variation", "parts", "similarity", "swap")
 MIN_FOLDS = 5  # for an interval
 BOOTSTRAP_SEED = 0
 DASH = "–"
 HEADER = [
     "system",
     "part",
-    "spread",
+    "variation",
     "speaker (EER)",
     "speaker, same sex (EER)",
     "speaker, same emotion (EER)",
@@ -39,9 +39,9 @@ HEADER = [
 ]
 EXPLANATION = (
     "What embeddings of speakers that the network was not trained on tell, in percent [95 % over "
-    "folds]. Spread: the standard deviation over utterances as a share of the embedding's size; "
-    f"what has no more than {100 * CONSTANT:g} is the same for every utterance, so that it holds "
-    "nothing, and is not probed. "
+    "folds]. Variation: the standard deviation over utterances as a share of the embedding's size; "
+    f"what has no more than {100 * CONSTANT:g} is constant, the same for every utterance: it holds "
+    "nothing and is not probed, nor are decisions about it. "
     "Speaker: equal error rate of saying by the cosine of two embeddings whether one "
     "person speaks both utterances; the lower, the more the embedding tells of the speaker. A pair "
     "never says the same text. Of all pairs; of pairs of the same sex, which are harder; and of "
@@ -74,7 +74,7 @@ def read_probes(folders: Mapping[str, Iterable[Path]]) -> dict[str, Any]:
 
     Returns:
         For each system `seeds`, `folds`, `num_networks`; `targets`: mean `chance` and `majority`,
-        `num_asked` and `num_absent` networks; `spread` of each part with its interval over folds
+        `num_asked` and `num_absent` networks; `variation` of each part with its interval over folds
         and `num_constant` networks; `parts`: for each target the mean `eer`, or balanced accuracy
         of each probe, in the same way, over networks whose part is not constant; `similarity` and
         `swap` likewise, None for systems without. JSON can hold it.
@@ -90,7 +90,7 @@ def _read(folder: Path) -> dict[str, Any] | None:
     path = folder / PROBES
     if not path.is_file():
         return None
-    remedy = "delete it, then rerun stage 4"
+    remedy = "delete what earlier versions left (find exp -name probes.json -delete), rerun stage 4"
     network = read_json(path, ScoringError, remedy, (*IDENTITY, *FOUND))
     there = read_identity(folder)
     differing = [key for key in IDENTITY if network[key] != there[key]]
@@ -156,16 +156,16 @@ def _summarise(networks: list[dict[str, Any]]) -> dict[str, Any]:
             for name in TARGETS
         }
 
-    def spread(part: str) -> dict[str, Any]:
-        constant = sum(network["spread"][part] <= CONSTANT for network in networks)
-        return over_folds("spread", part) | {"num_constant": constant}
+    def variation(part: str) -> dict[str, Any]:
+        constant = sum(is_constant(network["variation"][part]) for network in networks)
+        return over_folds("variation", part) | {"num_constant": constant}
 
     return {
         "seeds": sorted({network["seed"] for network in networks}),
         "folds": folds,
         "num_networks": len(networks),
         "targets": {name: target(name) for name in (*VERIFICATIONS, *TARGETS)},
-        "spread": {part: spread(part) for part in networks[0]["parts"]},
+        "variation": {part: variation(part) for part in networks[0]["parts"]},
         "parts": {part: scores(part) for part in networks[0]["parts"]},
         "similarity": all_of("similarity"),
         "swap": all_of("swap"),
@@ -200,15 +200,17 @@ def probe_rows(summary: dict[str, Any]) -> list[list[str]]:
         for number, (part, scores) in enumerate(system["parts"].items()):
             cells = [_cell(found) for found in scores.values()]
             both = [_similarity(system), _swap(system)] if number == 0 else [DASH, DASH]
-            rows.append([name, part, _spread(system, part), *cells, *both])
+            rows.append([name, part, _variation(system, part), *cells, *both])
     return rows
 
 
-def _spread(system: dict[str, Any], part: str) -> str:
-    """Return the spread with its interval, and of how many networks the part is constant."""
-    found = system["spread"][part]
+def _variation(system: dict[str, Any], part: str) -> str:
+    """Return the variation with its interval, and in how many networks the part is constant."""
+    found = system["variation"][part]
     constant, total = found["num_constant"], system["num_networks"]
     words = f"constant in {constant} of {total}" if constant else ""
+    if found["estimate"] is None:
+        return DASH
     return words if constant == total else ", ".join(filter(None, [_interval(found), words]))
 
 

@@ -9,7 +9,7 @@ from dsnet.report.tables import HEADLINE, interval, p_value, percent
 MOST = 4  # answers of one kind; the table has the rest
 MAX_MAIN = 6
 MIN_SEEDS = 3  # of networks that test all speakers, for a difference to be more than theirs
-SUBJECTS = ("dsnet", "dsnet_plus")  # the kinds of systems that the project is about
+SUBJECTS = ("dsnet", "dsnet_plus")  # the kinds that the project is about, the paper's first
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ def _given(key: tuple) -> str:
 
 
 def subject_pairs(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the comparisons of the paper's systems with their controls, of configs as they are.
+    """Return the comparisons of SUBJECTS with their controls, of configs as they are.
 
-    In a fixed order: those that hear nothing beside the utterance first, then by name. Across
-    corpora only what was tested on another one.
+    In a fixed order: those that hear nothing beside the utterance first, the paper's before ours,
+    then by name. Across corpora only what was tested on another one.
     """
     systems = summary["systems"]
     pairs = [
@@ -91,7 +91,8 @@ def subject_pairs(summary: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
     def order(pair: dict[str, Any]) -> tuple:
-        return (systems[pair["system"]]["side_information"] != "none", pair["system"])
+        facts = systems[pair["system"]]
+        return (facts["side_information"] != "none", SUBJECTS.index(facts["kind"]), pair["system"])
 
     return sorted(pairs, key=order)
 
@@ -159,11 +160,14 @@ def constant_parts(summary: dict[str, Any], row: str) -> str:
     A difference of a system whose losses keep nothing apart says nothing of keeping things apart.
     """
     probes = summary["probes"].get(row)
-    counts = {p: found["num_constant"] for p, found in probes["spread"].items()} if probes else {}
+    if not probes:
+        return "; its parts were not probed"
+    total = probes["num_networks"]
+    networks = f"{total} network{'s' if total > 1 else ''}"
     return "".join(
-        f"; {part} is the same for every utterance in {count} of {probes['num_networks']} networks"
-        for part, count in counts.items()
-        if count
+        f"; {part} is the same for every utterance in {found['num_constant']} of {networks}"
+        for part, found in probes["variation"].items()
+        if found["num_constant"]
     )
 
 

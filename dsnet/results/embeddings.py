@@ -10,7 +10,7 @@ import numpy as np
 from dsnet.errors import ScoringError
 from dsnet.files import damage_of_zip
 
-CONSTANT = 1e-3  # a spread of no more: the embedding is the same for every utterance
+CONSTANT = 1e-3  # a variation of no more: the embedding is the same for every utterance
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -33,12 +33,20 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def spread(embeddings: np.ndarray) -> float:
+def variation(embeddings: np.ndarray) -> float | None:
     """Return how far (N, D) embeddings are from their mean, as a share of their size.
 
-    Both are root mean squares of norms: 0 if all embeddings are equal, 1 if their mean is 0. What
-    is constant must not be standardised, which would show its rounding as if it were voices.
+    Both are root mean squares of norms: 0 if all embeddings are equal, 1 if their mean is 0. None
+    of fewer than two. What is constant must not be standardised, which would show its rounding as
+    if it were voices.
     """
+    if len(embeddings) < 2:
+        return None
     x = embeddings.astype(np.float64)
     size = np.square(x).sum()
     return float(np.sqrt(np.square(x - x.mean(0)).sum() / size)) if size else 0.0
+
+
+def is_constant(found: float | None) -> bool:
+    """Say whether a variation is that of an embedding that is the same for every utterance."""
+    return found is not None and found <= CONSTANT

@@ -10,7 +10,7 @@ import torch
 from dsnet.errors import ScoringError
 from dsnet.probes import network
 from dsnet.probes.network import probe_network
-from dsnet.results.embeddings import spread
+from dsnet.results.embeddings import variation
 from dsnet.systems.system import Output
 
 
@@ -79,17 +79,28 @@ def test_rounding_is_not_probed(networks):
     arrays = networks.disentangled(0)
     arrays["s"] = 1 + 1e-6 * arrays["e"]
     found = probe(networks, networks.write("x", 1, "A", arrays))
-    assert found["spread"]["s"] < 1e-5 and found["spread"]["e"] > 0.1
+    assert found["variation"]["s"] < 1e-5 and found["variation"]["e"] > 0.1
     assert set(found["parts"]["s"].values()) == {None}
     assert found["parts"]["e"]["emotion"]["linear"]["balanced_accuracy"] > 0.95
     assert found["similarity"] is None
 
 
-def test_spread_is_a_standard_deviation_as_a_share_of_the_size():
-    assert spread(np.array([[3.0, 4], [3, 4]])) == spread(np.zeros((2, 2))) == 0
-    assert spread(np.array([[3.0, 4], [-3, -4]])) == 1
+def test_swapping_a_constant_is_no_test(networks):
+    arrays = networks.disentangled(0)
+    arrays["s"] = np.ones_like(arrays["s"])
+    system = SimpleNamespace(
+        decide=lambda h: Output(h[:, :3], {}), recombine=lambda s, e: Output(e[:, :3], {})
+    )
+    folder = networks.write("x", 1, "A", arrays)
+    assert probe(networks, folder, system)["swap"] is None
+
+
+def test_variation_is_a_standard_deviation_as_a_share_of_the_size():
+    assert variation(np.array([[3.0, 4], [3, 4]])) == variation(np.zeros((2, 2))) == 0
+    assert variation(np.array([[3.0, 4], [-3, -4]])) == 1
+    assert variation(np.ones((1, 2))) is variation(np.ones((0, 2))) is None
     # 1 to either side of (2, 0): mean square of the norms 5
-    assert spread(np.array([[2.0, 1], [2, -1]])) == pytest.approx(1 / np.sqrt(5))
+    assert variation(np.array([[2.0, 1], [2, -1]])) == pytest.approx(1 / np.sqrt(5))
 
 
 def test_sex_is_absent_where_the_held_out_speakers_share_it(networks):

@@ -15,7 +15,7 @@ GUESSES = {
 }  # fmt: skip
 
 
-def write(exp_dir, system, seed, fold, scores, similarity=None, absent=(), spread=0.4):
+def write(exp_dir, system, seed, fold, scores, similarity=None, absent=(), variation=0.4):
     """Write probes.json whose every probe of part h, s, e has `scores` of that part; its folder.
 
     The EER is a tenth of them.
@@ -32,8 +32,10 @@ def write(exp_dir, system, seed, fold, scores, similarity=None, absent=(), sprea
     both = {"similarity": similarity, "swap": swap if similarity else None}
     folder = exp_dir / f"{system} {seed} {fold}"
     folder.mkdir(parents=True)
-    spreads = dict.fromkeys(scores, spread)
-    text = json.dumps({**about, "targets": targets, "spread": spreads, "parts": parts, **both})
+    variations = dict.fromkeys(scores, variation)
+    text = json.dumps(
+        {**about, "targets": targets, "variation": variations, "parts": parts, **both}
+    )
     (folder / "probes.json").write_text(text)
     (folder / "train.json").write_text(json.dumps({**about, "epochs": 3}))
     return folder
@@ -94,12 +96,12 @@ def test_rows(tmp_path):
     assert {len(row) for row in rows} == {len(HEADER)}
     eer, score = "9.0 [9.0, 9.0]", "90.0 [90.0, 90.0]; 80.0"
     guess = ["a guess", "–", "–", *["50.0"] * 4, "10.0", "25.0", "–", "–"]
-    spread = "40.0 [40.0, 40.0]"
+    varies = "40.0 [40.0, 40.0]"
     assert rows[0] == [*guess[:4], "–", "50.0", "–", *guess[7:]]
-    assert rows[1] == ["base", "h", spread, eer, "–", eer, "–", score, score, "–", "–"]
+    assert rows[1] == ["base", "h", varies, eer, "–", eer, "–", score, score, "–", "–"]
     assert rows[2] == guess  # dsnet is asked for the sex, too
     assert rows[3] == [
-        "dsnet", "h", spread, *[eer] * 3, *[score] * 3, "0.25 [0.25, 0.25]", "70.0 / 20.0 / 10.0",
+        "dsnet", "h", varies, *[eer] * 3, *[score] * 3, "0.25 [0.25, 0.25]", "70.0 / 20.0 / 10.0",
     ]  # fmt: skip
     assert [row[1] for row in rows[3:]] == ["h", "s", "e"]
     assert rows[5][3:] == [*["6.0 [6.0, 6.0]"] * 3, *["60.0 [60.0, 60.0]; 50.0"] * 3, "–", "–"]
@@ -107,7 +109,7 @@ def test_rows(tmp_path):
 
 def test_a_constant_part_is_counted_and_has_no_figures(tmp_path):
     nothing = GUESSES.keys()
-    folders = [write(tmp_path, "dsnet", 1, "A", {"s": 0.9}, absent=nothing, spread=0.001)]
+    folders = [write(tmp_path, "dsnet", 1, "A", {"s": 0.9}, absent=nothing, variation=0.001)]
     row = probe_rows(read_probes({"dsnet": folders}))[1]
     assert row == ["dsnet", "s", "constant in 1 of 1", *["–"] * 8]
     folders.append(write(tmp_path, "dsnet", 2, "A", {"s": 0.9}))

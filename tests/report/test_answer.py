@@ -8,6 +8,7 @@ from dsnet.report.answer import (
     is_shown,
     main_systems,
     short_answer,
+    subject_pairs,
     verdict,
 )
 from dsnet.report.summary import summarise
@@ -94,17 +95,27 @@ def test_what_is_added_is_said_with_what_it_shows(summarise_rows):
     summary = summarise_rows(("c", 2, {}), ("dsnet", 4, {"kind": "dsnet", "control": "c"}))
     # six folds all better: 2 of 64 sign patterns
     assert answer_lines(summary)[-1] == (
-        "dsnet minus its control c: +25.0 [+25.0, +25.0] (p 0.031: better by more than chance)"
+        "dsnet minus its control c: +25.0 [+25.0, +25.0] (p 0.031: better by more than chance; its "
+        "parts were not probed)"
     )
 
 
 def test_a_constant_part_is_said_beside_what_is_added(summarise_rows):
     summary = summarise_rows(("c", 2, {}), ("plus", 4, {"kind": "dsnet_plus", "control": "c"}))
-    spread = {"s": {"num_constant": 5}, "e": {"num_constant": 0}}
-    summary["probes"] = {"plus": {"num_networks": 6, "spread": spread}}
+    varies = {"s": {"num_constant": 5}, "e": {"num_constant": 0}}
+    summary["probes"] = {"plus": {"num_networks": 6, "variation": varies}}
     words = "s is the same for every utterance in 5 of 6 networks)"
     assert answer_lines(summary)[-1].endswith(f"chance; {words}")
     assert short_answer(summary).endswith(words)
+    varies["s"]["num_constant"] = 0
+    assert answer_lines(summary)[-1].endswith("better by more than chance)")
+
+
+def test_the_papers_system_is_said_before_ours(summarise_rows):
+    ours, paper = ({"kind": kind, "control": "c"} for kind in ("dsnet_plus", "dsnet"))
+    rows = [("c", 2, {}), ("a_plus", 4, ours), ("b", 4, paper), ("a_neutral", 4, paper | NEUTRAL)]
+    pairs = subject_pairs(summarise_rows(*rows))
+    assert [pair["system"] for pair in pairs] == ["b", "a_plus", "a_neutral"]
 
 
 @pytest.mark.parametrize(

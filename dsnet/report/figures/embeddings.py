@@ -20,7 +20,7 @@ from dsnet.report.figures.plotting import (
     new_canvas,
     save,
 )
-from dsnet.results.embeddings import CONSTANT, read_arrays, spread
+from dsnet.results.embeddings import is_constant, read_arrays, variation
 from dsnet.results.runs import Run, SystemResults
 
 MIN_UTTERANCES = 10  # with fewer there are no neighbourhoods to show
@@ -95,7 +95,7 @@ def layout(embeddings: np.ndarray) -> np.ndarray:
 
     A constant embedding stays in one point: a map would show its rounding as if it were voices.
     """
-    if spread(embeddings) <= CONSTANT:
+    if is_constant(variation(embeddings)):
         return np.zeros((len(embeddings), 2))
     perplexity = min(30.0, (len(embeddings) - 1) / 3)
     return TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(embeddings)
