@@ -90,7 +90,10 @@ def _read(folder: Path) -> dict[str, Any] | None:
     path = folder / PROBES
     if not path.is_file():
         return None
-    remedy = "delete what earlier versions left (find exp -name probes.json -delete), rerun stage 4"
+    remedy = (
+        "delete it, or what an earlier version left (find exp -name probes.json -delete), and "
+        "rerun stage 4"
+    )
     network = read_json(path, ScoringError, remedy, (*IDENTITY, *FOUND))
     there = read_identity(folder)
     differing = [key for key in IDENTITY if network[key] != there[key]]
