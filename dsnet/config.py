@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -175,11 +176,14 @@ def _check_keys(given: dict, schema: type, path: str, prefix: str) -> None:
             _check_keys(value, fields[key], path, f"{prefix}{key}.")
 
 
-def _run_checks(config: Any, path: str) -> None:
+def _run_checks(config: Any, path: str, prefix: str = "") -> None:
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
+        name, value = f"{prefix}{field.name}", getattr(config, field.name)
         if dataclasses.is_dataclass(value):
-            _run_checks(value, path)
+            _run_checks(value, path, f"{name}.")
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, float) and not math.isfinite(one):
+                raise ConfigError(f"{path}: {name} must be a finite number, found {one}")
     if hasattr(config, "check"):
         try:
             config.check()

@@ -89,6 +89,13 @@ class LossConfig:
     balance: float = 0.0
 
     def check(self) -> None:
+        for name in ("similarity", "difference", "reconstruction", "adversary", "guard"):
+            if getattr(self, name) < 0:
+                found = getattr(self, name)
+                raise ValueError(f"losses.{name} must be 0 (off) or above, found {found:g}")
+        if not 0 <= self.label_smoothing < 1:
+            found = self.label_smoothing
+            raise ValueError(f"losses.label_smoothing must lie in [0, 1), found {found:g}")
         if not 0 <= self.balance <= 1:
             raise ValueError(f"losses.balance must be between 0 and 1, found {self.balance:g}")
 
@@ -98,6 +105,10 @@ class ClassifierConfig:
     """The head of every network."""
 
     dropout: float = 0.5
+
+    def check(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"classifier.dropout must lie in [0, 1), found {self.dropout:g}")
 
 
 @dataclass
@@ -155,6 +166,15 @@ class TrainConfig:
             raise ValueError("train.max_epochs must be 1 or more")
         if self.learning_rate <= 0:
             raise ValueError("train.learning_rate must be above 0")
+        for name in ("weight_decay", "max_grad_norm", "stop_after"):
+            if getattr(self, name) < 0:
+                found = getattr(self, name)
+                raise ValueError(f"train.{name} must be 0 (off) or above, found {found:g}")
+        if self.patience < 1:
+            raise ValueError(f"train.patience must be 1 or more epochs, found {self.patience}")
+        if not 0 < self.warmup < 1:
+            found = self.warmup
+            raise ValueError(f"train.warmup must be a share between 0 and 1, found {found:g}")
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """What `--systems` names: a file of the recipe or of all, with changes, or an ensemble."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,27 @@ def test_the_digest_is_of_what_the_system_is(recipe):
 def test_what_is_wrong_is_named(recipe, name, message):
     with pytest.raises(ConfigError, match=message.replace("?", r"\?").replace("+", r"\+")):
         resolve(name, recipe)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("losses.difference=-1", "losses.difference must be 0 .off. or above, found -1"),
+        ("losses.similarity=nan", "losses.similarity must be a finite number, found nan"),
+        ("losses.label_smoothing=1", r"losses.label_smoothing must lie in .0, 1., found 1"),
+        ("augment.mixup=inf", "augment.mixup must be a finite number, found inf"),
+        ("linear.c_values=[1,nan]", "linear.c_values must be a finite number, found nan"),
+        ("classifier.dropout=1", r"classifier.dropout must lie in .0, 1., found 1"),
+        ("train.learning_rate=nan", "train.learning_rate must be a finite number"),
+        ("train.weight_decay=-0.1", "train.weight_decay must be 0 .off. or above, found -0.1"),
+        ("train.stop_after=-1", "train.stop_after must be 0 .off. or above, found -1"),
+        ("train.patience=0", "train.patience must be 1 or more epochs, found 0"),
+        ("train.warmup=1.5", "train.warmup must be a share between 0 and 1, found 1.5"),
+    ],
+)
+def test_values_that_would_train_in_vain_are_refused(change, message):
+    with pytest.raises(ConfigError, match=f"@{re.escape(change)}.*: {message}"):
+        resolve(f"dsnet@{change}", A_RECIPE)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
