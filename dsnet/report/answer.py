@@ -154,7 +154,12 @@ def verdict(pair: dict[str, Any], found: dict[str, Any]) -> str:
     return f"{words}: not shown by these {units}"
 
 
-def constant_parts(summary: dict[str, Any], row: str) -> str:
+def remark(summary: dict[str, Any], pair: dict[str, Any]) -> str:
+    """Say what a comparison of `subject_pairs` shows, and of which parts it says nothing."""
+    return verdict(pair, summary["differences"]) + _constant_parts(summary, pair["system"])
+
+
+def _constant_parts(summary: dict[str, Any], row: str) -> str:
     """Say, to go on with, which parts of a row's networks are the same for every utterance.
 
     A difference of a system whose losses keep nothing apart says nothing of keeping things apart.
@@ -191,7 +196,7 @@ def answer_lines(summary: dict[str, Any]) -> list[str]:
     for pair in pairs[:MOST]:
         lines.append(
             f"{pair['system']} minus its control {pair['control']}: {interval(pair, '+')} "
-            f"({verdict(pair, summary['differences'])}{constant_parts(summary, pair['system'])})"
+            f"({remark(summary, pair)})"
         )
     left = max(0, len(found) - MOST) + max(0, len(pairs) - MOST)
     if left:
@@ -211,8 +216,7 @@ def short_answer(summary: dict[str, Any]) -> str:
         parts.append(f"{words} {uar} ({best.row}{best.rivals}, {folds_there(summary, best.row)})")
     for pair in subject_pairs(summary)[:1]:
         words = f"{pair['system']} minus {pair['control']} {interval(pair, '+')}"
-        said = verdict(pair, summary["differences"]) + constant_parts(summary, pair["system"])
-        parts.append(f"{words} ({said})")
+        parts.append(f"{words} ({remark(summary, pair)})")
     return f"UAR in percent: {'; '.join(parts)}"
 
 

@@ -21,12 +21,11 @@ from dsnet.report import system_tables as tables
 from dsnet.report import words
 from dsnet.report.answer import (
     best_rows,
-    constant_parts,
     folds_there,
     is_shown,
     missing_lines,
+    remark,
     subject_pairs,
-    verdict,
 )
 from dsnet.report.figures.plotting import Figure
 from dsnet.report.inlined import inlined
@@ -161,8 +160,7 @@ def _added(summary: dict[str, Any]) -> list[dict[str, str]]:
             "system": pair["system"],
             "control": pair["control"],
             "difference": interval(pair, "+"),
-            "verdict": verdict(pair, summary["differences"])
-            + constant_parts(summary, pair["system"]),
+            "verdict": remark(summary, pair),
             "shown": is_shown(pair),
         }
         for pair in subject_pairs(summary)
