@@ -41,7 +41,7 @@ EXPLANATION = (
     "What embeddings of speakers that the network was not trained on tell, in percent [95 % over "
     "folds]. Variation: the standard deviation over utterances as a share of the embedding's size; "
     f"what has no more than {100 * CONSTANT:g} is constant, the same for every utterance: it holds "
-    "nothing and is not probed, nor are decisions about it. "
+    "nothing, and is neither probed nor swapped. "
     "Speaker: equal error rate of saying by the cosine of two embeddings whether one "
     "person speaks both utterances; the lower, the more the embedding tells of the speaker. A pair "
     "never says the same text. Of all pairs; of pairs of the same sex, which are harder; and of "
