@@ -235,9 +235,11 @@ def unfit(text: str, spec: SystemSpec) -> ConfigError | None:
 def check_enrolments(texts: list[str], specs: list[SystemSpec]) -> None:
     """Raise ConfigError for an enrolment that no system can be tried with."""
     for text in texts:
-        reasons = [unfit(text, spec) for spec in specs]
-        if None not in reasons:
-            named = (f"{spec.name}: {why}" for spec, why in zip(specs, reasons, strict=True))
+        of_reason: dict[str, list[str]] = {}
+        for spec in specs:
+            of_reason.setdefault(str(unfit(text, spec) or ""), []).append(spec.name)
+        if "" not in of_reason:
+            named = (f"{', '.join(names)}: {why}" for why, names in of_reason.items())
             raise ConfigError("--enrolments: " + "; ".join(named))
 
 

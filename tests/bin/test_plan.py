@@ -135,9 +135,10 @@ def test_enrolments_must_fit_the_features(make_plan, tmp_path):
         ("mismatched", [], "system mismatched: kind svm takes one vector .* 'fbank' have a frame"),
         ("one", ["--enrolments", "neutral"], "enrolment 'neutral': expected neutral:N"),
         (
-            "two",
+            "two two@train.max_epochs=7",
             ["--enrolments", "all"],
-            "--enrolments: two: enrolment 'all': the system was",
+            r"--enrolments: two, two@train.max_epochs=7: enrolment 'all': the system was trained "
+            "with enrolment.source none; [^;]*$",
         ),
         ("two", ["--task", "3class"], "no task '3class' in conf; did you mean '2class'"),
         (
