@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dsnet.report.differences import SIGNIFICANT
 from dsnet.report.tables import HEADLINE, interval, p_value, percent
 
@@ -144,7 +146,9 @@ def verdict(pair: dict[str, Any], found: dict[str, Any]) -> str:
         if pair["unit"] == "fold":
             return f"{words}: {better} by more than chance"
         networks = "one seed" if seeds == 1 else f"{seeds} seeds"
-        if not _seeds_agree(pair):
+        if not seeds:
+            networks = "not compared seed by seed"
+        elif not _seeds_agree(pair):
             networks = f"but seeds disagree: {', '.join(percent(v, '+') for v in by_seed)}"
         return (
             f"{words}: {better}, and would be to other speakers, with these networks ({networks})"
@@ -163,7 +167,10 @@ def _constant_parts(summary: dict[str, Any], row: str) -> str:
     """Say, to go on with, which parts of a row's networks are the same for every utterance.
 
     A difference of a system whose losses keep nothing apart says nothing of keeping things apart.
+    Networks that are tested on another corpus are probed on their own, whose page says it.
     """
+    if summary["across"]:
+        return ""
     probes = summary["probes"].get(row)
     if not probes:
         return "; its parts were not probed"
@@ -178,13 +185,14 @@ def _constant_parts(summary: dict[str, Any], row: str) -> str:
 
 def is_shown(pair: dict[str, Any]) -> bool:
     """Say whether a difference is more than chance, of speakers and, where it matters, of seeds."""
-    enough = len(pair["by_seed"]) >= MIN_SEEDS and _seeds_agree(pair)
-    return (pair["adjusted_p"] or 1) <= SIGNIFICANT and (pair["unit"] == "fold" or enough)
+    if pair["adjusted_p"] is None or pair["adjusted_p"] > SIGNIFICANT:
+        return False
+    return pair["unit"] == "fold" or (len(pair["by_seed"]) >= MIN_SEEDS and _seeds_agree(pair))
 
 
 def _seeds_agree(pair: dict[str, Any]) -> bool:
-    """Say whether the difference of each seed has the same sign."""
-    return len({value > 0 for value in pair["by_seed"].values()}) == 1
+    """Say whether the difference of each seed has the same sign, which 0 has not."""
+    return {np.sign(value) for value in pair["by_seed"].values()} in ({-1}, {1})
 
 
 def answer_lines(summary: dict[str, Any]) -> list[str]:

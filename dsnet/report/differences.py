@@ -67,7 +67,7 @@ def control_of(row: SystemResults, rows: Sequence[SystemResults]) -> SystemResul
             and theirs["system"] == ours["control"]
             and theirs["own_enrolment"]
             and all(theirs[key] == ours[key] for key in ("trained_on", "tested_on"))
-            and theirs["task_changes"] in ({}, ours["task_changes"])
+            and (theirs["task_changes"] == ours["task_changes"] or not other.other_task)
             and theirs["normalised_by_target"] in ("none", ours["normalised_by_target"])
         )
 
@@ -90,8 +90,9 @@ def _compare(row: SystemResults, control: SystemResults, seed: int) -> dict[str,
 
     Returns:
         `estimate`, `low` and `high` of the difference over the seeds that both have, `by_seed` that
-        of each, `uar` and `control_uar`, `by_speaker` those of each speaker, mean over seeds;
-        `p_value` and `smallest_p`, NaN unless `primary` or for too few units.
+        of each (nothing of an ensemble, which is of several), `uar` and `control_uar`, `by_speaker`
+        those of each speaker, mean over seeds; `p_value` and `smallest_p`, NaN unless `primary` or
+        for too few units.
     """
     excluded = row.given | control.given
     row, control = _of_shared_seeds(row, control)
@@ -140,13 +141,21 @@ def _of_shared_seeds(
 ) -> tuple[SystemResults, SystemResults]:
     """Return both with the runs of the seeds that both have; with all if they have none in common.
 
-    Seeds differ by more than most systems do, so one seed does not meet the mean of three.
+    Seeds differ by more than most systems do, so one seed does not meet the mean of three. An
+    ensemble has the seeds of those of its members that are its control.
     """
-    shared = set(row.seeds) & set(control.seeds)
+    own = set(row.seeds)
+    if row.info["members"]:
+        named = control.info["system"]
+        own = {member["seed"] for member in row.info["members"] if member["system"] == named}
+    shared = own & set(control.seeds)
     if not shared:
         return row, control
     kept = [
-        replace(one, runs=[run for run in one.runs if run.seed in shared]) for one in (row, control)
+        one
+        if one.info["members"]
+        else replace(one, runs=[run for run in one.runs if run.seed in shared])
+        for one in (row, control)
     ]
     return kept[0], kept[1]
 
@@ -155,6 +164,8 @@ def _by_seed(
     row: SystemResults, control: SystemResults, ours: np.ndarray, theirs: np.ndarray
 ) -> dict[str, float]:
     """Return the difference of each seed that both have, from counts (A, P, K, K) of each."""
+    if row.info["members"] or control.info["members"]:
+        return {}
     means = []
     for one, counts in ((row, ours), (control, theirs)):
         uars = metrics.uar(counts.sum(1))

@@ -182,8 +182,8 @@ def how_tested(found: dict[str, Any]) -> str:
     lacking = [f"{name} ({control})" for name, control in found["without_control"].items()]
     text = (
         "A system names what it is compared with in its config (`control`). Both are scored on the "
-        "utterances that neither was given, over the speakers that all seeds of both have; the "
-        "interval is a bootstrap over speakers, too narrow for few."
+        "utterances that neither was given, of the seeds that both have, over the speakers that "
+        "all of these have; the interval is a bootstrap over speakers, too narrow for few."
         + (
             f" Compared with nothing here, since that is not on the page: {', '.join(lacking)}."
             if lacking
@@ -253,7 +253,7 @@ GLOSSARY = """
 - **Given**: what a system hears of a speaker beside the utterance; it is never scored.
 - **Reference**: a neutral utterance of the speaker, from the list of stage 2.
 - **Transductive**: hears unlabelled audio that it is tested on; no equal of the others.
-- **p (Holm)**: how often chance alone does as well, counted for all comparisons of the page.
+- **p (Holm)**: how often chance alone does as well, counted for all comparisons that have a p.
 """
 CALIBRATION = (
     "Pooled over folds, mean over seeds; less is better. ECE: expected calibration error, percent, "

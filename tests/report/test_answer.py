@@ -145,6 +145,19 @@ def test_a_verdict_of_speakers_is_about_these_networks():
     pair["by_seed"]["2"] = -0.006
     said = f"{words} (but seeds disagree: +10.0, -0.6, +10.0)"
     assert verdict(pair, found) == said and not is_shown(pair)
+    for direction in (-1, 1):  # a seed of which both are alike is on neither side
+        pair["by_seed"] = {"1": 0.1 * direction, "2": 0.0, "3": 0.1 * direction}
+        assert "but seeds disagree" in verdict(pair, found) and not is_shown(pair)
+    pair["by_seed"] = {}
+    assert verdict(pair, found) == f"{words} (not compared seed by seed)" and not is_shown(pair)
+
+
+def test_without_a_speaker_in_common_nothing_is_shown():
+    """As of three seeds whose folds are different ones, so far."""
+    pair = {"p_value": None, "adjusted_p": None, "num_units": 0, "unit": "fold", "estimate": None}
+    pair["by_seed"] = {"1": None, "2": None, "3": None}
+    found = {"family_size": 0, "smallest_adjusted_p": None}
+    assert verdict(pair, found) == "too few folds for a test" and not is_shown(pair)
 
 
 def test_main_systems_are_all_of_few_and_what_the_answer_speaks_of_of_many(summarise_rows):

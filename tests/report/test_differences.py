@@ -113,6 +113,16 @@ def test_a_variant_of_the_task_meets_its_controls_variant_if_that_was_run(test_s
     assert compare(rows, seed=0)["pairs"][0]["control_uar"] == pytest.approx((1 / 4 + 1) / 2)
 
 
+def test_a_variant_of_a_changed_task_meets_its_control_on_the_task_as_the_page_has_it(
+    test_set, row
+):
+    test, own = test_set("x"), {"folds.validation": "none"}
+    variant = {"task_changes": own | {"references.count": "1"}, "other_task": True}
+    rows = [row(test, "c", 2, task_changes=own), row(test, "a", 3, control="c", **variant)]
+    rows.append(row(test, "c", 0, task_changes={"references.count": "3"}, other_task=True))
+    assert compare(rows, seed=0)["pairs"][0]["control_uar"] == pytest.approx(0.75)
+
+
 def test_a_control_that_is_not_here_is_named(test_set, row):
     test = test_set("x")
     found = compare([row(test, "a", 3, control="c"), row(test, "b", 3)], seed=0)
@@ -140,6 +150,22 @@ def test_the_difference_of_each_seed_that_both_have(test_set, row):
     assert pair["by_seed"] == {"1": 0.25, "2": 0.0}
     assert pair["estimate"] == pytest.approx(0.125)
     assert pair["by_speaker"]["A"] == pytest.approx({"control": 0.75, "system": 0.875})
+
+
+@pytest.mark.parametrize("seeds, control_uar", [((1, 2, 3), (1 + 0.5 + 0.5) / 3), ((1,), 1.0)])
+def test_an_ensemble_meets_the_seeds_that_it_is_made_of(test_set, row, seeds, control_uar):
+    """Its own seed is but the name of a folder; of the control seed 1 is right, 2 and 3 are not."""
+    test = test_set("x", "ABCDEF")
+    runs = [
+        dataclasses.replace(run, info=run.info | {"seed": seed})
+        for seed, right in ((1, 4), (2, 0), (3, 0))
+        for run in row(test, "c", right).runs
+    ]
+    members = [{"system": name, "seed": seed} for name in ("c", "d") for seed in seeds]
+    both = row(test, "c+d", 3, control="c", members=members)
+    (pair,) = compare([both, dataclasses.replace(row(test, "c", 4), runs=runs)], 0)["pairs"]
+    assert pair["control_uar"] == pytest.approx(control_uar)
+    assert pair["uar"] == pytest.approx((3 / 4 + 1) / 2) and pair["by_seed"] == {}
 
 
 def test_one_seed_does_not_meet_the_mean_of_three(test_set, row):
