@@ -116,6 +116,9 @@ def select(
 ) -> tuple[Results, list[Stale]]:
     """Take for each run the latest line that is not stale.
 
+    What is not here cannot say that a line is stale; but the runs of a row are one system's, so
+    what they were made with must be what the latest of them was made with.
+
     Args:
         lines: of the ledger.
         found: runs whose files are here.
@@ -131,6 +134,7 @@ def select(
         ScoringError: nothing counts.
     """
     counting: dict[tuple, Line] = {}
+    latest: dict[RowKey, Line] = {}
     stale: dict[tuple, Stale] = {}
     # what something was made from comes before it
     for line in sorted(by_date(lines), key=lambda line: bool(line["run"]["members"])):
@@ -148,7 +152,12 @@ def select(
         if changed:
             stale[key] = Stale(name_row(key[0]), info["seed"], info["fold"], changed)
         else:
-            counting[key] = line
+            counting[key] = latest[key[0]] = line
+    for key, line in list(counting.items()):
+        changed = _differs(line["run"], latest[key[0]]["run"])
+        if changed:
+            stale[key] = Stale(name_row(key[0]), line["run"]["seed"], line["run"]["fold"], changed)
+            del counting[key]
     folders = {run_key(stored.info): stored for stored in found}
     systems = []
     for row in sorted({key[0] for key in counting}, key=name_row):
@@ -178,6 +187,17 @@ def select(
         )
     classes = next(iter(test_sets.values())).classes
     return Results(classes, list(test_sets.values()), systems), left_out
+
+
+def _differs(info: Mapping[str, Any], latest: Mapping[str, Any]) -> str:
+    """Say what a run of a row was made with that the latest of the row was not."""
+    for digests in ("digests", "tested_digests"):
+        for key in ("config", "task", "features", "code"):
+            then, now = (one[digests].get(key) if one[digests] else None for one in (info, latest))
+            if then != now:
+                return f"its {key} ({then}, now {now})"
+    then, now = ({(m["system"], m["seed"]) for m in one["members"]} for one in (info, latest))
+    return "its members" if then != now else ""
 
 
 def _member_changes(

@@ -152,6 +152,24 @@ def test_other_features_code_or_folds_make_results_stale(
     assert len(stale) == 8 and stale[0].changed.startswith(words)
 
 
+def test_what_was_made_with_other_features_than_the_latest_of_its_row_does_not_count(
+    exp_dir, score, tmp_path
+):
+    """Where the features are not here, so that nothing says which are those of now."""
+    score()
+    lines = [json.loads(line) for line in lines_of(tmp_path)]
+    shutil.rmtree(exp_dir)
+    for line in lines:
+        if (line["run"]["system"], line["run"]["fold"]) == ("dsnet", "A"):
+            line["date"] = "2999-01-01T00:00:00+00:00"
+            line["run"]["digests"]["features"] = "newer"
+    (tmp_path / "ledger.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    results, stale = score()
+    assert [(row.name, len(row.runs)) for row in results.systems] == [("base", 8), ("dsnet", 2)]
+    assert {one.row for one in stale} == {"dsnet"} and len(stale) == 6
+    assert stale[0].changed.startswith("its features (") and "now newer" in stale[0].changed
+
+
 def test_an_edited_task_makes_results_stale(small_task, exp_dir, score_runs):
     score_runs(small_task)
     shutil.rmtree(exp_dir / "dsnet")
