@@ -179,13 +179,14 @@ fold_names() {
 # ablation ARGS...: run the recipe with the user's options for every line of ../conf/ablation.txt,
 # put all results on one page, and end.
 ablation() {
-  local changes names variants=() models=() last=$stop_stage corpus=$corpus_dir
+  local changes names joint=@ variants=() models=() last=$stop_stage corpus=$corpus_dir
+  [[ $task != *@* ]] || joint=,  # the task is changed already
   [[ ! -v models_dir ]] || models=(--models-dir "$models_dir")
   (( last < 5 )) || last=4
   [[ $corpus == "" ]] || corpus=$(realpath -ms -- "$corpus")  # to be typed from anywhere
   while read -r changes names; do
     [[ $changes != "" && $changes != "#"* ]] || continue
-    [[ $changes == - ]] && changes= || changes=@$changes
+    [[ $changes == - ]] && changes= || changes=$joint$changes
     [[ $changes == "" ]] || variants+=("$task$changes")
     log "ablation: $task$changes: $names"
     # Of an option that is given twice the last value counts; we are in the recipe's folder now.

@@ -127,7 +127,8 @@ def test_the_last_of_equal_options_counts(recipe):
     assert recipe.ok("--nj", "3", "--nj", "4") == "4\n"
 
 
-def test_ablation_runs_the_recipe_for_every_line(recipe):
+@pytest.mark.parametrize("task, joint", [("4class", "@"), ("4class@folds.validation=none", ",")])
+def test_ablation_runs_the_recipe_for_every_line(recipe, task, joint):
     """What one call of the recipe is told, a line each; the table is another test's."""
     conf = recipe.folder.parent / "conf"
     conf.mkdir()
@@ -138,12 +139,12 @@ def test_ablation_runs_the_recipe_for_every_line(recipe):
         'stop_stage=4; ablation "$@"\n'
     )
     text = recipe.script.read_text()
-    more = "seeds=1\nablation=false\ntask=4class\nsystems=\nresults_dir=\n"
+    more = f"seeds=1\nablation=false\ntask={task}\nsystems=\nresults_dir=\n"
     recipe.script.write_text(text.replace("seeds=1\n", more))
     out = recipe.ok("--ablation", "--seeds", "1 2").splitlines()
     assert [line for line in out if "|" in line] == [
-        "4class|one two@a=1||1 2",
-        "4class@x.y=3|one||1 2",
+        f"{task}|one two@a=1||1 2",
+        f"{task}{joint}x.y=3|one||1 2",
     ]
 
 

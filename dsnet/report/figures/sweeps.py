@@ -42,8 +42,9 @@ def find_sweeps(summary: dict[str, Any]) -> list[Sweep]:
     groups: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for name, facts in summary["systems"].items():
         weights = {key: value for key, value in facts["changes"].items() if key.startswith(LOSSES)}
-        alone = len(facts["changes"]) == 1 and not facts["task_changes"] and facts["own_enrolment"]
-        if weights and alone and not facts["across"]:
+        alone = len(facts["changes"]) == 1 and facts["own_enrolment"] and not facts["across"]
+        own_task = facts["task"] == summary["test_sets"][facts["trained_on"]]["task"]
+        if weights and alone and own_task:
             ((key, value),) = weights.items()
             group = facts["base"], key.removeprefix(LOSSES)
             groups.setdefault(group, []).append((float(value), name))
