@@ -69,7 +69,8 @@ def summarise(results: Results, seed: int) -> dict[str, Any]:
 
 def _describe_test_set(test: TestSet) -> dict[str, Any]:
     task, about = test.task, read_task_json(test.task.task_dir)
-    tested = Counter(task.utt2emo[utt] for fold in test.folds.values() for utt in fold.test)
+    in_folds = (utt for fold in test.folds.values() for utt in fold.test)
+    tested = Counter(task.utt2emo[utt] for utt in (task.utt2emo if test.whole else in_folds))
     left = set(test.utterances) - test.references
     return {
         "task": task.task_dir.name,

@@ -92,6 +92,14 @@ def test_curves_and_maps_are_drawn_of_what_is_there(small_task, exp_dir, score_r
     assert [figure.file_name for figure in drawn][-2:] == ["reliability.svg", "confusions.svg"]
 
 
+def test_no_reliability_where_only_others_than_the_main_systems_have_it(results, tmp_path):
+    summary = summarise(results, 0) | {"probes": {}}
+    assert summary["calibration"]
+    others = {"another": next(iter(summary["calibration"].values()))}
+    drawn = draw_figures(results, summary | {"calibration": others}, tmp_path / "figures")
+    assert "reliability.svg" not in [figure.file_name for figure in drawn]
+
+
 def test_the_same_numbers_give_the_same_bytes(results, tmp_path):
     summary = summarise(results, 0)
     one, two = (
@@ -103,7 +111,7 @@ def test_the_same_numbers_give_the_same_bytes(results, tmp_path):
 
 def facts_of(base, **changes):
     facts = {"base": base, "changes": {k.replace("__", "."): v for k, v in changes.items()}}
-    return facts | {"task_changes": {}, "own_enrolment": True, "across": False}
+    return facts | {"task": "own", "trained_on": "x", "own_enrolment": True, "across": False}
 
 
 def test_sweeps_are_sorted_by_weight():
@@ -114,8 +122,9 @@ def test_sweeps_are_sorted_by_weight():
         "short": facts_of("x", train__max_epochs="3"),
         "one": facts_of("x", losses__beta="2"),
         "both": facts_of("x", losses__alpha="1", losses__beta="1"),
+        "variant": facts_of("x", losses__alpha="3") | {"task": "own@references.count=1"},
     }
-    (sweep,) = find_sweeps({"systems": systems})
+    (sweep,) = find_sweeps({"systems": systems, "test_sets": {"x": {"task": "own"}}})
     assert (sweep.base, sweep.key, sweep.weights) == ("x", "alpha", [0.5, 10])
     assert sweep.names == ["half", "ten"]
 

@@ -1,5 +1,7 @@
 """A predefined split from stage 2 to the page's numbers: one model, two test sets."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from lhotse import SupervisionSegment
@@ -8,6 +10,7 @@ from dsnet.folds.build import build_task
 from dsnet.folds.task_data import TaskData
 from dsnet.report.summary import summarise
 from dsnet.results.held_out import NUM_GROUPS, read_held_out
+from dsnet.results.runs import Results
 from dsnet.task import FoldConfig, ReferenceConfig, TaskConfig
 
 SIDES = {"a": "Train", "b": "Train", "c": "Dev", **dict.fromkeys("defgh", "T1"), "i": "T2"}
@@ -57,6 +60,19 @@ def test_one_model_is_scored_on_both_test_sets(task, make_exp, fake_system, scor
     assert sets["T1"]["uar"]["low"] is not None and sets["T2"]["uar"]["low"] is None  # 1 speaker
     (pair,) = summary["differences"]["pairs"]
     assert (pair["unit"], pair["num_units"]) == ("speaker", 6)
+
+
+def test_classes_of_what_models_of_another_corpus_are_tested_on_add_up(
+    task, make_exp, fake_system, score_runs
+):
+    """These are tested on all utterances, not only on those of the split's test part."""
+    make_exp(task, {"base": fake_system()}, seeds=1)
+    results, _ = score_runs(task)
+    whole = dataclasses.replace(results.test_sets[0], whole=True)
+    for test, total in ((results.test_sets[0], 48), (whole, 72)):
+        about = summarise(Results(test.classes, [test], results.systems[:0]), 0)["test_sets"]["x"]
+        assert about["num_utterances"] == total
+        assert sum(sum(own.values()) for own in about["parts"].values()) == total
 
 
 def test_a_bundle_is_calibrated_by_groups_of_the_tested_speakers(

@@ -52,8 +52,9 @@ def _draw(results: Results, summary: dict[str, Any], folder: Path) -> list[Figur
     probes = draw_probes(summary, folder)
     if probes is not None:
         figures.append(probes)
-    if summary["calibration"]:
-        figures.append(draw_reliability(summary, folder))
+    reliability = draw_reliability(summary, folder)
+    if reliability is not None:
+        figures.append(reliability)
     figures.append(draw_confusions(summary, folder))
     if summary["across"]:  # their models are shown on the pages of the corpora that trained them
         return figures

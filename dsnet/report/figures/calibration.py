@@ -25,9 +25,11 @@ LOOKS = {  # of calibration.VARIANTS: marker and line, colour
 }
 
 
-def draw_reliability(summary: dict[str, Any], folder: Path) -> Figure:
-    """Draw accuracy by confidence, a panel a system."""
+def draw_reliability(summary: dict[str, Any], folder: Path) -> Figure | None:
+    """Draw accuracy by confidence, a panel a main system; None if none of them has any."""
     names = [name for name in summary["main_systems"] if name in summary["calibration"]]
+    if not names:
+        return None
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
     canvas = new_canvas(WIDTH * max(columns, 2) / 3, 2.5 * rows + 0.5)
