@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 MOST_POINTS = 200  # of a curve
+DIGITS = 6  # of a confidence
 
 
 def risk_curve(posteriors: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
@@ -18,15 +19,19 @@ def risk_curve(posteriors: np.ndarray, labels: np.ndarray) -> dict[str, list[flo
         labels: (N,) class indices.
 
     Returns:
-        At most MOST_POINTS of each; the last is of all utterances.
+        At most MOST_POINTS of each; the last is of all utterances. Answers that are equally sure
+        are given together. Confidences are rounded down, so that the answer itself is given.
     """
     confidence = posteriors.max(1)
     order = np.argsort(-confidence, kind="stable")
     wrong = (posteriors.argmax(1) != labels)[order]
     error = wrong.cumsum() / np.arange(1, len(wrong) + 1)
-    ends = np.unique(np.ceil(np.linspace(0, len(wrong), MOST_POINTS + 1)[1:]).astype(int)) - 1
+    sure = np.floor(confidence[order] * 10**DIGITS) / 10**DIGITS
+    last = np.append(sure[1:] < sure[:-1], True).nonzero()[0]  # of those that are equally sure
+    ends = np.ceil(np.linspace(0, len(wrong), MOST_POINTS + 1)[1:]).astype(int) - 1
+    ends = np.unique(last[np.searchsorted(last, ends)])
     return {
-        "confidence": confidence[order][ends].round(6).tolist(),
+        "confidence": sure[ends].round(DIGITS).tolist(),
         "error": error[ends].round(6).tolist(),
     }
 

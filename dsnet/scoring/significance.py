@@ -38,9 +38,10 @@ def paired_test(
 
     Under the null hypothesis the two systems are exchangeable for every speaker: whose counts
     are whose is a coin toss. Each swap exchanges all the seeds' counts of the chosen speakers,
-    pools anew and takes the difference; the p-value is the share of swaps, the observed one among
-    them, whose difference is at least as far from zero. All 2^P swaps are tried if they are at
-    most 10,000, else 10,000 random ones, with 1 added to both counts of the share.
+    pools anew and takes the difference; the p-value is twice the smaller share of swaps, the
+    observed one among them, whose difference is at least as high, or as low. Each swap has an
+    opposite, so of all 2^P this is the share that is as far from zero. All are tried if they are
+    at most 10,000, else 10,000 random ones, with 1 added to both counts of a share.
 
     Which seed of one system meets which of the other in a swapped pool is arbitrary, so the score
     is the mean over all S1 x S2 pairs of seeds; unswapped this is the mean over seeds, as

@@ -25,6 +25,15 @@ def test_a_curve_by_hand():
     assert threshold({"confidence": [0.9], "error": [0.5]}, 0.4) is None
 
 
+def test_answers_that_are_equally_sure_are_given_together():
+    """Of ten whose confidence is 1, the last three are wrong: no share of them can be chosen."""
+    posteriors = posteriors_of([1.0] * 10 + [0.8000006], [True] * 7 + [False] * 3 + [True])
+    curve = risk_curve(posteriors, np.zeros(11, dtype=int))
+    assert curve["confidence"] == [1.0, 0.8] and curve["error"] == [0.3, 0.272727]
+    assert threshold(curve, 0.1) is None
+    assert threshold(curve, 0.3) == 0.0
+
+
 def test_a_long_curve_is_thinned_and_keeps_its_end():
     rng = np.random.default_rng(0)
     confidences, right = rng.uniform(0.5, 1, 5000), rng.random(5000) < 0.7
