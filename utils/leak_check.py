@@ -17,6 +17,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import lhotse
@@ -25,7 +26,7 @@ import numpy as np
 from dsnet.bin import run
 from dsnet.config import load
 from dsnet.corpus.manifests import read_manifests
-from dsnet.errors import DsnetError
+from dsnet.errors import ConfigError, DsnetError
 from dsnet.folds.build import build_task
 from dsnet.folds.task_data import TaskData
 from dsnet.recipe import Recipe
@@ -48,15 +49,32 @@ def main() -> None:
     recipe = Recipe()
     config = load(recipe.conf[0] / f"{args.task}.yaml", TaskConfig)
     _, supervisions = read_manifests(recipe.manifests)
+    dealt = for_dealt(config, args.task)
     chance = 100 / len(config.classes)
     for what in ("true", "labels", "speakers"):
         task = args.task if what == "true" else f"{args.task}.{what}"
         if what != "true":
             altered = permuted(list(supervisions), what, config.label_field, args.seed)
-            build_task(config, altered, recipe.task(task))
+            build_task(dealt, altered, recipe.task(task))
         for system in args.systems.split():
             found = score(recipe, task, system, args.seed, args.device)
             print(f"{what:9}{system:24} UAR {found:5.1f}   guessing {chance:.1f}", flush=True)
+
+
+def for_dealt(config: TaskConfig, name: str) -> TaskConfig:
+    """Return the config of a task whose labels or speakers are dealt anew.
+
+    Of labels that are dealt a speaker may have none that is neutral: any utterance serves then.
+
+    Raises:
+        ConfigError: the split is predefined, so it would not follow the speakers.
+    """
+    if config.folds.protocol == "predefined":
+        raise ConfigError(
+            f"--task {name}: its split is the owners', so speakers cannot be dealt anew; check a "
+            "task whose folds are of speakers or of groups of them"
+        )
+    return replace(config, references=replace(config.references, if_missing="all_utterances"))
 
 
 def permuted(

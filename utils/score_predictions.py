@@ -11,6 +11,7 @@ wrong. The interval is over speakers.
 
 import argparse
 import csv
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from dsnet.corpus.manifests import read_manifests
 from dsnet.errors import ScoringError
 from dsnet.folds.task_data import TaskData
 from dsnet.recipe import Recipe
+from dsnet.report.summary import jsonable
+from dsnet.report.tables import interval
 from dsnet.results.classes import SharedClasses
 from dsnet.scoring.metrics import class_recalls, confusion_matrix, uar
 from dsnet.scoring.statistics import speaker_interval
@@ -66,7 +69,7 @@ def main() -> None:
     found = speaker_interval(counts, uar, np.random.default_rng(0))
     recalls = zip(shared.classes, class_recalls(counts.sum((0, 1))), strict=True)
     print(
-        f"UAR {100 * found.estimate:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}] of "
+        f"UAR {interval(jsonable(asdict(found)))} of "
         f"{len(labels)} utterances of {len(speakers)} speakers in {len(index)} classes (guessing "
         f"{100 / len(index):.1f}); {wrong} could not be judged"
     )
@@ -87,10 +90,22 @@ def read_guesses(
         raise ScoringError(f"{recipe.manifests}: several utterances in one file, or equal names")
     guesses: dict[str, int] = {}
     with path.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
+        rows = csv.DictReader(stream)
+        lacking = {"file", "error", *label_map} - set(rows.fieldnames or ())
+        if lacking:
+            raise ScoringError(
+                f"{path}: no column {', '.join(sorted(lacking))}; expected what dsnet predict "
+                "--format csv writes, by a model of the classes of --trained-on"
+            )
+        for row in rows:
             utt = utt_of.get(Path(row["file"]).name)
             if utt is None:
                 continue
+            if utt in guesses:
+                raise ScoringError(
+                    f"{path}: {row['file']}: a second row of that name; judge each recording once "
+                    "and whole, without --windows"
+                )
             if row["error"]:
                 guesses[utt] = -1
                 continue

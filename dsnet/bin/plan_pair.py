@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dsnet.bin import run
 from dsnet.bin.infer import MATCHES
-from dsnet.bin.plan import all_specs, describe_system
+from dsnet.bin.plan import all_specs, check_once, check_seeds, describe_system
 from dsnet.config import load
 from dsnet.environment import choose_device
 from dsnet.results.classes import SharedClasses
@@ -39,6 +39,8 @@ def main() -> None:
     specs = all_specs(args.systems.split(), train.recipe.folder)
     trained = [spec for spec in specs if spec.config is not None]
     choose_device(args.device)
+    check_seeds(args.seeds.split())
+    check_once("--folds", args.folds.split())
     for spec in trained if args.match_target != "none" else ():
         check_matching(spec)
     check_ready(train, test, trained, args.seeds.split(), args.folds.split())

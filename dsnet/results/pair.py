@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsnet.config import nearest
 from dsnet.corpus.manifests import read_manifests
 from dsnet.corpus.near_copies import near_copies
 from dsnet.errors import ConfigError, FoldError
@@ -86,7 +87,13 @@ def check_ready(
         wanted = [recipe.features(name) / "feats.json" for name in features]
         wanted.append(recipe.task(side.task) / "task.json")
         side.require(wanted, side.command("--systems", systems, "--stop-stage", "2"))
-    folds = folds or TaskData.load(train.recipe.task(train.task)).fold_names
+    options = ["--systems", systems, "--seeds", " ".join(seeds), "--stop-stage", "3"]
+    options += ["--folds", " ".join(folds)] if folds else []
+    there = TaskData.load(train.recipe.task(train.task)).fold_names
+    for name in folds:
+        if name not in there:
+            raise ConfigError(f"--folds: no fold '{name}' of {train.task}; {nearest(name, there)}")
+    folds = folds or there
     models = [
         train.recipe.run(train.task, spec.name, int(seed), fold) / name
         for spec in specs
@@ -94,7 +101,6 @@ def check_ready(
         for fold in folds
         for name in ("model.pt", "train.json")
     ]
-    options = ["--systems", systems, "--seeds", " ".join(seeds), "--stop-stage", "3"]
     train.require(models, train.command(*options))
     for spec in specs:
         for seed in seeds:

@@ -129,6 +129,16 @@ def test_what_is_missing_is_named_with_the_command(sides):
         check_ready(*sides, [spec], ["1"], [])
 
 
+def test_of_some_folds_only_these_are_asked_for(sides):
+    spec = resolve("base", sides[0].recipe.folder)
+    with pytest.raises(
+        ConfigError, match=r"(?s)model.pt is missing \(2 of 2.*--stop-stage 3 --folds b$"
+    ):
+        check_ready(*sides, [spec], ["1"], ["b"])
+    with pytest.raises(ConfigError, match="--folds: no fold 'bb' of three; .*'b'"):
+        check_ready(*sides, [spec], ["1"], ["bb"])
+
+
 def test_a_recipe_on_itself_is_its_own_stage_4(sides):
     side = Side(Recipe(sides[0].recipe.folder), "three")
     with pytest.raises(ConfigError, match="both egs/one; a recipe on itself"):

@@ -2,11 +2,13 @@
 
 import importlib.util
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from lhotse import SupervisionSegment
 
+from dsnet.errors import ConfigError
 from dsnet.folds.build import build_task
 from dsnet.task import FoldConfig, ReferenceConfig, TaskConfig
 
@@ -74,3 +76,21 @@ def test_copies_of_a_recording_do_not_stop_it(leak_check, segments, what, tmp_pa
     for seed in range(5):
         altered = leak_check.permuted(segments, what, "emotion", seed)
         build_task(config, altered, tmp_path / f"{what}{seed}")
+
+
+def test_a_speaker_to_whom_no_neutral_utterance_is_dealt_stops_nothing(
+    leak_check, segments, tmp_path
+):
+    config = TaskConfig(
+        classes=["x", "y"],
+        label_map={"x": "x", "y": "y"},
+        folds=FoldConfig(validation="none"),
+        references=ReferenceConfig("x"),
+    )
+    for place, segment in enumerate(segments):
+        segment.custom["emotion"] = "y" if segment.speaker == "a" or place % 2 else "x"
+    build_task(leak_check.for_dealt(config, "t"), segments, tmp_path / "t")
+    assert (tmp_path / "t" / "folds").is_file()
+    owners = FoldConfig("predefined", "predefined", train=["1"], dev=["2"], test=["3"], field="f")
+    with pytest.raises(ConfigError, match="--task t: its split is the owners'"):
+        leak_check.for_dealt(replace(config, folds=owners), "t")
