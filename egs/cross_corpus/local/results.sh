@@ -16,7 +16,7 @@ for pair in "emodb ravdess" "ravdess emodb"; do
   read -r train test <<< "$pair"
   run --train "$here/../$train" --test "$here/../$test" "$@" --seeds "1 2 3" --stop-stage 4 \
     --systems "whisper_base_matched whisper_base_matched_neutral whisper_base_matched_any
-      whisper_dsnet whisper_dsnet_neutral whisper_dsnet_any"
+      whisper_dsnet whisper_dsnet_neutral whisper_dsnet_any whisper_dsnet_plus"
   run --train "$here/../$train" --test "$here/../$test" "$@" \
     --systems "whisper_probe whisper_probe_neutral whisper_probe_any"
 done
