@@ -8,6 +8,9 @@ labels     labels permuted over all utterances: UAR must be that of guessing
 speakers   speakers permuted over all utterances, so that everyone is on all sides: how much a split
            that is not of speakers would flatter
 
+Where it deals labels, a speaker may have none that is neutral: any utterance is a reference then. A
+predefined split is refused, since it would not follow the speakers.
+
 The altered tasks are data/<task>.labels and data/<task>.speakers, and their models go under exp/ by
 these names; the true ones are the models of the recipe, which takes them for its own.
 """

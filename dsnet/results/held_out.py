@@ -55,8 +55,8 @@ class HeldOut:
         if len(np.unique(self.folds)) < 2:
             raise ScoringError(
                 "one fold alone: what is fitted to held-out speakers is measured on those of "
-                "others; run stages 3 and 4 of two folds or more, or of one that tests several "
-                "speakers"
+                "others; run stages 3 and 4 of two folds or more (a predefined split must test "
+                "several known speakers)"
             )
 
     def require(self, digests: Mapping[str, str]) -> None:

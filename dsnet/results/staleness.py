@@ -117,7 +117,8 @@ def select(
     """Take for each run the latest line that is not stale.
 
     What is not here cannot say that a line is stale; but the runs of a row are one system's, so
-    what they were made with must be what the latest of them was made with.
+    what they were made with must be what the latest of them was made with. A run whose own latest
+    line is another does not count, whatever it has before.
 
     Args:
         lines: of the ledger.
@@ -155,6 +156,7 @@ def select(
             counting[key] = latest[key[0]] = line
     for key, line in list(counting.items()):
         changed = _differs(line["run"], latest[key[0]]["run"])
+        changed = changed or _member_changes(line, counting, stale)  # these come before it
         if changed:
             stale[key] = Stale(name_row(key[0]), line["run"]["seed"], line["run"]["fold"], changed)
             del counting[key]
@@ -195,7 +197,7 @@ def _differs(info: Mapping[str, Any], latest: Mapping[str, Any]) -> str:
         for key in ("config", "task", "features", "code"):
             then, now = (one[digests].get(key) if one[digests] else None for one in (info, latest))
             if then != now:
-                return f"its {key} ({then}, now {now})"
+                return f"its {key} ({then}, {now} of the latest of its row)"
     then, now = ({(m["system"], m["seed"]) for m in one["members"]} for one in (info, latest))
     return "its members" if then != now else ""
 
