@@ -12,6 +12,14 @@ SOURCES = ("none", "neutral", "any", "all")
 NORMALISE = ("shift", "shift_and_scale")
 
 
+def off_or_above(config: object, section: str, names: str) -> None:
+    """Raise ValueError for a key of a section that is negative; 0 stands for off."""
+    for name in names.split():
+        found = getattr(config, name)
+        if found < 0:
+            raise ValueError(f"{section}.{name} must be 0 (off) or above, found {found:g}")
+
+
 @dataclass
 class EnrolmentConfig:
     """What a system is given of a speaker beside the utterance, and what its input owes to that.
@@ -89,10 +97,7 @@ class LossConfig:
     balance: float = 0.0
 
     def check(self) -> None:
-        for name in ("similarity", "difference", "reconstruction", "adversary", "guard"):
-            if getattr(self, name) < 0:
-                found = getattr(self, name)
-                raise ValueError(f"losses.{name} must be 0 (off) or above, found {found:g}")
+        off_or_above(self, "losses", "similarity difference reconstruction adversary guard")
         if not 0 <= self.label_smoothing < 1:
             found = self.label_smoothing
             raise ValueError(f"losses.label_smoothing must lie in [0, 1), found {found:g}")
@@ -166,10 +171,7 @@ class TrainConfig:
             raise ValueError("train.max_epochs must be 1 or more")
         if self.learning_rate <= 0:
             raise ValueError("train.learning_rate must be above 0")
-        for name in ("weight_decay", "max_grad_norm", "stop_after"):
-            if getattr(self, name) < 0:
-                found = getattr(self, name)
-                raise ValueError(f"train.{name} must be 0 (off) or above, found {found:g}")
+        off_or_above(self, "train", "weight_decay max_grad_norm stop_after")
         if self.patience < 1:
             raise ValueError(f"train.patience must be 1 or more epochs, found {self.patience}")
         if not 0 < self.warmup < 1:
