@@ -131,9 +131,9 @@ class Linear(System):
         fitted = self.new_classifier(chosen["C"], len(values) < len(columns), seed)
         fitted.fit(own, labels)
         coefficients, intercepts = fitted.coef_, fitted.intercept_
-        if len(fitted.classes_) == 2:  # two classes share one hyperplane
-            coefficients = np.concatenate([-coefficients, coefficients])
-            intercepts = np.concatenate([-intercepts, intercepts])
+        if len(fitted.classes_) == 2:  # they share one hyperplane, whose value is their difference
+            coefficients = np.concatenate([-coefficients, coefficients]) / 2
+            intercepts = np.concatenate([-intercepts, intercepts]) / 2
         whole = np.zeros((len(coefficients), values.shape[1]))
         whole[:, columns] = coefficients if axes is None else coefficients @ axes
         self.mean.copy_(torch.from_numpy(scaler.mean_))
@@ -151,7 +151,10 @@ class Linear(System):
 
 
 class SVM(Linear):
-    """Its logits are decision values: their order is all that UAR, WAR and F1 ask for."""
+    """Its logits are decision values (of two classes, half of them, with either sign).
+
+    Their order is all that UAR, WAR and F1 ask for.
+    """
 
     def new_classifier(self, c: float, wide: bool, seed: int) -> Any:
         from sklearn.svm import LinearSVC
