@@ -77,7 +77,7 @@ def main() -> None:
     for name in dict.fromkeys(spec.config.features for spec in trained):
         extractor = build_extractor(name)
         print("features", name, extractor.kind)
-        content = {**asdict(extractor.config), **extractor.files()}
+        content = {**asdict(extractor.config), **extractor.files(), **extractor.libraries()}
         write_json(recipe.features(name) / "config.json", content)
     # with a dot: of a folder that a step reads, such files do not count
     write_json(recipe.task(args.task) / ".config.json", asdict(task))
@@ -141,6 +141,11 @@ def check_system(spec: SystemSpec, task: TaskConfig) -> None:
     assert config is not None
     try:
         extractor = build_extractor(config.features)
+        if getattr(extractor.config, "use_log", True) is False:
+            raise ConfigError(
+                f"the features '{extractor.name}' have use_log false; what systems do with mel "
+                "energies (floor, augmentation, enrolment) is for logarithms. Set it true"
+            )
         build_front_end(config.augment, extractor, vars(extractor.config))
         build_system(config, extractor, num_classes=2, num_speakers=2)
         if task.folds.validation == "none":
@@ -229,6 +234,12 @@ def unfit(text: str, spec: SystemSpec) -> ConfigError | None:
         check_enrolment(parsed, build_extractor(spec.config.features))
     except ConfigError as error:
         return error
+    own = spec.config.enrolment
+    if own.source == "all" and own.shrink and parsed.source == "any":
+        return ConfigError(
+            f"enrolment '{text}': the system was trained with enrolment.source all, so it has not "
+            "learned how far a few utterances can be believed; train one with enrolment.source any"
+        )
     return None
 
 

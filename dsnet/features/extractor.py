@@ -33,6 +33,29 @@ def check_speeds(speeds: list[float]) -> None:
         )
 
 
+def check_compression(method: int, one_vector: bool) -> None:
+    """Make sure that this can be the `compression_method` of a config, one of Kaldi's.
+
+    Methods 4, 6 and 7 round to a grid that no features lie on. All but 0 share one range among the
+    values of a matrix, or of a column; where an utterance is one vector, its smallest dimensions
+    would vanish beside its largest.
+
+    Args:
+        method: 0 none, 1 automatic, 2 for features in 8 bits, 3 in 16 bits, 5 all in 8 bits.
+        one_vector: whether an utterance is one vector.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if method not in (0, 1, 2, 3, 5):
+        raise ValueError(f"compression_method must be 0, 1, 2, 3 or 5, found {method}")
+    if method and one_vector:
+        raise ValueError(
+            f"compression_method must be 0 where an utterance is one vector, found {method}: "
+            "Kaldi's other methods would round its small dimensions to nothing"
+        )
+
+
 class Extractor(ABC):
     """Computes one type of features.
 
@@ -93,6 +116,10 @@ class Extractor(ABC):
         """Return what tells whether the files that it is made of were replaced, by name."""
         return {}
 
-    def identity(self) -> dict[str, str]:
-        """Return what else changes the values, such as the version of the library."""
+    def libraries(self) -> dict[str, str]:
+        """Return versions of libraries that decide about the values, by name."""
         return {}
+
+    def identity(self) -> dict[str, str]:
+        """Return all that changes the values beside the config: libraries, weights."""
+        return self.libraries()

@@ -9,10 +9,9 @@ import torch
 from torchaudio.compliance import kaldi
 
 from dsnet.errors import FeatureError
-from dsnet.features.extractor import Extractor, check_speeds
+from dsnet.features.extractor import Extractor, check_compression, check_speeds
 
 MAX_INT16 = 32768.0  # Kaldi takes samples in the range of 16-bit integers
-COMPRESSION_METHODS = range(0, 8)  # Kaldi's; 0: none
 
 
 @dataclass
@@ -21,7 +20,8 @@ class FbankConfig:
 
     `high_freq_hz` 0 means half the sampling rate. With `snip_edges` only frames that fit whole into
     the utterance are kept; without, there is one for every shift and the edges are mirrored.
-    `compression_method` is Kaldi's: 0 none (float32), 2 for features in 8 bits, 3 in 16 bits.
+    `compression_method` is Kaldi's: 0 none (float32), 2 for features in 8 bits, 3 in 16 bits (see
+    `check_compression`).
     `speeds` are factors at which every utterance is computed once more (see `check_speeds`).
     """
 
@@ -70,8 +70,7 @@ class FbankConfig:
             raise ValueError(f"window is '{self.window}'; allowed: {', '.join(kaldi.WINDOWS)}")
         if not 0 <= self.preemphasis <= 1:
             raise ValueError(f"preemphasis must be between 0 and 1, found {self.preemphasis:g}")
-        if self.compression_method not in COMPRESSION_METHODS:
-            raise ValueError(f"compression_method must be 0 to 7, found {self.compression_method}")
+        check_compression(self.compression_method, one_vector=False)
         check_speeds(self.speeds)
         self._check_frames()
         if self.num_mel_bins < 4:

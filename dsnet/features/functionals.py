@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dsnet.errors import FeatureError
-from dsnet.features.extractor import Extractor, check_speeds
+from dsnet.features.extractor import Extractor, check_compression, check_speeds
 
 DIMS = {"eGeMAPSv02": 88, "ComParE_2016": 6373}
 LOUDEST = 1 - 2**-15  # openSMILE turns samples into int16, where 1.0 would become -1.0
@@ -36,8 +36,7 @@ class FunctionalsConfig:
     def check(self) -> None:
         if self.feature_set not in DIMS:
             raise ValueError(f"feature_set is '{self.feature_set}'; allowed: {', '.join(DIMS)}")
-        if self.compression_method not in range(0, 8):
-            raise ValueError(f"compression_method must be 0 to 7, found {self.compression_method}")
+        check_compression(self.compression_method, one_vector=True)
         check_speeds(self.speeds)
 
 
@@ -77,7 +76,7 @@ class Functionals(Extractor):
             )
         return torch.from_numpy(values)[None].float()
 
-    def identity(self) -> dict[str, str]:
+    def libraries(self) -> dict[str, str]:
         return {"opensmile": self._opensmile.__version__}
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from dsnet.errors import FeatureError
-from dsnet.features.extractor import Extractor, check_speeds
+from dsnet.features.extractor import Extractor, check_compression, check_speeds
 from dsnet.features.stored_encoder import StoredEncoder
 
 WINDOW_SECONDS, OVERLAP_SECONDS = 30, 5
@@ -68,8 +68,7 @@ class PretrainedConfig:
         check_speeds(self.speeds)
         if self.pooling == "statistics" and self.combine == "mean":
             raise ValueError("pooling statistics keeps every layer: set combine to concat")
-        if self.compression_method not in range(0, 8):
-            raise ValueError(f"compression_method must be 0 to 7, found {self.compression_method}")
+        check_compression(self.compression_method, self.pooling != "none")
 
 
 class Pretrained(Extractor):
@@ -135,8 +134,11 @@ class Pretrained(Extractor):
     def files(self) -> dict[str, str]:
         return self._stored.files()
 
+    def libraries(self) -> dict[str, str]:
+        return {"transformers": self._stored.transformers.__version__}
+
     def identity(self) -> dict[str, str]:
-        return {**self._identity, "transformers": self._stored.transformers.__version__}
+        return {**self._identity, **self.libraries()}
 
     def to(self, device: torch.device) -> "Pretrained":
         self._device = device

@@ -124,6 +124,26 @@ def test_enrolments_must_fit_the_features(make_plan, tmp_path):
         make_plan("all", "--enrolments", "all any:1")
 
 
+def test_who_learned_from_whole_speakers_cannot_tell_how_far_to_believe_a_few(make_plan):
+    assert make_plan("heard", "--enrolments", "all")[0][0] == "network heard fbank all"
+    with pytest.raises(ConfigError, match="'any:3': .* enrolment.source all, so it has not learn"):
+        make_plan("heard", "--enrolments", "any:3")
+    whole = "heard@enrolment.shrink=false"  # believes everything, of whatever enrolment
+    assert make_plan(whole, "--enrolments", "any:3")[0][0] == f"network {whole} fbank any:3"
+
+
+def test_another_version_of_a_library_is_a_reason_to_compute_features_again(
+    make_plan, tmp_path, monkeypatch
+):
+    pytest.importorskip("opensmile")
+    make_plan("vectors")
+    before = (tmp_path / "data/compare/config.json").read_text()
+    monkeypatch.setattr("opensmile.__version__", "99.0")
+    make_plan("vectors")
+    after = json.loads((tmp_path / "data/compare/config.json").read_text())
+    assert after == {**json.loads(before), "opensmile": "99.0"} != json.loads(before)
+
+
 @pytest.mark.parametrize(
     "systems, options, message",
     [
@@ -131,6 +151,11 @@ def test_enrolments_must_fit_the_features(make_plan, tmp_path):
         ("", [], "--systems names no system"),
         ("one@features=fbnk", [], "system one@.*no features 'fbnk'.*did you mean 'fbank'"),
         ("tight", [], "system tight: .*needs 16 mel bins or more; the features 'few' have 12"),
+        (
+            "two@features=fbank@use_log=false",
+            [],
+            "use_log false; .* is for logarithms. Set it true",
+        ),
         ("lost", [], "system lost: no system 'tow' in .*; did you mean 'two'"),
         ("mismatched", [], "system mismatched: kind svm takes one vector .* 'fbank' have a frame"),
         ("one", ["--enrolments", "neutral"], "enrolment 'neutral': expected neutral:N"),

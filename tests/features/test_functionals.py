@@ -61,6 +61,12 @@ def stage1(feature_set="eGeMAPSv02", nj=1):
     return store, {utt: store.frames[row].numpy().copy() for utt, row in store.index.items()}
 
 
+def test_functionals_cannot_be_compressed():
+    """Beside one of 1e11, those below 1e6 would all be the same to Kaldi's 8 and 16 bits."""
+    with pytest.raises(ValueError, match="0 where an utterance is one vector, found 3"):
+        FunctionalsConfig(compression_method=3).check()
+
+
 @pytest.mark.parametrize("feature_set", DIMS)
 def test_functionals_equal_those_of_the_file(stage0, feature_set):
     opensmile = pytest.importorskip("opensmile")

@@ -325,7 +325,11 @@ def test_what_is_not_a_number(encoders, storage):
         ({"layers": [3, 2]}, r"layers must be numbers from 0, rising, found \[3, 2\]"),
         ({"layers": [2, 2]}, r"rising, found \[2, 2\]"),
         ({"layers": [-1, 2]}, r"rising, found \[-1, 2\]"),
-        ({"compression_method": 8}, "compression_method must be 0 to 7, found 8"),
+        ({"compression_method": 8}, "compression_method must be 0, 1, 2, 3 or 5, found 8"),
+        (
+            {"combine": "concat", "pooling": "statistics", "compression_method": 2},
+            "compression_method must be 0 where an utterance is one vector, found 2",
+        ),
     ],
 )
 def test_settings_that_are_not_allowed(changes, message):
