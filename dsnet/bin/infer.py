@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from dsnet.bin import run
-from dsnet.bin.job import Job, job_parser, make_job
+from dsnet.bin.job import Job, job_parser, make_job, require_voices
 from dsnet.bin.trained import open_model, read_train_json
 from dsnet.errors import ConfigError
 from dsnet.features.feats import require_alike
@@ -210,6 +210,8 @@ def test(
     model: Model, folder: Path, enrolment: EnrolmentConfig, tested: Side, match: str = "none"
 ) -> None:
     """Write a run folder: train and dev of the model's own fold, test of the tested side."""
+    if enrolment.source == "all" or match == "speaker":
+        require_voices(tested.frames.info, tested.task)
     (folder / "run.json").unlink(missing_ok=True)
     own, fold = model.own, model.own.task.fold(model.job.fold)
     across = tested is not own

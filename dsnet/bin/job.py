@@ -8,8 +8,11 @@ import torch
 
 from dsnet.config import split_changes
 from dsnet.environment import choose_device, limit_threads
-from dsnet.errors import ConfigError
+from dsnet.errors import ConfigError, TrainingError
+from dsnet.features.feats import FeatsInfo
+from dsnet.folds.task_data import TaskData
 from dsnet.recipe import Recipe
+from dsnet.systems import find_system
 from dsnet.systems.catalog import SystemSpec, resolve
 from dsnet.systems.config import SystemConfig
 
@@ -24,7 +27,7 @@ class Job:
     config: SystemConfig  # of the system
     seed: int
     fold: str
-    device: torch.device
+    device: torch.device  # the CPU for linear systems
 
     @property
     def folder(self) -> Path:
@@ -65,6 +68,9 @@ def make_job(args: argparse.Namespace) -> Job:
     if spec.config is None:
         raise ConfigError(f"--system {args.system}: an ensemble is not trained; its members are")
     limit_threads(args.num_threads)
+    device = choose_device(args.device)
+    if not find_system(spec.config).is_network:
+        device = torch.device("cpu")
     return Job(
         recipe=Recipe(args.recipe),
         task=args.task,
@@ -72,5 +78,21 @@ def make_job(args: argparse.Namespace) -> Job:
         config=spec.config,
         seed=args.seed,
         fold=folds[args.job - 1],
-        device=choose_device(args.device),
+        device=device,
     )
+
+
+def require_voices(info: FeatsInfo, task: TaskData) -> None:
+    """Make sure that normalising by all audio of a speaker leaves something of an utterance.
+
+    Raises:
+        TrainingError: it has one vector, and its speaker no other utterance.
+    """
+    alone = sorted(speaker for speaker, utts in task.spk2utt.items() if len(utts) < 2)
+    if info.frame_shift_ms is None and alone:
+        raise TrainingError(
+            f"{len(alone)} of {len(task.spk2utt)} speakers have one utterance each, first: "
+            f"{', '.join(alone[:5])}. Of the features '{info.name}' it is one vector, and minus "
+            "its own mean nothing is left of it. Leave out systems that hear all audio of a "
+            "speaker (enrolment.source all, --match-target speaker), or choose features with frames"
+        )

@@ -19,12 +19,16 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from dsnet.bin import BEGAN, run
-from dsnet.bin.job import Job, job_parser, make_job
+from dsnet.bin.job import Job, job_parser, make_job, require_voices
 from dsnet.bin.trained import TRAIN, read_model, read_train_json
 from dsnet.environment import keep_freed_memory
 from dsnet.errors import ConfigError, TrainingError
+from dsnet.features.feats import FeatsInfo
 from dsnet.files import damage_of_zip, locked, write_text
+from dsnet.folds.task_data import TaskData
 from dsnet.systems import find_system
+from dsnet.systems.config import TrainConfig
+from dsnet.training import checkpoint
 from dsnet.training.curves import CurveWriter
 from dsnet.training.data import FoldData, load_training_data
 from dsnet.training.fit import fit
@@ -55,6 +59,9 @@ def main() -> None:
 
 
 def train(job: Job, team: Team) -> None:
+    if job.config.enrolment.source == "all":
+        info = FeatsInfo.load(job.recipe.features(job.config.features))
+        require_voices(info, TaskData.load(job.recipe.task(job.task)))
     data = load_training_data(job.recipe, job.task, job.fold, job.config, job.device)
     wanted = identity(job.config, data, job.seed)
     finished = job.folder / TRAIN
@@ -123,15 +130,37 @@ def is_trained(folder: Path, wanted: dict[str, Any]) -> bool:
     return wanted.items() <= content.items()
 
 
-def remove_damaged(checkpoint: Path) -> None:
-    """Remove a checkpoint to resume from if it is damaged, and say so."""
-    if checkpoint.exists() and (damage := damage_of_zip(checkpoint)):
-        print(f"{checkpoint}: damaged: {damage}; starting anew")
-        checkpoint.unlink()
+def remove_unusable(path: Path) -> None:
+    """Remove a checkpoint to resume from if it is damaged, or of another format, and say so."""
+    if not path.exists():
+        return
+    if damage := damage_of_zip(path):
+        reason = f"{path}: damaged: {damage}"
+    else:
+        try:
+            checkpoint.load(path)
+            return
+        except TrainingError as error:
+            reason = str(error)
+    print(f"{reason}; starting anew")
+    path.unlink()
+
+
+def require_schedule(config: TrainConfig, num_train: int) -> None:
+    """Raise TrainingError where the warm-up is one single step, by which torch would divide."""
+    batches = -(-num_train // config.batch_size)
+    steps = batches * config.max_epochs
+    if config.schedule == "one_cycle" and config.warmup * steps == 1:
+        raise TrainingError(
+            f"train.warmup {config.warmup:g} of {steps} steps (epochs: {config.max_epochs}, of "
+            f"{batches} batches) is one single step, which schedule one_cycle cannot do. Change "
+            "train.max_epochs, train.batch_size or train.warmup a little"
+        )
 
 
 def train_network(job: Job, data: FoldData, team: Team) -> dict[str, Any]:
     """Train to the end; return facts for train.json."""
+    require_schedule(job.config.train, len(data.train))
     trainer = Trainer(job.config, data, job.seed, job.folder, team)
     together = f", {team.size} processes" * (team.size > 1)
     print(f"{trainer.num_parameters:,} parameters on {job.device}{together}", flush=True)
@@ -142,7 +171,7 @@ def train_network(job: Job, data: FoldData, team: Team) -> dict[str, Any]:
             flush=True,
         )
     if team.leads:
-        remove_damaged(job.folder / CHECKPOINT)
+        remove_unusable(job.folder / CHECKPOINT)
     trainer.resume()
     if not team.leads:
         trainer.run(lambda entry: None)

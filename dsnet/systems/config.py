@@ -29,13 +29,13 @@ class EnrolmentConfig:
     everything that the speaker says in the task, without its labels (for a test speaker that is the
     test audio: transductive). What is given of a test speaker is not scored, but for all.
 
-    count: of utterances, at validation and test. In training a network is given 1 to 5 neutral ones
-    that are drawn anew each time, a linear system the first `count`; or, of any, everything that
-    the training part has of the speaker.
+    count: of utterances, at validation and test. In training a network is given others of the
+    speaker than the utterance, 1 to 2 `count` - 1 that are drawn anew each time; a linear system
+    the first `count` neutral ones, or, of any, all others that the training part has.
 
     normalise: every dimension of the features is shifted, and scaled, so that the enrolment has the
     mean (and deviation) of an average voice.
-    shrink: by as much of the way as so many utterances can be believed; see training/normalisation.
+    shrink: by as much of the way as so many utterances can be believed; see models/voice.py.
     """
 
     source: str = "none"
@@ -165,8 +165,11 @@ class TrainConfig:
             value = getattr(self, name)
             if value not in values:
                 raise ValueError(f"train.{name} is '{value}'; allowed: {', '.join(values)}")
-        if self.batch_size < 2:
-            raise ValueError("train.batch_size must be 2 or more (batch norm)")
+        if self.batch_size < 3:
+            raise ValueError(
+                f"train.batch_size must be 3 or more, found {self.batch_size}: an odd number of "
+                "utterances would leave one alone, which batch norm cannot take"
+            )
         if self.max_epochs < 1:
             raise ValueError("train.max_epochs must be 1 or more")
         if self.learning_rate <= 0:

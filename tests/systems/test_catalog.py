@@ -117,6 +117,7 @@ def test_what_is_wrong_is_named(recipe, name, message):
         ("train.weight_decay=-0.1", "train.weight_decay must be 0 .off. or above, found -0.1"),
         ("train.stop_after=-1", "train.stop_after must be 0 .off. or above, found -1"),
         ("train.patience=0", "train.patience must be 1 or more epochs, found 0"),
+        ("train.batch_size=2", "train.batch_size must be 3 or more, found 2: an odd number"),
         ("train.warmup=1.5", "train.warmup must be a share between 0 and 1, found 1.5"),
     ],
 )
