@@ -58,7 +58,7 @@ def main() -> None:
         task = args.task if what == "true" else f"{args.task}.{what}"
         if what != "true":
             altered = permuted(list(supervisions), what, config.label_field, args.seed)
-            build_task(dealt, altered, recipe.task(task))
+            build_task(dealt, altered, recipe.task(task), allow_near_copies=True)
         for system in args.systems.split():
             found = score(recipe, task, system, args.seed, args.device)
             print(f"{what:9}{system:24} UAR {found:5.1f}   guessing {chance:.1f}", flush=True)

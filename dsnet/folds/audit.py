@@ -8,9 +8,18 @@ from typing import Any
 from tabulate import tabulate
 
 from dsnet.corpus.gate import first_ten
+from dsnet.corpus.near_copies import near_copies
 from dsnet.corpus.same_audio import in_words, same_audio, shared_by_speakers
 from dsnet.errors import FoldError
-from dsnet.folds.copies import check_near_copies, check_same_audio, unequal_copies
+from dsnet.folds.copies import (
+    Span,
+    check_near_copies,
+    check_same_audio,
+    contained,
+    overlaps,
+    shared_files,
+    unequal_copies,
+)
 from dsnet.folds.protocols import PARTS, Fold
 from dsnet.folds.references import References
 
@@ -26,8 +35,10 @@ class TaskTables:
         utt2emo: class of each utterance of the task.
         utt2spk: its speaker.
         utt2key: its text as `text_key` compares it, where known.
-        utt2hash: digest of the samples, where known; also of references outside the task.
+        utt2hash: digest of the samples, where known; also of neutral utterances outside the task,
+            which a system may be given of a speaker.
         utt2print: fingerprint, likewise; empty: too short for one.
+        utt2span: where it lies in its file, likewise.
         reference2spk: speaker of each reference.
         utt2partition: of protocol predefined, where an utterance needs not be tested.
         unknown_speakers: those among the speakers who stand for nobody known.
@@ -39,6 +50,7 @@ class TaskTables:
     utt2key: Mapping[str, str]
     utt2hash: Mapping[str, str]
     utt2print: Mapping[str, str]
+    utt2span: Mapping[str, Span]
     reference2spk: Mapping[str, str]
     utt2partition: Mapping[str, str] = field(default_factory=dict)
     unknown_speakers: Set[str] = frozenset()
@@ -62,11 +74,14 @@ def audit(
             once.
     """
     sides = {name: speaker_sides(name, fold, tables.utt2spk) for name, fold in folds.items()}
-    speaker_of = {**tables.reference2spk, **tables.utt2spk}
+    speaker_of = {**references.neutral2spk, **tables.reference2spk, **tables.utt2spk}
     groups = same_audio(tables.utt2hash)
     check_same_audio(sides, groups, speaker_of)
-    copies = unequal_copies(tables.utt2print, tables.utt2hash)
+    shared = overlaps(tables.utt2span)
+    near = [*near_copies(tables.utt2print), *contained(shared, tables.utt2span)]
+    copies = unequal_copies(near, tables.utt2hash)
     warnings = check_near_copies(sides, copies, speaker_of, allow_near_copies)
+    warnings += shared_files(sides, tables.utt2span, shared, speaker_of)
     for name, fold in folds.items():
         absent = {p: _absent_classes(utts, tables) for p, utts in fold.parts().items()}
         if absent["train"]:

@@ -14,6 +14,7 @@ from dsnet.corpus.gate import label, speaker_is_known
 from dsnet.errors import FoldError
 from dsnet.files import digest, write_text
 from dsnet.folds.audit import TaskTables, audit
+from dsnet.folds.copies import Span
 from dsnet.folds.predefined import partitions, predefined_fold
 from dsnet.folds.protocols import Fold, in_words, make_folds
 from dsnet.folds.references import SPK2NEUTRAL, UTT2NEUTRAL, References, choose_references
@@ -82,7 +83,8 @@ def build_task(
         folds = {name: leave_out_repeated(fold, utt2key) for name, fold in folds.items()}
 
     referred = {r for refs in references.table.values() for r in refs}
-    used = [s for s in candidates if s.id in utt2spk or s.id in referred]
+    heard = {*utt2spk, *referred, *references.neutral2spk}  # enrolments may be of any neutral one
+    used = [s for s in candidates if s.id in heard]
     tables = TaskTables(
         classes=config.classes,
         utt2emo={utt: utt2emo[utt] for utt in utt2spk},
@@ -90,6 +92,7 @@ def build_task(
         utt2key=utt2key,
         utt2hash={s.id: s.custom["audio_hash"] for s in used if "audio_hash" in s.custom},
         utt2print={s.id: s.custom["fingerprint"] for s in used if "fingerprint" in s.custom},
+        utt2span={s.id: span_of(s) for s in used},
         reference2spk={s.id: s.speaker for s in candidates if s.id in referred},
         utt2partition=utt2partition,
         unknown_speakers={s.speaker for s in kept if not speaker_is_known(s)},
@@ -101,6 +104,12 @@ def build_task(
         _write(Path(temporary), config, tables, utt2text, spk2sex, folds, references, report)
         _swap(Path(temporary), task_dir)
     return report
+
+
+def span_of(supervision: SupervisionSegment) -> Span:
+    channel = supervision.channel
+    channels = frozenset(channel if isinstance(channel, list) else [channel])
+    return Span(supervision.recording_id, channels, supervision.start, supervision.end)
 
 
 def _write(

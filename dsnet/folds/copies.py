@@ -1,11 +1,22 @@
-"""One recording on two sides of a fold: identical samples, and near copies."""
+"""One recording on two sides of a fold: identical samples, near copies, spans that overlap."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import NamedTuple
 
 from dsnet.corpus.gate import first_ten
-from dsnet.corpus.near_copies import near_copies
 from dsnet.corpus.same_audio import in_words, shared_by_speakers
 from dsnet.errors import FoldError
+
+COPY = 0.5  # share of the shorter of two spans from which on they are near copies
+
+
+class Span(NamedTuple):
+    """Where an utterance lies: in seconds of some channels of a recording."""
+
+    recording: str
+    channels: Set[int]
+    start: float
+    end: float
 
 
 def check_same_audio(
@@ -39,15 +50,16 @@ def check_same_audio(
 
 
 def unequal_copies(
-    utt2print: Mapping[str, str], utt2hash: Mapping[str, str]
+    pairs: Iterable[tuple[str, str]], utt2hash: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """Return the pairs of near copies whose samples are not equal.
+    """Return, once each, the pairs of near copies whose samples are not equal.
 
     Args:
-        utt2print: fingerprint of each utterance.
+        pairs: of utterances.
         utt2hash: digest of the samples of each, where known.
     """
-    return [(a, b) for a, b in near_copies(utt2print) if utt2hash.get(a, a) != utt2hash.get(b, b)]
+    distinct = dict.fromkeys((min(pair), max(pair)) for pair in pairs)
+    return [(a, b) for a, b in distinct if utt2hash.get(a, a) != utt2hash.get(b, b)]
 
 
 def check_near_copies(
@@ -86,3 +98,75 @@ def check_near_copies(
             "--allow-near-copies true goes on"
         )
     return [f"{words}; allowed by --allow-near-copies"]
+
+
+def overlaps(spans: Mapping[str, Span]) -> list[tuple[str, str, float]]:
+    """Return the pairs of utterances that share samples of a file, and how many seconds of it."""
+    of_recording: dict[str, list[str]] = {}
+    for utt in sorted(spans, key=lambda utt: spans[utt].start):
+        of_recording.setdefault(spans[utt].recording, []).append(utt)
+    return [pair for utts in of_recording.values() for pair in _overlaps(utts, spans)]
+
+
+def _overlaps(utts: Sequence[str], spans: Mapping[str, Span]) -> Iterator[tuple[str, str, float]]:
+    """Yield those of utterances of one recording, in the order of their beginnings."""
+    for i, one in enumerate(utts):
+        for other in utts[i + 1 :]:
+            shared = min(spans[one].end, spans[other].end) - spans[other].start
+            if shared <= 0:
+                break
+            if spans[one].channels & spans[other].channels:
+                yield one, other, shared
+
+
+def contained(
+    found: Sequence[tuple[str, str, float]], spans: Mapping[str, Span]
+) -> list[tuple[str, str]]:
+    """Return those pairs of `overlaps` of which one is, for the most part, the other's audio."""
+    return [
+        (a, b)
+        for a, b, shared in found
+        if shared >= COPY * min(spans[utt].end - spans[utt].start for utt in (a, b))
+    ]
+
+
+def shared_files(
+    folds: Mapping[str, Mapping[str, str]],
+    spans: Mapping[str, Span],
+    found: Sequence[tuple[str, str, float]],
+    speaker_of: Mapping[str, str],
+) -> list[str]:
+    """Return warnings of files that are on two sides of a fold, and of overlaps there.
+
+    Args:
+        folds: side of each speaker, by fold.
+        spans: of the utterances.
+        found: from `overlaps`.
+        speaker_of: speaker of each utterance.
+    """
+    speakers: dict[str, set[str]] = {}
+    for utt, span in spans.items():
+        speakers.setdefault(span.recording, set()).add(speaker_of[utt])
+    split = [name for name, own in sorted(speakers.items()) if _are_split(folds, own)]
+    warnings = []
+    if split:
+        warnings.append(
+            f"{len(split)} files are on two sides of a fold, as several speakers are in each "
+            f"(start, end): their room and microphone are heard in training: {first_ten(split)}"
+        )
+    both = [(a, b, s) for a, b, s in found if _are_split(folds, {speaker_of[a], speaker_of[b]})]
+    if both:
+        named = [f"{a} and {b} ({shared:.2f} s)" for a, b, shared in both]
+        warnings.append(
+            f"{len(both)} pairs of utterances overlap in their file and are on two sides of a "
+            f"fold, so that what both say is heard in training: {first_ten(named)}"
+        )
+    return warnings
+
+
+def _are_split(folds: Mapping[str, Mapping[str, str]], speakers: Set[str]) -> bool:
+    """Say whether some fold has speakers on two sides."""
+    return len(speakers) > 1 and any(
+        len({sides[speaker] for speaker in speakers if speaker in sides}) > 1
+        for sides in folds.values()
+    )

@@ -7,6 +7,7 @@ import pytest
 
 from dsnet.errors import FoldError
 from dsnet.folds.audit import TaskTables, audit, format_audit
+from dsnet.folds.copies import Span
 from dsnet.folds.protocols import Fold
 from dsnet.folds.references import References
 
@@ -18,6 +19,7 @@ TABLES = TaskTables(
     utt2key={"a1": "hot", "b1": "hot", "c1": "cold", "a2": "cold"},
     utt2hash={utt: f"hash of {utt}" for utt in [*UTT2SPK, "a0"]},
     utt2print={},
+    utt2span={},
     reference2spk={"a0": "a", "b1": "b", "b2": "b", "c1": "c"},  # a0 is outside the task
 )
 REFERENCES = References("spk2neutral", {"a": ["a0"], "b": ["b1", "b2"], "c": ["c1"]}, {})
@@ -112,6 +114,47 @@ def test_near_copies_on_one_side_are_counted_and_identical_ones_are_none():
     lines = format_audit(report, "").splitlines()
     assert "near copies (2): b1 and b3, b2 and b3" in lines
     assert any(line.startswith("6 utterances without fingerprint") for line in lines)
+
+
+def test_a_neutral_utterance_that_an_enrolment_may_hear_counts_as_audio_of_its_speaker():
+    """a9 is outside the task and no reference; a copy of it is tested under another name."""
+    references = replace(REFERENCES, neutral2spk={"a0": "a", "a9": "a", "b1": "b"})
+    tables = replace(TABLES, utt2hash=TABLES.utt2hash | {"a9": "hash of b2"})
+    with pytest.raises(FoldError, match="the same audio is in (test as b2|dev as b2|.*a9)"):
+        audit(tables, FOLDS, references)
+
+
+def span(start, end, *channels, recording="talk"):
+    return Span(recording, frozenset(channels or [0]), start, end)
+
+
+def test_spans_of_one_file():
+    """a1 holds b1; a2 and c2 share 0.3 s; a3 and b3 are on two channels; b2 is behind all."""
+    spans = {
+        "a1": span(0, 2),
+        "b1": span(1, 1.5),
+        "a2": span(3, 5),
+        "c2": span(4.7, 7),
+        "a3": span(8, 10, 0),
+        "b3": span(8, 10, 1),
+        "b2": span(10, 11),
+        "c1": span(0, 2, recording="other"),
+        "c3": span(0.1, 2.1, recording="other"),  # of one speaker: on one side
+    }
+    tables = replace(TABLES, utt2span=spans)
+    with pytest.raises(
+        FoldError, match=r"near copies \(1\) on two sides: a1 .* and b1 .* of fold a"
+    ):
+        audit(tables, FOLDS, REFERENCES)
+    report = audit(tables, FOLDS, REFERENCES, allow_near_copies=True)
+    assert report["near_copies"] == [("a1", "b1"), ("c1", "c3")]
+    _, files, pairs = report["warnings"]
+    assert files.startswith("1 files are on two sides") and files.endswith("training: talk")
+    assert pairs.startswith("2 pairs of utterances overlap")
+    assert pairs.endswith("training: a1 and b1 (0.50 s), a2 and c2 (0.30 s)")
+    equal = replace(tables, utt2hash=TABLES.utt2hash | {"c3": "hash of c1"})
+    report = audit(equal, FOLDS, REFERENCES, allow_near_copies=True)
+    assert report["near_copies"] == [("a1", "b1")] and report["same_audio"] == [["c1", "c3"]]
 
 
 def test_two_speakers_with_many_identical_recordings_are_named():

@@ -131,7 +131,7 @@ def write_stages():
         corpus = [
             SupervisionSegment(
                 id=f"{spk}-{emotion}-{n}",
-                recording_id="r",
+                recording_id=f"{spk}-{emotion}-{n}",
                 start=0.0,
                 duration=1.0,
                 speaker=spk,
