@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dsnet.bin.predict import add_model_options, read_clips
+from dsnet.bin.predict import add_model_options, read_clips, say_passed_over
 from dsnet.corpus.sound import BadAudio
 from dsnet.environment import limit_threads
 from dsnet.errors import BundleError
@@ -35,7 +35,9 @@ def main(program: str, words: Sequence[str]) -> int:
     limit_threads(args.num_threads)
     recognizer = Recognizer.load(args.model, args.encoder, args.device)
     path = profile_path(args.name, recognizer.bundle.id)
-    files = [str(item.path) for item in find_inputs(args.clips, sys.stdin.buffer).items]
+    inputs = find_inputs(args.clips, sys.stdin.buffer)
+    say_passed_over(inputs)
+    files = [str(item.path) for item in inputs.items]
     clips = read_clips(files, args.channel)
     kind = "any" if args.any else NEUTRAL
     try:

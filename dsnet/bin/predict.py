@@ -6,6 +6,8 @@ status is 1. --speaker tells what is known of the speaker: see `dsnet enrol`.
 """
 
 import argparse
+import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -199,8 +201,10 @@ def check_places(args: argparse.Namespace, inputs: Inputs) -> None:
         for path in store.files:
             if path.exists() and not args.overwrite:
                 raise BundleError(f"{path} exists; choose another name, or give --overwrite")
-    read = {item.path.absolute() for item in inputs.items}
-    written = [path.absolute() for path in places]
+    clips = [*(args.neutral or ()), *(args.any or ()), *([args.segments] if args.segments else ())]
+    names = map(str, (*(item.path for item in inputs.items), *clips))
+    read = {os.path.realpath(name) for name in names if "\0" not in name}
+    written = [os.path.realpath(path) for path in places]
     for path in written:
         if path in read or written.count(path) > 1:
             raise BundleError(f"{path} would be written over what is read, or twice")
@@ -229,6 +233,13 @@ def find_speaker(args: argparse.Namespace, recognizer: Recognizer) -> Profile | 
     """Return what is known of the speaker."""
     if args.speaker is not None:
         path = profile_path(args.speaker, recognizer.bundle.id)
+        if not path.is_file():
+            there = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "nobody"
+            words = shlex.join(["--model", str(args.model), args.speaker])
+            raise BundleError(
+                f"no speaker '{args.speaker}' is enrolled for the model {recognizer.name} (but "
+                f"{there}, in {path.parent}). Enrol with: dsnet enrol {words} FILE..."
+            )
         return read_profile(path, recognizer.name, recognizer.bundle.id, recognizer.num_measured)
     files = args.neutral or args.any
     if not files:
@@ -382,10 +393,15 @@ def say_the_rest(inputs: Inputs, failed: int, count: int, notes: Notes) -> None:
             f"note: segments of {inputs.strangers} other recordings are passed over",
             file=sys.stderr,
         )
+    say_passed_over(inputs)
+    if failed:
+        print(f"{failed} of {count} could not be judged", file=sys.stderr)
+
+
+def say_passed_over(inputs: Inputs) -> None:
+    """Say how many files of the folders were left out."""
     if inputs.passed_over:
         print(
             f"note: {inputs.passed_over} files in the folders are not sound files by their names",
             file=sys.stderr,
         )
-    if failed:
-        print(f"{failed} of {count} could not be judged", file=sys.stderr)

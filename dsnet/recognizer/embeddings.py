@@ -1,6 +1,7 @@
 """Embeddings of what was judged, in a file: NumPy's npz, or Kaldi's ark and scp."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -15,12 +16,15 @@ class EmbeddingStore(AbstractContextManager):
     """Collects embeddings, and writes them at the end of a `with` statement.
 
     npz: `files`, `start`, `end`, and (U, D) for each name. ark: <stem>.<name>.ark and .scp; a key
-    is <file without suffix>-<segment, if any>-<milliseconds>.
+    is <file without suffix>-<segment, if any>-<milliseconds>, and of several that would be the same
+    the second has -2 behind it, and so on.
     """
 
     def __init__(self, path: Path, names: Sequence[str]):
         if path.suffix not in (".npz", ".ark"):
             raise BundleError(f"--embeddings-file {path}: ends in .npz or .ark")
+        if path.suffix == ".ark" and "," in str(path):
+            raise BundleError(f"--embeddings-file {path}: Kaldi's form takes no comma in a path")
         self.path, self.names = path, list(names)
         self.files = [path]
         if path.suffix == ".ark":
@@ -66,11 +70,15 @@ class EmbeddingStore(AbstractContextManager):
         for name, values in arrays.items():
             stem = self.path.with_suffix(f".{name}")
             with kaldiio.WriteHelper(f"ark,scp:{stem}.ark,{stem}.scp") as write:
-                for row, value in zip(self.rows, values, strict=True):
-                    write(_key(row), value)
+                for key, value in zip(_keys(self.rows), values, strict=True):
+                    write(key, value)
 
 
-def _key(row: Row) -> str:
-    """Return a key without white space."""
-    words = [Path(row.file).stem, row.segment, f"{round(1000 * row.start):08d}"]
-    return "-".join("_".join(word.split()) for word in words if word)
+def _keys(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a key of each row, without white space."""
+    times: Counter[str] = Counter()
+    for row in rows:
+        words = [Path(row.file).stem, row.segment, f"{round(1000 * row.start):08d}"]
+        key = "-".join("_".join(word.split()) for word in words if word)
+        times[key] += 1
+        yield key if times[key] == 1 else f"{key}-{times[key]}"

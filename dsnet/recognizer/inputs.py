@@ -76,9 +76,7 @@ def find_inputs(words: Sequence[str], listed: BinaryIO, null: bool = False) -> I
             names = names if null else [name.removesuffix(b"\r") for name in names]
             items += [Item(Path(os.fsdecode(name))) for name in names if name.strip()]
         elif os.path.isdir(word):
-            if not os.access(word, os.R_OK | os.X_OK):
-                raise BundleError(f"{word}: this folder cannot be read")
-            below = sorted(p for p in path.rglob("*") if p.is_file())
+            below = sorted(files_below(path))
             sound = [p for p in below if p.suffix[1:].lower() in suffixes]
             items += [Item(p) for p in sound]
             passed_over += len(below) - len(sound)
@@ -91,6 +89,27 @@ def find_inputs(words: Sequence[str], listed: BinaryIO, null: bool = False) -> I
     if not items:
         raise BundleError("no recording is named; the list on standard input is empty")
     return Inputs(items, passed_over)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of those below it, linked ones too, each folder once.
+
+    Raises:
+        BundleError: a folder that cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise BundleError(f"{error.filename}: this folder cannot be read ({error.strerror})")
+
+    seen = set()
+    for name, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        here = os.path.realpath(name)
+        if here in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add(here)
+        folders.sort()
+        yield from (path for file in files if (path := Path(name, file)).is_file())
 
 
 def with_segments(inputs: Inputs, path: Path) -> Inputs:

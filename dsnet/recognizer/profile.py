@@ -120,14 +120,8 @@ def read_profile(path: Path, model: str, model_id: str, size: int) -> Profile:
         size: how many numbers are measured of a clip.
 
     Raises:
-        BundleError: none there, damaged, or of another model.
+        BundleError: one that cannot be read, is damaged, or of another model.
     """
-    if not path.is_file():
-        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "nobody"
-        raise BundleError(
-            f"no speaker '{path.stem}' is enrolled for the model {model} (but {there}, in "
-            f"{path.parent}). Enrol with: dsnet enrol {path.stem} FILE..."
-        )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content.pop("format")
@@ -139,7 +133,7 @@ def read_profile(path: Path, model: str, model_id: str, size: int) -> Profile:
         if not all(np.isfinite(value).all() for value in values):
             raise ValueError("statistics that are not finite")
         sizes = {value.shape for value in values}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BundleError(f"{path}: not a profile ({error}); enrol the speaker again") from error
     if profile.model_id != model_id:
         raise BundleError(

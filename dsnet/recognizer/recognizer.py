@@ -123,7 +123,7 @@ class Recognizer:
         """Judge one recording.
 
         Args:
-            samples: (N,) float in [-1, 1] or signed integers; (N, channels) are averaged.
+            samples: (N,) float in [-1, 1], int16 or int32; (N, channels) are averaged.
             sampling_rate: Hz.
             speaker: what `enrol` returned for its speaker; None: nothing is known of them.
             reject: see `threshold`.
@@ -233,8 +233,10 @@ class Recognizer:
         `error` was wrong.
 
         Raises:
-            BundleError: no threshold does that.
+            BundleError: no threshold does that, or the model needs clips.
         """
+        if given == "none":
+            self._given(None)  # refuses, if the model cannot do without clips
         curve = self.bundle.members[given].held_out
         limit = threshold(curve, error)
         if limit is None:

@@ -85,10 +85,11 @@ def windows(seconds: float, length: float, hop: float) -> Iterator[tuple[float, 
 
     The last one ends with the recording and is as long as the others, if the recording is.
     """
-    start = 0.0
-    while start + length < seconds:
+    start, number = 0.0, 0
+    while start + length < seconds - 1e-6:  # a millionth of a second is no window
         yield start, start + length
-        start += hop
+        number += 1
+        start = number * hop  # a sum of many hops would drift
     yield max(0.0, min(start, seconds - length)), seconds
 
 
@@ -96,16 +97,26 @@ def as_samples(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
     """Return samples as (N,) float32 in [-1, 1].
 
     Args:
-        samples: (N,), or (N, channels), which are averaged; integers are divided by their range.
+        samples: (N,), or (N, channels), which are averaged; int16 and int32 are divided by their
+            range.
         sampling_rate: Hz.
 
     Raises:
         BadAudio: another shape or type, too short, or samples that no sound has.
     """
     samples = np.asarray(samples)
-    if np.issubdtype(samples.dtype, np.unsignedinteger) or samples.dtype.kind not in "if":
-        raise BadAudio(f"samples must be float or signed integers, found {samples.dtype}")
+    if samples.dtype.kind != "f" and samples.dtype not in (np.int16, np.int32):
+        raise BadAudio(
+            f"samples must be float, int16 or int32, found {samples.dtype}; samples of 16 bits "
+            "are .astype('int16')"
+        )
     if samples.dtype.kind == "i":
+        peak = int(np.abs(samples.astype("int64")).max(initial=0))
+        if samples.dtype == np.int32 and 0 < peak <= 2**15:
+            raise BadAudio(
+                f"samples of int32 reach {peak}, of 2147483647; are they of 16 bits? Then turn "
+                "them by .astype('int16')"
+            )
         samples = samples / -float(np.iinfo(samples.dtype).min)
     if samples.ndim == 2:
         if samples.shape[1] > samples.shape[0]:

@@ -79,6 +79,32 @@ def test_folders_are_searched_and_what_is_left_out_is_counted(dsnet, write_sound
     assert "1 files in the folders are not sound files" in err
 
 
+def test_linked_folders_are_searched_once(dsnet, write_sound, tmp_path):
+    write_sound("calls/a.wav")
+    write_sound("other/b.wav", seed=1)
+    (tmp_path / "calls/linked").symlink_to("../other")
+    (tmp_path / "other/back").symlink_to("../calls")
+    _, out, err = dsnet("predict", "--format", "csv", "calls")
+    assert [row["file"] for row in rows_of(out)] == ["calls/a.wav", "calls/linked/b.wav"]
+    assert err == ""
+
+
+def test_enrolment_says_what_it_leaves_out(dsnet, write_sound, tmp_path):
+    write_sound("calls/a.wav", 2)
+    (tmp_path / "calls/b.m4a").write_text("no sound that libsndfile reads")
+    status, _, err = dsnet("enrol", "bob", "--any", "calls")
+    assert status == 0 and "1 files in the folders are not sound files" in err
+
+
+def test_turns_that_would_have_one_key_are_all_kept(dsnet, write_sound, tmp_path):
+    write_sound("a.wav", 2)
+    turn = "SPEAKER a 1 0.0 {} <NA> <NA> x <NA> <NA>\n"
+    (tmp_path / "t.rttm").write_text(turn.format(1.0) + turn.format(1.5))
+    dsnet("predict", "a.wav", "--segments", "t.rttm", "--embeddings", "e", "--embeddings-file",
+          "x.ark")  # fmt: skip
+    assert sorted(kaldiio.load_scp("x.e.scp")) == ["a-x-00000000", "a-x-00000000-2"]
+
+
 def test_a_file_that_fails_is_a_row_and_the_others_are_done(dsnet, write_sound, tmp_path):
     names = ["a.wav", "bad.wav", "none.wav", "silent.wav", "short.wav", "nan.wav", "z.wav"]
     write_sound("a.wav"), write_sound("z.wav")
@@ -265,6 +291,37 @@ def test_an_output_that_exists_is_kept(dsnet, write_sound, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["predict", "link.wav", "--output", "a.wav"],
+        ["predict", "a.wav", "--output", "deep/../a.wav"],
+        ["predict", "a.wav", "--neutral", "b.wav", "--output", "b.wav"],
+        ["predict", "a.wav", "--segments", "turns.rttm", "--output", "turns.rttm"],
+    ],
+)
+def test_nothing_that_is_read_is_written_over(dsnet, write_sound, tmp_path, words):
+    write_sound("a.wav")
+    write_sound("b.wav", seed=1)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "link.wav").symlink_to("a.wav")
+    (tmp_path / "turns.rttm").write_text("SPEAKER a 1 0.0 0.5 <NA> <NA> x <NA> <NA>\n")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    status, _, err = dsnet(*words, "--overwrite")
+    assert status == 1 and "written over what is read" in err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_speaker_who_is_not_enrolled_is_answered_by_those_who_are(
+    dsnet, write_sound, tiny_folder
+):
+    write_sound("a.wav", 2)
+    assert dsnet("enrol", "anna", "a.wav")[0] == 0
+    status, _, err = dsnet("predict", "a.wav", "--speaker", "Bob B")
+    assert status == 1 and "no speaker 'Bob B' is enrolled" in err and "(but anna, in" in err
+    assert f"Enrol with: dsnet enrol --model {tiny_folder} 'Bob B' FILE..." in err
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--hop", "1"], "--hop goes with --windows"),
@@ -285,6 +342,7 @@ def test_an_output_that_exists_is_kept(dsnet, write_sound, tmp_path):
         (["--speaker", "nobody"], "no speaker 'nobody' is enrolled"),
         (["--neutral", "none.wav"], "clip none.wav: no such file"),
         (["--embeddings", "e", "--embeddings-file", "e.txt"], "ends in .npz or .ark"),
+        (["--embeddings", "e", "--embeddings-file", "a,b.ark"], "takes no comma in a path"),
         (["--output", "none/out.csv"], "--output none/out.csv: No such file"),
         (["--encoder", "folder"], "needs none"),
         (["--device", "cuda:7"], "--device cuda:7: not available here"),

@@ -83,7 +83,9 @@ def test_channels_are_averaged(recognizer):
         (sound(0.01), r"0\.010 s are too short, 0\.1 s are needed"),
         (np.zeros(0), "too short"),
         (sound() * 30000, "16-bit integers stored as floats"),
-        (np.array(["a"] * RATE), "must be float or signed integers"),
+        (np.array(["a"] * RATE), "must be float, int16 or int32"),
+        (np.round(sound() * 30000).astype(int), r"found int64; .* \.astype\('int16'\)"),
+        (np.round(sound() * 30000).astype("int32"), r"int32 reach \d+, .* of 16 bits\?"),
         (np.zeros((2, RATE)), r"turn it with \.T"),
         (np.zeros((RATE, 2, 2)), r"\(N,\) or \(N, channels\)"),
         (np.zeros(RATE, dtype="uint8"), "uint8"),
@@ -164,6 +166,13 @@ def test_thresholds_are_read_off_the_curve(recognizer, error, limit):
 def test_an_error_rate_that_nothing_reaches_is_refused(recognizer):
     with pytest.raises(BundleError, match=r"wrong more often .* the least is 0\.10"):
         recognizer.threshold(0.05)
+
+
+def test_a_model_that_needs_clips_has_no_threshold_without(recognizer, monkeypatch):
+    monkeypatch.delitem(recognizer.parts, "none")
+    with pytest.raises(BundleError, match="needs clips of the speaker .*: enrol them"):
+        recognizer.threshold(0.2)
+    assert recognizer.threshold(0.2, "any") == 0.6
 
 
 def test_unsure_below_the_threshold(recognizer):

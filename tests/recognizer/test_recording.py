@@ -15,6 +15,7 @@ from dsnet.recognizer.recording import Recording, windows
         (2, 3, 1, [(0, 2)]),
         (3, 3, 1, [(0, 3)]),
         (4.5, 3, 1, [(0, 3), (1, 4), (1.5, 4.5)]),
+        (10, 1, 0.1, [(i * 0.1, i * 0.1 + 1) for i in range(90)] + [(9, 10)]),
     ],
 )
 def test_windows_cover_a_recording_to_its_end(seconds, length, hop, expected):
