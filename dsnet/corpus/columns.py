@@ -109,7 +109,12 @@ def _option(columns: Mapping[str, str]) -> str:
 
 def _pair(ours: str, theirs: str) -> str:
     """Return a pair as `parse_columns` reads it back."""
-    return shlex.quote(f"{ours}={theirs}") if len(theirs.split()) > 1 else f"{ours}={theirs}"
+    pair = f"{ours}={theirs}"
+    try:
+        is_one_word = shlex.split(pair) == [pair]
+    except ValueError:  # a quote in it
+        is_one_word = False
+    return pair if is_one_word else shlex.quote(pair)
 
 
 def _there(name: str, names: Collection[str]) -> str:

@@ -56,6 +56,7 @@ def export_kaldi(
     out_dir: Path,
     utt2emo: Mapping[str, str] | None = None,
     feats: Mapping[str, str] | None = None,
+    root: Path = Path(),
 ) -> int:
     """Write a Kaldi data directory; paths are absolute, so it can be used from anywhere.
 
@@ -64,6 +65,7 @@ def export_kaldi(
         out_dir: where the lists go; lists of an earlier export are replaced or removed.
         utt2emo: labels to write, for these utterances only; None: all, with native labels.
         feats: per utterance "archive:offset", as in feats.scp.
+        root: folder where paths that are not absolute begin.
 
     Returns:
         How many utterances were written.
@@ -96,7 +98,9 @@ def export_kaldi(
         (out_dir / name).unlink(missing_ok=True)
     lists: dict[str, dict[str, str]] = {
         "wav.scp": {
-            segment.recording_id: os.path.abspath(by_id[segment.recording_id].sources[0].source)
+            segment.recording_id: os.path.abspath(
+                root / by_id[segment.recording_id].sources[0].source
+            )
             for segment in segments
         },
         "utt2spk": {segment.id: segment.speaker for segment in segments},
@@ -106,7 +110,7 @@ def export_kaldi(
         "text": {s.id: " ".join(s.text.split()) for s in segments if s.text},
         "utt2session": {s.id: s.custom["session"] for s in segments if "session" in s.custom},
         "utt2dialogue": {s.id: s.custom["dialogue"] for s in segments if "dialogue" in s.custom},
-        "feats.scp": {s.id: os.path.abspath(feats[s.id]) for s in segments if feats},
+        "feats.scp": {s.id: os.path.abspath(root / feats[s.id]) for s in segments if feats},
     }
     if not all(_is_whole(segment, by_id[segment.recording_id]) for segment in segments):
         lists["segments"] = {

@@ -141,6 +141,11 @@ def _write(
                 f"fold '{name}': a speaker or session names its folder; no '/' or space, and not "
                 f"'{FINAL}', which is the model of all speakers"
             )
+        if "JOB" in name:
+            raise FoldError(
+                f"fold '{name}': a speaker or session names it, and the recipes' launchers put a "
+                "number in the place of JOB; name it otherwise in stage 0"
+            )
         for part, utts in fold.parts().items():
             write_text(folder / f"fold_{name}" / part, "".join(f"{utt}\n" for utt in utts))
     _write_json(folder / "audit.json", report)

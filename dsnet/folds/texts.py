@@ -1,6 +1,6 @@
 """Texts that several parts of a fold share: compare them, leave the repetitions out."""
 
-import re
+import unicodedata
 from collections.abc import Mapping
 
 from dsnet.folds.protocols import PARTS, Fold
@@ -12,7 +12,9 @@ def text_key(text: str) -> str:
     >>> text_key("Yeah,  I KNOW - it's fine.")
     "yeah i know it's fine"
     """
-    return " ".join(re.findall(r"[\w']+", text.casefold()))
+    letters = unicodedata.normalize("NFC", text.casefold())
+    kept = (c if c in "_'" or unicodedata.category(c)[0] in "LMN" else " " for c in letters)
+    return " ".join("".join(kept).split())
 
 
 def leave_out_repeated(fold: Fold, utt2key: Mapping[str, str]) -> Fold:

@@ -197,9 +197,10 @@ def test_fallback_references_are_all_of_the_speakers(tmp_path):
     assert not any(utt.startswith("b") for utt in data.reference_utterances)
 
 
-def test_name_that_cannot_be_a_folder(tmp_path):
-    corpus = [supervision(s.id, speaker=f"{s.speaker}/1") for s in CORPUS]
-    with pytest.raises(FoldError, match="fold 'a/1'"):
+@pytest.mark.parametrize("added", ["/1", "JOB"])
+def test_name_that_cannot_be_a_folder_or_a_word_for_a_launcher(tmp_path, added):
+    corpus = [supervision(s.id, speaker=f"{s.speaker}{added}") for s in CORPUS]
+    with pytest.raises(FoldError, match=f"fold 'a{added}'"):
         build_task(task(), corpus, tmp_path)
     assert contents(tmp_path) == {}
 

@@ -20,6 +20,12 @@ def test_other_words_do():
     assert text_key("...") == ""
 
 
+def test_letters_of_two_codes_are_one_and_marks_belong_to_their_letter():
+    assert text_key("stu\u0308ck") == text_key("st\u00fcck")
+    assert text_key("\u0915\u0940") != text_key("\u0915\u093e")  # two syllables of Hindi
+    assert text_key("a_b") != text_key("a b")
+
+
 def test_the_part_nearer_to_the_test_keeps_a_text():
     fold = Fold(train=["n1", "n2", "n3", "n4"], dev=["d1", "d2"], test=["t1", "t2"])
     keys = {"t1": "hello", "d1": "hello", "d2": "bye", "n1": "hello", "n2": "bye", "n3": "well"}
