@@ -138,6 +138,28 @@ def _has(content: Any, keys: Sequence[str]) -> bool:
     return True
 
 
+def files_below(folder: Path | str) -> list[Path]:
+    """Return the files of a folder and of those below it, sorted, without hidden ones.
+
+    Links are followed, and each folder is looked at once.
+
+    Raises:
+        OSError: a folder that cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found, seen = [], set()
+    for name, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        here = os.path.realpath(name)
+        folders[:] = [] if here in seen else sorted(f for f in folders if f[0] != ".")
+        if here not in seen:
+            found += [Path(name, file) for file in files if file[0] != "."]
+        seen.add(here)
+    return sorted(path for path in found if path.is_file())
+
+
 def damage_of_zip(path: Path | str) -> str:
     """Say what is wrong with a zip file, such as torch and numpy write; nothing if it is whole.
 

@@ -1,5 +1,6 @@
 """Files that are whole or absent, and folders that one process holds."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 from dsnet.errors import DsnetError
-from dsnet.files import digest, locked, replacing, write_text
+from dsnet.files import digest, files_below, locked, replacing, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -62,3 +63,31 @@ def test_a_folder_is_held_by_one_process_until_it_ends(tmp_path):
     holder.wait()
     with locked(tmp_path):
         pass
+
+
+def test_files_below_a_folder_through_links_and_round_a_loop(tmp_path):
+    for name in ("top/b", "top/a.wav", "top/deep/c", "top/.hidden", "top/.git/d", "other/e"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "top/link").symlink_to("../other")
+    (tmp_path / "other/back").symlink_to("../top")
+    (tmp_path / "top/broken").symlink_to("nowhere")
+    found = [str(path.relative_to(tmp_path / "top")) for path in files_below(tmp_path / "top")]
+    assert found == ["a.wav", "b", "deep/c", "link/e"]
+    with pytest.raises(FileNotFoundError):
+        files_below(tmp_path / "none")
+
+
+def test_a_folder_below_that_cannot_be_read_is_no_empty_one(tmp_path, monkeypatch):
+    """Root reads everything, so that the system's answer is given here."""
+    (tmp_path / "shut").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("shut"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match="shut"):
+        files_below(tmp_path)

@@ -10,6 +10,7 @@ from dsnet.corpus.sound import OVERHANG_SECONDS, BadAudio, Sound
 from dsnet.corpus.table import Row, Table
 from dsnet.corpus.utterance import MEAN, Utterance
 from dsnet.errors import CorpusError
+from dsnet.files import files_below
 
 AUDIO_SUFFIXES = (".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".sph", ".wav")
 
@@ -76,15 +77,14 @@ def _stays_inside(row: Row, corpus_dir: Path, problems: Problems) -> bool:
 
 def audio_below(folder: Path | str) -> list[str]:
     """Return the audio files below a folder, relative to it and sorted, without hidden ones."""
-    found = []
-    for top, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name[0] != "."]
-        found += [
-            os.path.relpath(os.path.join(top, name), folder)
-            for name in files
-            if name[0] != "." and name.lower().endswith(AUDIO_SUFFIXES)
-        ]
-    return sorted(found)
+    try:
+        below = files_below(folder)
+    except OSError as error:
+        raise CorpusError(
+            f"{error.filename}: this folder cannot be read ({error.strerror})"
+        ) from error
+    names = (os.path.relpath(path, folder) for path in below)
+    return sorted(name for name in names if name.lower().endswith(AUDIO_SUFFIXES))
 
 
 def unnamed_audio(corpus_dir: Path | str, utterances: Iterable[Utterance]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import soundfile
 
 from dsnet.errors import BundleError
+from dsnet.files import files_below
 
 OTHER_SUFFIXES = {"aif", "aifc", "oga", "opus", "sph", "snd", "wave"}  # beside the formats' names
 
@@ -76,7 +77,12 @@ def find_inputs(words: Sequence[str], listed: BinaryIO, null: bool = False) -> I
             names = names if null else [name.removesuffix(b"\r") for name in names]
             items += [Item(Path(os.fsdecode(name))) for name in names if name.strip()]
         elif os.path.isdir(word):
-            below = sorted(files_below(path))
+            try:
+                below = files_below(path)
+            except OSError as error:
+                raise BundleError(
+                    f"{error.filename}: this folder cannot be read ({error.strerror})"
+                ) from error
             sound = [p for p in below if p.suffix[1:].lower() in suffixes]
             items += [Item(p) for p in sound]
             passed_over += len(below) - len(sound)
@@ -89,27 +95,6 @@ def find_inputs(words: Sequence[str], listed: BinaryIO, null: bool = False) -> I
     if not items:
         raise BundleError("no recording is named; the list on standard input is empty")
     return Inputs(items, passed_over)
-
-
-def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of those below it, linked ones too, each folder once.
-
-    Raises:
-        BundleError: a folder that cannot be read.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise BundleError(f"{error.filename}: this folder cannot be read ({error.strerror})")
-
-    seen = set()
-    for name, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        here = os.path.realpath(name)
-        if here in seen:  # a link that leads back
-            folders.clear()
-            continue
-        seen.add(here)
-        folders.sort()
-        yield from (path for file in files if (path := Path(name, file)).is_file())
 
 
 def with_segments(inputs: Inputs, path: Path) -> Inputs:

@@ -84,6 +84,7 @@ def test_linked_folders_are_searched_once(dsnet, write_sound, tmp_path):
     write_sound("other/b.wav", seed=1)
     (tmp_path / "calls/linked").symlink_to("../other")
     (tmp_path / "other/back").symlink_to("../calls")
+    (tmp_path / "calls/._a.wav").write_text("what a Mac leaves beside a file")
     _, out, err = dsnet("predict", "--format", "csv", "calls")
     assert [row["file"] for row in rows_of(out)] == ["calls/a.wav", "calls/linked/b.wav"]
     assert err == ""
