@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -138,25 +138,35 @@ def _has(content: Any, keys: Sequence[str]) -> bool:
     return True
 
 
-def files_below(folder: Path | str) -> list[Path]:
+def files_below(
+    folder: Path | str, on_error: Callable[[OSError], None] | None = None
+) -> list[Path]:
     """Return the files of a folder and of those below it, sorted, without hidden ones.
 
-    Links are followed, and each folder is looked at once.
+    Links are followed, and each folder is looked at once: by its own name, if it has one below.
+
+    Args:
+        folder: to look through.
+        on_error: is told of folders that cannot be read; None: they are raised.
 
     Raises:
-        OSError: a folder that cannot be read.
+        OSError: see `on_error`.
     """
 
     def refuse(error: OSError) -> None:
         raise error
 
-    found, seen = [], set()
-    for name, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        here = os.path.realpath(name)
-        folders[:] = [] if here in seen else sorted(f for f in folders if f[0] != ".")
-        if here not in seen:
-            found += [Path(name, file) for file in files if file[0] != "."]
-        seen.add(here)
+    found, seen, waiting = [], set(), [os.fspath(folder)]
+    while waiting:
+        for name, folders, files in os.walk(waiting.pop(0), onerror=on_error or refuse):
+            here = os.path.realpath(name)
+            below = sorted(f for f in folders if f[0] != ".") if here not in seen else []
+            links = [f for f in below if os.path.islink(os.path.join(name, f))]
+            waiting += [os.path.join(name, f) for f in links]
+            folders[:] = [f for f in below if f not in links]
+            if here not in seen:
+                found += [Path(name, file) for file in files if file[0] != "."]
+            seen.add(here)
     return sorted(path for path in found if path.is_file())
 
 

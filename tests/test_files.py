@@ -74,6 +74,10 @@ def test_files_below_a_folder_through_links_and_round_a_loop(tmp_path):
     (tmp_path / "top/broken").symlink_to("nowhere")
     found = [str(path.relative_to(tmp_path / "top")) for path in files_below(tmp_path / "top")]
     assert found == ["a.wav", "b", "deep/c", "link/e"]
+    (tmp_path / "top/an_alias_that_comes_first").symlink_to("deep")
+    assert [
+        str(path.relative_to(tmp_path / "top")) for path in files_below(tmp_path / "top")
+    ] == found
     with pytest.raises(FileNotFoundError):
         files_below(tmp_path / "none")
 
@@ -91,3 +95,5 @@ def test_a_folder_below_that_cannot_be_read_is_no_empty_one(tmp_path, monkeypatc
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(PermissionError, match="shut"):
         files_below(tmp_path)
+    told = []
+    assert files_below(tmp_path, told.append) == [] and len(told) == 1

@@ -210,14 +210,14 @@ def test(
     model: Model, folder: Path, enrolment: EnrolmentConfig, tested: Side, match: str = "none"
 ) -> None:
     """Write a run folder: train and dev of the model's own fold, test of the tested side."""
-    if enrolment.source == "all" or match == "speaker":
-        require_voices(tested.frames.info, tested.task)
     (folder / "run.json").unlink(missing_ok=True)
     own, fold = model.own, model.own.task.fold(model.job.fold)
     across = tested is not own
     parts = {"train": fold.train, "dev": fold.dev, "test": fold.test}
     if across:
         parts["test"] = sorted(tested.task.utt2emo)
+    if model.job.config.enrolment.source == "all" or match == "speaker":
+        require_voices(tested.frames.info, tested.task, parts["test"])
     if enrolment != model.job.config.enrolment:
         del parts["train"]
     all_given: set[str] = set()

@@ -1,6 +1,8 @@
 """The command line that training and inference share: one fold of one system and seed."""
 
 import argparse
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,17 +84,25 @@ def make_job(args: argparse.Namespace) -> Job:
     )
 
 
-def require_voices(info: FeatsInfo, task: TaskData) -> None:
+def require_voices(info: FeatsInfo, task: TaskData, utts: Iterable[str]) -> None:
     """Make sure that normalising by all audio of a speaker leaves something of an utterance.
 
+    Args:
+        info: of the features.
+        task: of the utterances.
+        utts: that will be read.
+
     Raises:
-        TrainingError: it has one vector, and its speaker no other utterance.
+        TrainingError: an utterance is one vector, and the only one of its speaker.
     """
-    alone = sorted(speaker for speaker, utts in task.spk2utt.items() if len(utts) < 2)
+    counts = Counter(task.utt2spk[utt] for utt in utts)
+    alone = sorted(speaker for speaker, number in counts.items() if number < 2)
     if info.frame_shift_ms is None and alone:
         raise TrainingError(
-            f"{len(alone)} of {len(task.spk2utt)} speakers have one utterance each, first: "
+            f"{len(alone)} of {len(counts)} speakers have one utterance each, first: "
             f"{', '.join(alone[:5])}. Of the features '{info.name}' it is one vector, and minus "
             "its own mean nothing is left of it. Leave out systems that hear all audio of a "
-            "speaker (enrolment.source all, --match-target speaker), or choose features with frames"
+            "speaker (enrolment.source all, --match-target speaker), choose features with frames, "
+            "or leave these speakers out of the task (those of nobody known by --task "
+            f"{task.task_dir.name}@unknown_speakers=leave_out)"
         )

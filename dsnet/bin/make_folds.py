@@ -26,9 +26,10 @@ def main() -> None:
     )
     args = parser.parse_args()
     config = load(args.task_config, TaskConfig)
-    _, supervisions = read_manifests(args.manifest_dir)
+    recordings, supervisions = read_manifests(args.manifest_dir)
     allow = args.allow_near_copies == "true"
-    report = build_task(config, list(supervisions), args.task_dir, allow)
+    files = {recording.id: recording.sources[0].source for recording in recordings}
+    report = build_task(config, list(supervisions), args.task_dir, allow, files)
     print(format_audit(report, in_words(config.folds)))
 
 

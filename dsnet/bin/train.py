@@ -61,7 +61,9 @@ def main() -> None:
 def train(job: Job, team: Team) -> None:
     if job.config.enrolment.source == "all":
         info = FeatsInfo.load(job.recipe.features(job.config.features))
-        require_voices(info, TaskData.load(job.recipe.task(job.task)))
+        task = TaskData.load(job.recipe.task(job.task))
+        for utts in task.fold(job.fold).parts().values():
+            require_voices(info, task, utts)
     data = load_training_data(job.recipe, job.task, job.fold, job.config, job.device)
     wanted = identity(job.config, data, job.seed)
     finished = job.folder / TRAIN

@@ -104,7 +104,10 @@ def _say_which(missing: Sequence[str], header: Sequence[str], columns: Mapping[s
 
 
 def _option(columns: Mapping[str, str]) -> str:
-    return f'--columns "{" ".join(_pair(*pair) for pair in columns.items())}"'
+    """Return the option as it is typed in a shell."""
+    text = " ".join(_pair(*pair) for pair in columns.items())
+    is_plain = not any(c in text for c in '"\\$`!')
+    return f'--columns "{text}"' if is_plain else f"--columns {shlex.quote(text)}"
 
 
 def _pair(ours: str, theirs: str) -> str:

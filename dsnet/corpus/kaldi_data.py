@@ -4,7 +4,7 @@ Beside Kaldi's own lists there are utt2emo, and utt2session and utt2dialogue whe
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lhotse import Recording, RecordingSet, SupervisionSegment, SupervisionSet
@@ -56,7 +56,7 @@ def export_kaldi(
     out_dir: Path,
     utt2emo: Mapping[str, str] | None = None,
     feats: Mapping[str, str] | None = None,
-    root: Path = Path(),
+    roots: Sequence[Path] = (Path(),),
 ) -> int:
     """Write a Kaldi data directory; paths are absolute, so it can be used from anywhere.
 
@@ -65,14 +65,14 @@ def export_kaldi(
         out_dir: where the lists go; lists of an earlier export are replaced or removed.
         utt2emo: labels to write, for these utterances only; None: all, with native labels.
         feats: per utterance "archive:offset", as in feats.scp.
-        root: folder where paths that are not absolute begin.
+        roots: folders where paths that are not absolute may begin, such as the recipe's.
 
     Returns:
         How many utterances were written.
 
     Raises:
-        CorpusError: no utterance, some that are not in the manifests or have no features, or one
-            that is not the first channel of its file.
+        CorpusError: no utterance, some that are not in the manifests or have no features, one that
+            is not the first channel of its file, or files that are not there.
     """
     native = native_labels(supervisions)
     utt2emo = native if utt2emo is None else utt2emo
@@ -98,9 +98,7 @@ def export_kaldi(
         (out_dir / name).unlink(missing_ok=True)
     lists: dict[str, dict[str, str]] = {
         "wav.scp": {
-            segment.recording_id: os.path.abspath(
-                root / by_id[segment.recording_id].sources[0].source
-            )
+            segment.recording_id: by_id[segment.recording_id].sources[0].source
             for segment in segments
         },
         "utt2spk": {segment.id: segment.speaker for segment in segments},
@@ -110,15 +108,37 @@ def export_kaldi(
         "text": {s.id: " ".join(s.text.split()) for s in segments if s.text},
         "utt2session": {s.id: s.custom["session"] for s in segments if "session" in s.custom},
         "utt2dialogue": {s.id: s.custom["dialogue"] for s in segments if "dialogue" in s.custom},
-        "feats.scp": {s.id: os.path.abspath(root / feats[s.id]) for s in segments if feats},
+        "feats.scp": {s.id: feats[s.id] for s in segments if feats},
     }
     if not all(_is_whole(segment, by_id[segment.recording_id]) for segment in segments):
         lists["segments"] = {
             s.id: f"{s.recording_id} {s.start:.7f} {s.start + s.duration:.7f}" for s in segments
         }
+    for name in ("wav.scp", "feats.scp"):
+        lists[name] = _absolute(lists[name], roots)
     for name, values in lists.items():
         write_list(out_dir / name, values)
     return len(segments)
+
+
+def _absolute(places: Mapping[str, str], roots: Sequence[Path]) -> dict[str, str]:
+    """Return places, "file" or "archive:offset", as absolute ones, below the first root that fits.
+
+    Raises:
+        CorpusError: some are below none of them.
+    """
+    found, missing = {}, []
+    for key, place in places.items():
+        below = [os.path.abspath(root / place) for root in roots]
+        there = [p for p in below if os.path.exists(p) or os.path.exists(p.rpartition(":")[0])]
+        found[key] = (there or below)[0]
+        missing += [] if there else below[:1]
+    if missing:
+        raise CorpusError(
+            f"{len(missing)} of {len(places)} files to export are not there, such as {missing[0]}; "
+            "run this in the folder of the recipe that wrote the manifests"
+        )
+    return found
 
 
 def _is_whole(segment: SupervisionSegment, recording: Recording) -> bool:

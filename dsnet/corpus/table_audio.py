@@ -76,13 +76,11 @@ def _stays_inside(row: Row, corpus_dir: Path, problems: Problems) -> bool:
 
 
 def audio_below(folder: Path | str) -> list[str]:
-    """Return the audio files below a folder, relative to it and sorted, without hidden ones."""
-    try:
-        below = files_below(folder)
-    except OSError as error:
-        raise CorpusError(
-            f"{error.filename}: this folder cannot be read ({error.strerror})"
-        ) from error
+    """Return the audio files below a folder, relative to it and sorted, without hidden ones.
+
+    A folder that cannot be read, such as lost+found of a disk, has none.
+    """
+    below = files_below(folder, on_error=lambda error: None)
     names = (os.path.relpath(path, folder) for path in below)
     return sorted(name for name in names if name.lower().endswith(AUDIO_SUFFIXES))
 

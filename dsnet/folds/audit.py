@@ -8,16 +8,13 @@ from typing import Any
 from tabulate import tabulate
 
 from dsnet.corpus.gate import first_ten
-from dsnet.corpus.near_copies import near_copies
 from dsnet.corpus.same_audio import in_words, same_audio, shared_by_speakers
 from dsnet.errors import FoldError
 from dsnet.folds.copies import (
     Span,
     check_near_copies,
+    check_overlaps,
     check_same_audio,
-    contained,
-    overlaps,
-    shared_files,
     unequal_copies,
 )
 from dsnet.folds.protocols import PARTS, Fold
@@ -66,7 +63,8 @@ def audit(
 
     Args:
         tables, folds, references: the task.
-        allow_near_copies: near copies on two sides are a warning, no reason to stop.
+        allow_near_copies: near copies on two sides, and utterances that hold another's part of
+            their file, are a warning, no reason to stop.
 
     Raises:
         FoldError: a speaker, the same audio or near copies on two sides, a training part without
@@ -77,11 +75,9 @@ def audit(
     speaker_of = {**references.neutral2spk, **tables.reference2spk, **tables.utt2spk}
     groups = same_audio(tables.utt2hash)
     check_same_audio(sides, groups, speaker_of)
-    shared = overlaps(tables.utt2span)
-    near = [*near_copies(tables.utt2print), *contained(shared, tables.utt2span)]
-    copies = unequal_copies(near, tables.utt2hash)
+    copies = unequal_copies(tables.utt2print, tables.utt2hash)
     warnings = check_near_copies(sides, copies, speaker_of, allow_near_copies)
-    warnings += shared_files(sides, tables.utt2span, shared, speaker_of)
+    warnings += check_overlaps(sides, tables.utt2span, speaker_of, allow_near_copies)
     for name, fold in folds.items():
         absent = {p: _absent_classes(utts, tables) for p, utts in fold.parts().items()}
         if absent["train"]:

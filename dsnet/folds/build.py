@@ -34,6 +34,7 @@ def build_task(
     supervisions: Sequence[SupervisionSegment],
     task_dir: Path | str,
     allow_near_copies: bool = False,
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Choose references, split, audit and write a task folder, whole or not at all.
 
@@ -45,6 +46,7 @@ def build_task(
         supervisions: all of the corpus in any order, with `custom` as stage 0 writes it.
         task_dir: folder to write; files there that are not of this stage stay.
         allow_near_copies: near copies on two sides are a warning, no reason to stop.
+        files: audio file of each recording; None: each recording is a file of its own.
 
     Returns:
         What audit.json holds.
@@ -92,7 +94,7 @@ def build_task(
         utt2key=utt2key,
         utt2hash={s.id: s.custom["audio_hash"] for s in used if "audio_hash" in s.custom},
         utt2print={s.id: s.custom["fingerprint"] for s in used if "fingerprint" in s.custom},
-        utt2span={s.id: span_of(s) for s in used},
+        utt2span={s.id: span_of(s, files or {}) for s in used},
         reference2spk={s.id: s.speaker for s in candidates if s.id in referred},
         utt2partition=utt2partition,
         unknown_speakers={s.speaker for s in kept if not speaker_is_known(s)},
@@ -106,10 +108,11 @@ def build_task(
     return report
 
 
-def span_of(supervision: SupervisionSegment) -> Span:
-    channel = supervision.channel
+def span_of(supervision: SupervisionSegment, files: Mapping[str, str]) -> Span:
+    channel, recording = supervision.channel, supervision.recording_id
     channels = frozenset(channel if isinstance(channel, list) else [channel])
-    return Span(supervision.recording_id, channels, supervision.start, supervision.end)
+    file = files.get(recording, recording)
+    return Span(file, channels, supervision.start, supervision.end)
 
 
 def _write(

@@ -4,16 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from dsnet.corpus.gate import first_ten
+from dsnet.corpus.near_copies import near_copies
 from dsnet.corpus.same_audio import in_words, shared_by_speakers
 from dsnet.errors import FoldError
 
-COPY = 0.5  # share of the shorter of two spans from which on they are near copies
+COPY = 0.5  # share of the shorter of two spans from which on they are one utterance
+LEAST_OVERLAP = 1e-6  # seconds; less is rounding where one ends and the next begins
 
 
 class Span(NamedTuple):
-    """Where an utterance lies: in seconds of some channels of a recording."""
+    """Where an utterance lies: in seconds of some channels of a file."""
 
-    recording: str
+    file: str
     channels: Set[int]
     start: float
     end: float
@@ -50,16 +52,15 @@ def check_same_audio(
 
 
 def unequal_copies(
-    pairs: Iterable[tuple[str, str]], utt2hash: Mapping[str, str]
+    utt2print: Mapping[str, str], utt2hash: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """Return, once each, the pairs of near copies whose samples are not equal.
+    """Return the pairs of near copies whose samples are not equal.
 
     Args:
-        pairs: of utterances.
+        utt2print: fingerprint of each utterance.
         utt2hash: digest of the samples of each, where known.
     """
-    distinct = dict.fromkeys((min(pair), max(pair)) for pair in pairs)
-    return [(a, b) for a, b in distinct if utt2hash.get(a, a) != utt2hash.get(b, b)]
+    return [(a, b) for a, b in near_copies(utt2print) if utt2hash.get(a, a) != utt2hash.get(b, b)]
 
 
 def check_near_copies(
@@ -100,68 +101,75 @@ def check_near_copies(
     return [f"{words}; allowed by --allow-near-copies"]
 
 
-def overlaps(spans: Mapping[str, Span]) -> list[tuple[str, str, float]]:
-    """Return the pairs of utterances that share samples of a file, and how many seconds of it."""
-    of_recording: dict[str, list[str]] = {}
-    for utt in sorted(spans, key=lambda utt: spans[utt].start):
-        of_recording.setdefault(spans[utt].recording, []).append(utt)
-    return [pair for utts in of_recording.values() for pair in _overlaps(utts, spans)]
-
-
-def _overlaps(utts: Sequence[str], spans: Mapping[str, Span]) -> Iterator[tuple[str, str, float]]:
-    """Yield those of utterances of one recording, in the order of their beginnings."""
-    for i, one in enumerate(utts):
-        for other in utts[i + 1 :]:
-            shared = min(spans[one].end, spans[other].end) - spans[other].start
-            if shared <= 0:
-                break
-            if spans[one].channels & spans[other].channels:
-                yield one, other, shared
-
-
-def contained(
-    found: Sequence[tuple[str, str, float]], spans: Mapping[str, Span]
-) -> list[tuple[str, str]]:
-    """Return those pairs of `overlaps` of which one is, for the most part, the other's audio."""
-    return [
-        (a, b)
-        for a, b, shared in found
-        if shared >= COPY * min(spans[utt].end - spans[utt].start for utt in (a, b))
-    ]
-
-
-def shared_files(
+def check_overlaps(
     folds: Mapping[str, Mapping[str, str]],
     spans: Mapping[str, Span],
-    found: Sequence[tuple[str, str, float]],
     speaker_of: Mapping[str, str],
+    allow: bool,
 ) -> list[str]:
-    """Return warnings of files that are on two sides of a fold, and of overlaps there.
+    """Stop if two sides of a fold hold the same part of a file, or return warnings.
 
     Args:
         folds: side of each speaker, by fold.
         spans: of the utterances.
-        found: from `overlaps`.
         speaker_of: speaker of each utterance.
+        allow: go on all the same.
+
+    Raises:
+        FoldError: pairs of which one holds the other for the most part.
     """
     speakers: dict[str, set[str]] = {}
     for utt, span in spans.items():
-        speakers.setdefault(span.recording, set()).add(speaker_of[utt])
+        speakers.setdefault(span.file, set()).add(speaker_of[utt])
     split = [name for name, own in sorted(speakers.items()) if _are_split(folds, own)]
     warnings = []
     if split:
         warnings.append(
-            f"{len(split)} files are on two sides of a fold, as several speakers are in each "
-            f"(start, end): their room and microphone are heard in training: {first_ten(split)}"
+            f"{len(split)} files are on two sides of a fold, since several speakers are in each: "
+            f"their room and microphone are heard in training: {first_ten(split)}"
         )
-    both = [(a, b, s) for a, b, s in found if _are_split(folds, {speaker_of[a], speaker_of[b]})]
-    if both:
-        named = [f"{a} and {b} ({shared:.2f} s)" for a, b, shared in both]
+    shared = {
+        (a, b): seconds
+        for a, b, seconds in overlaps(spans)
+        if _are_split(folds, {speaker_of[a], speaker_of[b]})
+    }
+    copies = [
+        pair
+        for pair, seconds in shared.items()
+        if seconds >= COPY * min(spans[utt].end - spans[utt].start for utt in pair)
+    ]
+    if copies and not allow:
+        raise FoldError(
+            f"utterances ({len(copies)} pairs) of which one holds half of the other or more, of "
+            f"two speakers who are on two sides of a fold: {_in_words(copies, shared)}. Correct "
+            "their times (start, end) or speakers in stage 0; if two people talk at once, "
+            "--allow-near-copies true goes on"
+        )
+    if shared:
         warnings.append(
-            f"{len(both)} pairs of utterances overlap in their file and are on two sides of a "
-            f"fold, so that what both say is heard in training: {first_ten(named)}"
+            f"{len(shared)} pairs of utterances overlap in their file and are on two sides of a "
+            f"fold, so that what is tested is heard in training, too: {_in_words(shared, shared)}"
         )
     return warnings
+
+
+def overlaps(spans: Mapping[str, Span]) -> Iterator[tuple[str, str, float]]:
+    """Yield the pairs of utterances that share samples of a file, and how many seconds of it."""
+    of_file: dict[str, list[str]] = {}
+    for utt in sorted(spans, key=lambda utt: spans[utt].start):
+        of_file.setdefault(spans[utt].file, []).append(utt)
+    for utts in of_file.values():
+        for i, one in enumerate(utts):
+            for other in utts[i + 1 :]:
+                shared = min(spans[one].end, spans[other].end) - spans[other].start
+                if shared < LEAST_OVERLAP:
+                    break  # all others begin later
+                if spans[one].channels & spans[other].channels:
+                    yield one, other, shared
+
+
+def _in_words(pairs: Iterable[tuple[str, str]], seconds: Mapping[tuple[str, str], float]) -> str:
+    return first_ten([f"{a} and {b} ({seconds[a, b]:.2f} s)" for a, b in pairs])
 
 
 def _are_split(folds: Mapping[str, Mapping[str, str]], speakers: Set[str]) -> bool:

@@ -105,18 +105,20 @@ def as_samples(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
         BadAudio: another shape or type, too short, or samples that no sound has.
     """
     samples = np.asarray(samples)
-    if samples.dtype.kind != "f" and samples.dtype not in (np.int16, np.int32):
+    kind, size = samples.dtype.kind, samples.dtype.itemsize
+    if kind != "f" and (kind, size) not in (("i", 2), ("i", 4)):
         raise BadAudio(
             f"samples must be float, int16 or int32, found {samples.dtype}; samples of 16 bits "
             "are .astype('int16')"
         )
-    if samples.dtype.kind == "i":
-        peak = int(np.abs(samples.astype("int64")).max(initial=0))
-        if samples.dtype == np.int32 and 0 < peak <= 2**15:
+    if kind == "i" and size == 4:
+        peak = max(int(samples.max(initial=0)), -int(samples.min(initial=0)))
+        if 0 < peak <= 2**15:
             raise BadAudio(
                 f"samples of int32 reach {peak}, of 2147483647; are they of 16 bits? Then turn "
                 "them by .astype('int16')"
             )
+    if kind == "i":
         samples = samples / -float(np.iinfo(samples.dtype).min)
     if samples.ndim == 2:
         if samples.shape[1] > samples.shape[0]:

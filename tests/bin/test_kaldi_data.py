@@ -57,7 +57,7 @@ def test_from_outside_of_the_recipe(tmp_path, monkeypatch):
     assert read_list(Path("k/wav.scp")) == {"u0": f"{recipe}/u0.wav"}
     (recipe / "data/f/f.1.ark").unlink()
     done = call("export_kaldi", *words)
-    assert done.returncode == 1 and "such as data/f/f.1.ark; run this in the" in done.stderr
+    assert done.returncode == 1 and f"such as {recipe}/data/f/f.1.ark:3; run this" in done.stderr
 
 
 def test_missing_folder(tmp_path):

@@ -32,6 +32,7 @@ def supervision(utt: str, **changes) -> SupervisionSegment:
     fields = {
         "id": utt,
         "recording_id": utt,
+        "channel": 0,
         "start": 0.0,
         "duration": 1.0,
         "speaker": speaker,
@@ -60,8 +61,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def run_program(monkeypatch, tmp_path: Path, corpus=CORPUS, *options: str) -> Path:
-    audio = AudioSource("file", [0], "none.wav")
-    recordings = [Recording(s.id, [audio], 16000, 16000, 1.0) for s in corpus]
+    recordings = [
+        Recording(s.id, [AudioSource("file", [0], f"{s.id}.wav")], 16000, 16000, 1.0)
+        for s in corpus
+    ]
     write_manifests(
         tmp_path / "manifests",
         RecordingSet.from_recordings(recordings),
@@ -135,6 +138,17 @@ def test_near_copies_stop_unless_they_are_allowed(tmp_path, monkeypatch):
         run_program(monkeypatch, tmp_path, corpus)
     folder = run_program(monkeypatch, tmp_path, corpus, "--allow-near-copies", "true")
     assert json.loads((folder / "audit.json").read_text())["near_copies"] == [["a-N-1", "d-N-1"]]
+
+
+def test_recordings_of_one_file_are_known_by_the_file(tmp_path):
+    """Stage 0 names a recording by its utterance where a row is the whole of a channel."""
+    files = dict.fromkeys(("a-N-1", "d-N-1"), "talk.wav")
+    with pytest.raises(FoldError, match=r"\(1 pairs\) .*: a-N-1 and d-N-1 \(1.00 s\)"):
+        build_task(task(), CORPUS, tmp_path, files=files)
+    other = supervision("d-N-1", channel=1)
+    corpus = [s for s in CORPUS if s.id != other.id] + [other]
+    warnings = build_task(task(), corpus, tmp_path, files=files)["warnings"]
+    assert [w for w in warnings if w.startswith("1 files are on two sides of a fold")]
 
 
 def test_new_run_leaves_nothing_stale_and_keeps_what_is_not_its_own(tmp_path):

@@ -62,6 +62,8 @@ def test_export_of_a_task_with_features(corpus, tmp_path):
     made = manifests(corpus)
     export_kaldi(*made, tmp_path / "k")  # leaves lists that the next one has no use for
     utt2emo = {"Z": "neutral", "ä": "happy"}
+    Path("data").mkdir()
+    Path("data/fbank.1.ark").touch()
     feats = {utt_id: f"data/fbank.1.ark:{n}" for n, utt_id in enumerate(("Z", "long-1", "ä"))}
     assert export_kaldi(*made, tmp_path / "k", utt2emo, feats) == 2
     assert read_list(tmp_path / "k" / "utt2emo") == utt2emo

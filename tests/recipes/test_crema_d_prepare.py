@@ -141,8 +141,8 @@ def test_one_recording_under_two_labels_is_told_and_kept(corpus, manifests, caps
     task = load(RECIPE / "conf" / "6class.yaml", TaskConfig)
     task.folds.num_groups, task.references.if_missing = 3, "no_reference"
     others = [
-        SupervisionSegment(f"{spk}-{emotion}", "", 0, 1, speaker=spk, custom={"emotion": emotion})
-        for spk, emotion in product("abcdef", task.label_map)
+        SupervisionSegment(name, name, 0, 1, speaker=name[0], custom={"emotion": name[2:]})
+        for name in map("-".join, product("abcdef", task.label_map))
     ]
     report = build_task(task, [*supervisions, *others], tmp_path / "task")
     assert report["same_audio"] == [["1001_DFA_ANG_XX", "1001_ITH_FEA_XX"]]
